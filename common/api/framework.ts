@@ -1,0 +1,68 @@
+/** Framework: an entry of the cluster's registry of what can run a session. */
+import Type from 'typebox';
+import { FreeObject, Quantity } from './kubernetes.ts';
+import type { KubeObject, ValidationRule } from './kubernetes.ts';
+
+/** text: every output line is a record; ndjson: lines that are JSON objects with a `type` are events. */
+export const EVENT_FORMATS = ['text', 'ndjson'] as const;
+
+export const FrameworkSpec = Type.Object({
+  displayName: Type.Optional(Type.String({ maxLength: 200 })),
+  description: Type.Optional(Type.String({ maxLength: 4096 })),
+  versions: Type.Array(
+    Type.Object({
+      name: Type.String({ minLength: 1, maxLength: 63 }),
+      image: Type.String({ minLength: 1, maxLength: 1024, pattern: '^[^\\s]+$' }),
+      imagePullPolicy: Type.Optional(Type.Enum(['Always', 'IfNotPresent', 'Never'])),
+      deprecated: Type.Optional(
+        Type.String({ maxLength: 1024, description: 'Why, and what to use instead.' }),
+      ),
+    }),
+    {
+      minItems: 1,
+      maxItems: 50,
+      description: 'The first is the default.',
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['name'],
+    },
+  ),
+  command: Type.Array(Type.String({ maxLength: 8192 }), {
+    minItems: 1,
+    maxItems: 100,
+    description:
+      'Argument vector. An element that is exactly {{config.NAME}} becomes that value: a string one argument, an array one argument each, absent none. Values are data: no shell sees them unless the command is one.',
+  }),
+  env: Type.Optional(
+    Type.Array(
+      Type.Object({
+        name: Type.String({ minLength: 1, maxLength: 253, pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }),
+        value: Type.String({ maxLength: 8192, description: 'Plain text, or exactly {{config.NAME}}.' }),
+      }),
+      { maxItems: 100 },
+    ),
+  ),
+  configSchema: Type.Optional(
+    FreeObject({
+      maxProperties: 50,
+      description: 'JSON Schema (2020-12) of spec.framework.config; type object.',
+    }),
+  ),
+  eventFormat: Type.Optional(Type.Enum([...EVENT_FORMATS], { default: 'text' })),
+  resources: Type.Optional(
+    Type.Object({
+      cpu: Type.Optional(Quantity('Default CPU limit.')),
+      memory: Type.Optional(Quantity('Default memory limit.')),
+      storage: Type.Optional(Quantity('Default ephemeral storage limit.')),
+    }),
+  ),
+});
+export type FrameworkSpec = Type.Static<typeof FrameworkSpec>;
+
+export const FRAMEWORK_RULES: ValidationRule[] = [
+  { rule: 'size(self.metadata.name) <= 63', message: 'a Framework name has at most 63 characters' },
+];
+
+export interface Framework extends KubeObject {
+  kind: 'Framework';
+  spec: FrameworkSpec;
+}

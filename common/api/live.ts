@@ -1,0 +1,89 @@
+/**
+ * The aggregated API live.ambient.ai/v1alpha1: what a session does now, beside what it is.
+ * Kubernetes decides every verb by RBAC on `sessions/<subresource>` before the operator sees the request.
+ *
+ *   GET    …/sessions/{name}/log?since=SEQ&follow=BOOL&format=events|text
+ *            events (default): application/x-ndjson of LogRecord with seq > since; text: the same rendered as plain text.
+ *            With follow the answer ends when the session is finished and everything was sent; blank lines keep it alive.
+ *   GET    …/sessions/{name}/artifacts                  ArtifactList, ordered by path
+ *   GET    …/sessions/{name}/artifacts/{path}           the bytes; Range, ETag, Content-Type; HEAD too. Each path segment percent-encoded
+ *   GET    …/sessions/{name}/source                     SourceState
+ *   PUT    …/sessions/{name}/source?offset=BYTES        appends a chunk (≤ SOURCE_CHUNK_BYTES), answers SourceState; 409 with the state when offset is not `received`
+ *   POST   …/sessions/{name}/stop   StopRequest         202 StopAccepted
+ *
+ * kube-apiserver cuts every proxied request after 60 s but `log` and watches, so bytes move in ranges and chunks.
+ * Refusals are metav1.Status with the catalogue code of common/errors.ts in details.causes[0].reason.
+ */
+import Type from 'typebox';
+import { GeneratedArtifact } from './session.ts';
+import { LIVE_API_VERSION } from './names.ts';
+
+export const SOURCE_CHUNK_BYTES = 8 * 1024 * 1024;
+/** How long the API server lets a proxied request live that is not `log`. */
+export const PROXY_CUT_SECONDS = 60;
+
+const sessionPath = (namespace: string, name: string): string =>
+  `/apis/${LIVE_API_VERSION}/namespaces/${encodeURIComponent(namespace)}/sessions/${encodeURIComponent(name)}`;
+
+export const livePaths = {
+  log: (
+    namespace: string,
+    name: string,
+    query: { since?: number; follow?: boolean; format?: 'events' | 'text' } = {},
+  ) => {
+    const search = new URLSearchParams();
+    for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, String(value));
+    return `${sessionPath(namespace, name)}/log${search.size > 0 ? `?${search}` : ''}`;
+  },
+  artifacts: (namespace: string, name: string) => `${sessionPath(namespace, name)}/artifacts`,
+  artifact: (namespace: string, name: string, path: string) =>
+    `${sessionPath(namespace, name)}/artifacts/${path.split('/').map(encodeURIComponent).join('/')}`,
+  source: (namespace: string, name: string, offset?: number) =>
+    `${sessionPath(namespace, name)}/source${offset === undefined ? '' : `?offset=${offset}`}`,
+  stop: (namespace: string, name: string) => `${sessionPath(namespace, name)}/stop`,
+};
+
+export const Artifact = Type.Object({
+  path: Type.String({ description: 'Relative, / between segments, never . or .. or empty segments.' }),
+  type: GeneratedArtifact.properties.type,
+  size: Type.Integer({ minimum: 0 }),
+  contentType: Type.String(),
+  createdAt: Type.String({ format: 'date-time' }),
+  digest: Type.String({ pattern: '^sha256:[0-9a-f]{64}$' }),
+});
+export type Artifact = Type.Static<typeof Artifact>;
+
+export const ArtifactList = Type.Object({
+  kind: Type.Literal('ArtifactList'),
+  apiVersion: Type.Literal(LIVE_API_VERSION),
+  metadata: Type.Object({}),
+  items: Type.Array(Artifact),
+});
+export type ArtifactList = Type.Static<typeof ArtifactList>;
+
+export const SourceState = Type.Object({
+  kind: Type.Literal('SourceState'),
+  apiVersion: Type.Literal(LIVE_API_VERSION),
+  received: Type.Integer({ minimum: 0, description: 'Bytes stored so far: where the next chunk begins.' }),
+  sizeBytes: Type.Integer({ minimum: 0 }),
+  complete: Type.Boolean({ description: 'All bytes are there and the digest matches.' }),
+});
+export type SourceState = Type.Static<typeof SourceState>;
+
+export const StopRequest = Type.Object(
+  {
+    reason: Type.Optional(Type.String({ maxLength: 1024 })),
+    gracePeriodSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 600 })),
+  },
+  { additionalProperties: false },
+);
+export type StopRequest = Type.Static<typeof StopRequest>;
+
+export const StopAccepted = Type.Object({
+  kind: Type.Literal('StopAccepted'),
+  apiVersion: Type.Literal(LIVE_API_VERSION),
+  requestedAt: Type.String({ format: 'date-time' }),
+  requestedBy: Type.String(),
+  gracePeriodSeconds: Type.Integer(),
+});
+export type StopAccepted = Type.Static<typeof StopAccepted>;

@@ -1,0 +1,33 @@
+/** Group, kind, label and well-known object names: every string that two rooms must agree on. */
+
+export const GROUP = 'ambient.ai';
+export const VERSION = 'v1alpha1';
+export const API_VERSION = `${GROUP}/${VERSION}`;
+
+/** The aggregated API that serves the verbs which are not state: log, artifacts, source, stop. */
+export const LIVE_GROUP = 'live.ambient.ai';
+export const LIVE_API_VERSION = `${LIVE_GROUP}/${VERSION}`;
+
+/** One NamespacePolicy is read per namespace, and it has this name. */
+export const POLICY_NAME = 'policy';
+
+export const LABEL_SESSION = 'ambient.ai/session';
+export const LABEL_SESSION_UID = 'ambient.ai/session-uid';
+export const LABEL_FRAMEWORK = 'ambient.ai/framework';
+/** Kueue's own label: passed through from Session to Job so that quota can be Kueue's. */
+export const LABEL_KUEUE_QUEUE = 'kueue.x-k8s.io/queue-name';
+export const LABEL_MANAGED_BY = 'app.kubernetes.io/managed-by';
+export const MANAGED_BY = 'ambient-operator';
+
+/** The pod annotation that the downward API mounts as session.json. */
+export const ANNOTATION_RUN = 'ambient.ai/run';
+
+/** Audience of the projected token with which a runner pod proves which pod it is. */
+export const TOKEN_AUDIENCE = 'ambient';
+/** The ServiceAccount without any role under which all runner pods of a namespace run. */
+export const RUNNER_SERVICE_ACCOUNT = 'ambient-runner';
+
+export const OPERATOR_NAMESPACE = 'ambient-system';
+export const OPERATOR_NAME = 'ambient-operator';
+/** Actor of history entries that no person caused. */
+export const OPERATOR_ACTOR = 'system:ambient-operator';

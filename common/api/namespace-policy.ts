@@ -1,0 +1,183 @@
+/** NamespacePolicy: what a tenant's sessions may do and cost. One per namespace, named `policy`. */
+import Type from 'typebox';
+import { TRIGGER_SOURCES } from './session.ts';
+import { Condition, Timestamp } from './kubernetes.ts';
+import type { KubeObject, ValidationRule } from './kubernetes.ts';
+import { POLICY_NAME } from './names.ts';
+
+export const POLICY_CONDITIONS = [
+  'BudgetWarning',
+  'BudgetExceeded',
+  'PolicyViolation',
+  'ConfigValid',
+] as const;
+export const NOTIFICATION_EVENTS = [
+  'session.created',
+  'session.started',
+  'session.completed',
+  'session.failed',
+  'session.approved',
+  'session.rejected',
+  'budget.warning',
+  'budget.exceeded',
+] as const;
+
+const Globs = (what: string) =>
+  Type.Array(Type.String({ minLength: 1, maxLength: 253 }), { maxItems: 200, description: what });
+const Money = (description: string) =>
+  Type.String({ pattern: '^[0-9]+\\.[0-9]{2}$', maxLength: 16, description: `${description}, USD.` });
+const Period = (value: string, description: string) =>
+  Type.String({ pattern: '^[0-9]+[dwmy]$', maxLength: 8, default: value, description });
+const Events = () =>
+  Type.Array(Type.Enum([...NOTIFICATION_EVENTS]), { maxItems: NOTIFICATION_EVENTS.length });
+
+export const NamespacePolicySpec = Type.Object({
+  models: Type.Optional(
+    Type.Object({
+      allowed: Type.Optional(Globs('Globs of model names; absent allows all.')),
+      blocked: Type.Optional(Globs('Globs of model names; blocked wins.')),
+      budget: Type.Optional(
+        Type.Object({
+          monthly: Money('Per month'),
+          currency: Type.Optional(Type.Enum(['USD'], { default: 'USD' })),
+          resetDay: Type.Optional(
+            Type.Integer({ minimum: 1, maximum: 28, default: 1, description: 'Day of month, UTC.' }),
+          ),
+        }),
+      ),
+    }),
+  ),
+  tools: Type.Optional(
+    Type.Object({
+      allowed: Type.Optional(Globs('Tool names; absent allows all.')),
+      blocked: Type.Optional(Globs('Tool names; blocked wins.')),
+      restrictions: Type.Optional(
+        Type.Object({
+          network: Type.Optional(Type.Boolean({ description: 'No network but the gateway.' })),
+          fileSystem: Type.Optional(Type.Boolean({ description: 'Writes only below the workspace.' })),
+          execution: Type.Optional(Type.Boolean({ description: 'No execution of commands by the agent.' })),
+        }),
+      ),
+    }),
+  ),
+  approval: Type.Optional(
+    Type.Object({
+      required: Type.Optional(Type.Boolean({ default: false })),
+      approvers: Type.Optional(
+        Type.Array(Type.String({ minLength: 1, maxLength: 253 }), {
+          maxItems: 100,
+          description: 'Users or groups.',
+        }),
+      ),
+      autoApprove: Type.Optional(
+        Type.Object({
+          triggers: Type.Optional(
+            Type.Array(Type.Enum([...TRIGGER_SOURCES]), { maxItems: TRIGGER_SOURCES.length }),
+          ),
+          budget: Type.Optional(Money('Sessions up to this cost')),
+        }),
+      ),
+    }),
+  ),
+  retention: Type.Optional(
+    Type.Object({
+      sessions: Type.Optional(Period('90d', 'Finished Session objects.')),
+      artifacts: Type.Optional(Period('30d', 'Logs and artifacts.')),
+      auditLogs: Type.Optional(Period('7y', 'Audit records.')),
+    }),
+  ),
+  notifications: Type.Optional(
+    Type.Object({
+      webhooks: Type.Optional(
+        Type.Array(
+          Type.Object({
+            url: Type.String({ maxLength: 2048, pattern: '^https?://[^\\s]+$' }),
+            events: Events(),
+            headers: Type.Optional(
+              Type.Record(Type.String(), Type.String({ maxLength: 4096 }), { maxProperties: 20 }),
+            ),
+            secret: Type.Optional(
+              Type.String({ maxLength: 253, description: 'Secret whose key `secret` signs the body.' }),
+            ),
+          }),
+          { maxItems: 20 },
+        ),
+      ),
+      email: Type.Optional(
+        Type.Object({
+          enabled: Type.Optional(Type.Boolean({ default: false })),
+          recipients: Type.Optional(Type.Array(Type.String({ maxLength: 320 }), { maxItems: 50 })),
+          events: Type.Optional(Events()),
+        }),
+      ),
+    }),
+  ),
+  webhookAuth: Type.Optional(
+    Type.Object({
+      apiKeys: Type.Optional(
+        Type.Record(Type.String(), Type.String({ maxLength: 71, pattern: '^sha256:[0-9a-f]{64}$' }), {
+          maxProperties: 50,
+          description: 'Source to digest of its key; never the key.',
+        }),
+      ),
+      rateLimit: Type.Optional(
+        Type.Object({
+          requestsPerMinute: Type.Optional(Type.Integer({ minimum: 1, maximum: 100000, default: 10 })),
+          burstSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100000, default: 20 })),
+        }),
+      ),
+    }),
+  ),
+  concurrency: Type.Optional(
+    Type.Object({
+      maxSessions: Type.Optional(
+        Type.Integer({
+          minimum: 0,
+          maximum: 10000,
+          default: 50,
+          description: 'Sessions that run at once; more wait.',
+        }),
+      ),
+    }),
+  ),
+});
+export type NamespacePolicySpec = Type.Static<typeof NamespacePolicySpec>;
+
+export const NamespacePolicyStatus = Type.Object({
+  observedGeneration: Type.Optional(Type.Integer({ minimum: 0 })),
+  usage: Type.Optional(
+    Type.Object({
+      budget: Type.Optional(
+        Type.Object({
+          currentMonth: Type.String({ maxLength: 32, description: 'USD spent since lastReset.' }),
+          lastReset: Timestamp(),
+          percentUsed: Type.Number({ minimum: 0 }),
+        }),
+      ),
+      sessions: Type.Optional(
+        Type.Object({ active: Type.Integer({ minimum: 0 }), total: Type.Integer({ minimum: 0 }) }),
+      ),
+    }),
+  ),
+  conditions: Type.Optional(
+    Type.Array(Condition(POLICY_CONDITIONS), {
+      maxItems: 8,
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['type'],
+    }),
+  ),
+});
+export type NamespacePolicyStatus = Type.Static<typeof NamespacePolicyStatus>;
+
+export const NAMESPACE_POLICY_RULES: ValidationRule[] = [
+  {
+    rule: `self.metadata.name == '${POLICY_NAME}'`,
+    message: `a namespace has one NamespacePolicy, named ${POLICY_NAME}`,
+  },
+];
+
+export interface NamespacePolicy extends KubeObject {
+  kind: 'NamespacePolicy';
+  spec: NamespacePolicySpec;
+  status?: NamespacePolicyStatus;
+}

@@ -1,0 +1,135 @@
+/**
+ * The contract between operator and runner. Language-neutral: a mounted file, environment, HTTP, an exit code.
+ *
+ * In the pod: /ambient/session.json (RunDescription), /ambient/token (projected, audience `ambient`), /workspace, /artifacts,
+ * /tmp; all else read-only. The command also sees AMBIENT_NAMESPACE, AMBIENT_SESSION, AMBIENT_SESSION_UID,
+ * AMBIENT_WORKSPACE, AMBIENT_ARTIFACTS and the framework's env; never the token.
+ *
+ * HTTPS below `endpoint.url` (CA in `endpoint.ca`), `Authorization: Bearer <token>`; the token names the session, no path does:
+ *   POST /runner/v1/events              NDJSON of LogRecord, seq gap-free → EventsAccepted. Records up to `acknowledged` are
+ *                                       stored; resending is harmless; a gap answers 409 with EventsAccepted.
+ *   GET  /runner/v1/control?wait=S      Control; held up to S (≤ 30) seconds while there is nothing new
+ *   GET  /runner/v1/source              the uploaded archive; Range
+ *   PUT  /runner/v1/artifacts/{path}    bytes of one file, each path segment percent-encoded. Headers: Content-Type,
+ *                                       X-Ambient-Digest sha256:…, X-Ambient-Type (artifact type). 201; 422 digest mismatch;
+ *                                       400 unsafe path; 507 store full. Same path again replaces.
+ *   POST /runner/v1/result              RunResult, once, after all records and artifacts are in → 204
+ *
+ * Errors are {error, message, details} of common/errors.ts. 401/403 are final; 5xx, 429 and connection errors are retried.
+ *
+ * The source archive is a gzip'd tar: `files/…` the working tree (uncommitted changes included), optionally `history.bundle`,
+ * a git bundle of HEAD's history, which becomes /workspace/.git.
+ */
+import Type from 'typebox';
+import { EVENT_FORMATS } from './framework.ts';
+
+export const RUN_API_VERSION = 'runner.ambient.ai/v1alpha1';
+export const RUNNER_PATHS = {
+  events: '/runner/v1/events',
+  control: '/runner/v1/control',
+  source: '/runner/v1/source',
+  artifacts: '/runner/v1/artifacts',
+  result: '/runner/v1/result',
+} as const;
+export const HEADER_DIGEST = 'x-ambient-digest';
+export const HEADER_ARTIFACT_TYPE = 'x-ambient-type';
+
+export const MOUNTS = {
+  control: '/ambient',
+  description: '/ambient/session.json',
+  token: '/ambient/token',
+  workspace: '/workspace',
+  artifacts: '/artifacts',
+  temporary: '/tmp',
+} as const;
+
+/** The artifact that holds what the command changed in the workspace, as `git diff --binary` against what was delivered. */
+export const CHANGES_PATCH = 'changes.patch';
+
+export const RunDescription = Type.Object({
+  apiVersion: Type.Literal(RUN_API_VERSION),
+  session: Type.Object({
+    namespace: Type.String(),
+    name: Type.String(),
+    uid: Type.String(),
+    displayName: Type.Optional(Type.String()),
+  }),
+  framework: Type.Object({
+    type: Type.String(),
+    version: Type.String(),
+    config: Type.Record(Type.String(), Type.Unknown()),
+  }),
+  command: Type.Array(Type.String(), {
+    minItems: 1,
+    description: 'Argument vector, placeholders already replaced.',
+  }),
+  env: Type.Record(Type.String(), Type.String()),
+  eventFormat: Type.Enum([...EVENT_FORMATS]),
+  source: Type.Object({
+    type: Type.Enum(['none', 'upload', 'git']),
+    upload: Type.Optional(Type.Object({ sizeBytes: Type.Integer(), digest: Type.String() })),
+    git: Type.Optional(Type.Object({ url: Type.String(), ref: Type.Optional(Type.String()) })),
+  }),
+  limits: Type.Object({
+    timeoutSeconds: Type.Integer({
+      description: 'The runner stops the command itself shortly before Kubernetes would kill the pod.',
+    }),
+    gracePeriodSeconds: Type.Integer(),
+  }),
+  endpoint: Type.Object({ url: Type.String(), ca: Type.String({ description: 'PEM.' }) }),
+});
+export type RunDescription = Type.Static<typeof RunDescription>;
+
+export const EventsAccepted = Type.Object({
+  acknowledged: Type.Integer({
+    minimum: 0,
+    description: 'The highest seq that is stored, with all before it.',
+  }),
+});
+export type EventsAccepted = Type.Static<typeof EventsAccepted>;
+
+export const Control = Type.Object({
+  stop: Type.Optional(
+    Type.Object({
+      requestedBy: Type.String(),
+      reason: Type.Optional(Type.String()),
+      gracePeriodSeconds: Type.Integer(),
+    }),
+  ),
+});
+export type Control = Type.Static<typeof Control>;
+
+/** Why a run ended, as the runner saw it. */
+export const RUN_OUTCOMES = [
+  'Succeeded',
+  'CommandFailed',
+  'CommandNotFound',
+  'Stopped',
+  'DeadlineExceeded',
+  'SourceUnavailable',
+  'ArtifactsIncomplete',
+  'RunnerError',
+] as const;
+
+export const RunResult = Type.Object({
+  outcome: Type.Enum([...RUN_OUTCOMES]),
+  message: Type.String({ maxLength: 4096, description: 'What happened, for a person.' }),
+  exitCode: Type.Optional(Type.Integer({ description: "The command's own; 128 + signal when killed." })),
+  startedAt: Type.Optional(Type.String({ format: 'date-time' })),
+  finishedAt: Type.String({ format: 'date-time' }),
+  lastSeq: Type.Integer({ minimum: 0, description: 'Number of the last log record.' }),
+  skippedArtifacts: Type.Optional(
+    Type.Array(Type.Object({ path: Type.String(), reason: Type.String() }), { maxItems: 100 }),
+  ),
+});
+export type RunResult = Type.Static<typeof RunResult>;
+
+/** Exit codes of the runner itself: 0 when the command succeeded, else the command's own, or one of these. */
+export const RUNNER_EXIT = {
+  stopped: 143,
+  deadline: 124,
+  notFound: 127,
+  source: 70,
+  artifacts: 74,
+  internal: 71,
+} as const;

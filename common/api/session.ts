@@ -1,0 +1,393 @@
+/** Session: one piece of work given to one agent. The schema is the source of the CRD and of the types. */
+import Type from 'typebox';
+import { Condition, FreeObject, Quantity, Timestamp } from './kubernetes.ts';
+import type { KubeObject, ValidationRule } from './kubernetes.ts';
+
+export const TRIGGER_SOURCES = ['github', 'jira', 'slack', 'generic', 'manual'] as const;
+export const PHASES = ['Pending', 'Running', 'Completed', 'Failed'] as const;
+export const TERMINAL_PHASES = ['Completed', 'Failed'] as const;
+export const SESSION_CONDITIONS = [
+  'PolicyValidated',
+  'Approved',
+  'SourceReady',
+  'WorkloadCreated',
+  'ArtifactsGenerated',
+  'Completed',
+  'Failed',
+] as const;
+export const ARTIFACT_TYPES = ['log', 'output', 'intermediate', 'error'] as const;
+export const STORAGE_TYPES = ['s3', 'pvc', 'external'] as const;
+
+/** Entries kept in the object; older ones are archived in the artifact store. */
+export const HISTORY_MAX = 1000;
+/** The newest entries that a trim must leave in place. */
+export const HISTORY_KEEP = 500;
+/** Artifacts listed in status; the live API lists all of them. */
+export const ARTIFACTS_IN_STATUS_MAX = 100;
+/** Bytes of a Session's JSON above which the operator refuses it: etcd takes 1.5 MiB a request, status needs room. */
+export const SESSION_BYTES_MAX = 512 * 1024;
+/** Bytes of an uploaded source archive. */
+export const SOURCE_BYTES_MAX = 2 * 1024 ** 3;
+
+export const DEFAULT_TIMEOUT_SECONDS = 3600;
+export const DEFAULT_GRACE_SECONDS = 30;
+
+const immutable = (what: string): ValidationRule[] => [
+  {
+    rule: 'self == oldSelf',
+    message: `${what} cannot be changed after creation`,
+    reason: 'FieldValueForbidden',
+  },
+];
+
+const Globs = (description: string) =>
+  Type.Array(Type.String({ minLength: 1, maxLength: 253 }), { maxItems: 100, description });
+
+export const SessionSource = Type.Object(
+  {
+    type: Type.Enum(['none', 'upload', 'git'], {
+      default: 'none',
+      description: 'none: an empty workspace; upload: an archive sent through the live API; git: a clone.',
+    }),
+    upload: Type.Optional(
+      Type.Object(
+        {
+          sizeBytes: Type.Integer({ minimum: 1, maximum: SOURCE_BYTES_MAX }),
+          digest: Type.String({
+            pattern: '^sha256:[0-9a-f]{64}$',
+            description: 'Of the archive as uploaded.',
+          }),
+          name: Type.Optional(
+            Type.String({ maxLength: 253, description: 'What was packed, to show to people.' }),
+          ),
+        },
+        {
+          description:
+            'The archive that PUT …/sessions/{name}/source must deliver before the session starts.',
+        },
+      ),
+    ),
+    git: Type.Optional(
+      Type.Object({
+        url: Type.String({
+          minLength: 1,
+          maxLength: 2048,
+          pattern: '^(https?|git|ssh)://[^\\s]+$',
+          description: 'Repository URL without credentials.',
+        }),
+        ref: Type.Optional(
+          Type.String({
+            minLength: 1,
+            maxLength: 255,
+            pattern: '^[^-\\s~^:?*\\[\\\\][^\\s~^:?*\\[\\\\]*$',
+            description: 'Branch, tag or commit; the default branch when absent.',
+          }),
+        ),
+      }),
+    ),
+  },
+  {
+    description: 'What the agent finds in its workspace.',
+    'x-kubernetes-validations': [
+      {
+        rule: "(self.type == 'upload') == has(self.upload)",
+        message: 'type upload and the field upload go together',
+      },
+      { rule: "(self.type == 'git') == has(self.git)", message: 'type git and the field git go together' },
+    ] satisfies ValidationRule[],
+  },
+);
+
+export const SessionSpec = Type.Object(
+  {
+    displayName: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 200, description: 'Shown to people instead of the name.' }),
+    ),
+    trigger: Type.Optional(
+      Type.Object(
+        {
+          source: Type.Enum([...TRIGGER_SOURCES], { default: 'manual' }),
+          event: Type.Optional(Type.String({ maxLength: 253, description: 'For example pull_request.' })),
+          payload: Type.Optional(
+            FreeObject({
+              maxProperties: 200,
+              description: 'The original event, capped; the full one is an artifact.',
+            }),
+          ),
+        },
+        { default: { source: 'manual' }, description: 'What caused the session.' },
+      ),
+    ),
+    framework: Type.Object({
+      type: Type.String({
+        minLength: 1,
+        maxLength: 63,
+        pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$',
+        description: 'Name of a Framework object.',
+      }),
+      version: Type.Optional(
+        Type.String({ minLength: 1, maxLength: 63, description: 'The default version when absent.' }),
+      ),
+      config: Type.Optional(
+        FreeObject({ maxProperties: 100, description: "Validated by the framework's own configSchema." }),
+      ),
+    }),
+    source: Type.Optional(SessionSource),
+    policy: Type.Optional(
+      Type.Object(
+        {
+          modelConstraints: Type.Optional(
+            Type.Object({
+              allowed: Type.Optional(Globs('Models this session may use.')),
+              budget: Type.Optional(
+                Type.String({
+                  pattern: '^[0-9]{1,9}(\\.[0-9]{1,2})?$',
+                  maxLength: 12,
+                  description: 'USD for this session.',
+                }),
+              ),
+            }),
+          ),
+          toolConstraints: Type.Optional(
+            Type.Object({ allowed: Type.Optional(Globs('Tools.')), blocked: Type.Optional(Globs('Tools.')) }),
+          ),
+          approvalRequired: Type.Optional(
+            Type.Boolean({ description: 'Waits for an approver even if the namespace would not.' }),
+          ),
+        },
+        { description: "May only narrow the namespace's policy." },
+      ),
+    ),
+    artifacts: Type.Optional(
+      Type.Object({
+        references: Type.Optional(
+          Type.Array(
+            Type.Object({
+              type: Type.Enum([...STORAGE_TYPES]),
+              location: Type.String({ minLength: 1, maxLength: 2048 }),
+            }),
+            { maxItems: 50, description: 'Inputs.' },
+          ),
+        ),
+        storage: Type.Optional(
+          Type.Object({
+            type: Type.Enum([...STORAGE_TYPES]),
+            location: Type.Optional(Type.String({ minLength: 1, maxLength: 2048 })),
+            credentials: Type.Optional(Type.String({ maxLength: 253, description: 'Secret name.' })),
+          }),
+        ),
+      }),
+    ),
+    limits: Type.Optional(
+      Type.Object(
+        {
+          timeoutSeconds: Type.Integer({
+            minimum: 1,
+            maximum: 604800,
+            default: DEFAULT_TIMEOUT_SECONDS,
+            description: 'From the start of the pod.',
+          }),
+          gracePeriodSeconds: Type.Integer({
+            minimum: 0,
+            maximum: 600,
+            default: DEFAULT_GRACE_SECONDS,
+            description: 'Between the request to stop and the kill.',
+          }),
+          cpu: Type.Optional(Quantity('CPU limit of the pod.')),
+          memory: Type.Optional(Quantity('Memory limit of the pod.')),
+          storage: Type.Optional(Quantity('Ephemeral storage limit of the pod.')),
+        },
+        { default: { timeoutSeconds: DEFAULT_TIMEOUT_SECONDS, gracePeriodSeconds: DEFAULT_GRACE_SECONDS } },
+      ),
+    ),
+  },
+  { 'x-kubernetes-validations': immutable('the spec of a Session') },
+);
+export type SessionSpec = Type.Static<typeof SessionSpec>;
+
+export const HistoryEntry = Type.Object(
+  {
+    seq: Type.Integer({ minimum: 1, description: 'Gap-free number of the entry, from 1.' }),
+    timestamp: Timestamp(),
+    event: Type.String({ minLength: 1, maxLength: 128 }),
+    actor: Type.String({
+      minLength: 1,
+      maxLength: 512,
+      description: 'User name, or system:ambient-operator.',
+    }),
+    data: Type.Optional(FreeObject({ maxProperties: 50, description: 'Details of the event.' })),
+  },
+  { 'x-kubernetes-validations': immutable('a history entry') },
+);
+export type HistoryEntry = Type.Static<typeof HistoryEntry>;
+
+export const GeneratedArtifact = Type.Object({
+  type: Type.Enum([...ARTIFACT_TYPES]),
+  location: Type.String({
+    minLength: 1,
+    maxLength: 4096,
+    description: 'Path for …/sessions/{name}/artifacts/{path}.',
+  }),
+  size: Type.Integer({ minimum: 0, description: 'Bytes.' }),
+  contentType: Type.String({ maxLength: 255 }),
+  createdAt: Timestamp(),
+  metadata: Type.Optional(
+    Type.Record(Type.String(), Type.String({ maxLength: 4096 }), {
+      maxProperties: 20,
+      description: 'For example digest.',
+    }),
+  ),
+});
+export type GeneratedArtifact = Type.Static<typeof GeneratedArtifact>;
+
+export const SessionStatus = Type.Object(
+  {
+    phase: Type.Optional(Type.Enum([...PHASES])),
+    observedGeneration: Type.Optional(Type.Integer({ minimum: 0 })),
+    conditions: Type.Optional(
+      Type.Array(Condition(SESSION_CONDITIONS), {
+        maxItems: 16,
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['type'],
+      }),
+    ),
+    history: Type.Optional(
+      Type.Array(HistoryEntry, {
+        maxItems: HISTORY_MAX,
+        description: 'Append-only; the API server refuses any change to what stands.',
+        'x-kubernetes-list-type': 'map',
+        'x-kubernetes-list-map-keys': ['seq'],
+        'x-kubernetes-validations': [
+          // Sorted unique integers whose ends are size-1 apart are gap-free: linear where comparing neighbours is not.
+          {
+            rule: 'self.map(e, e.seq).isSorted() && (size(self) == 0 || self[size(self) - 1].seq - self[0].seq == size(self) - 1)',
+            message: 'history is numbered without a gap, in order',
+          },
+          {
+            rule: 'size(oldSelf) == 0 || (size(self) > 0 && self[size(self) - 1].seq >= oldSelf[size(oldSelf) - 1].seq)',
+            message: 'history entries cannot be removed from the end',
+          },
+          {
+            rule: `size(oldSelf) == 0 || (size(self) > 0 && (self[0].seq == oldSelf[0].seq || (self[0].seq > oldSelf[0].seq && size(oldSelf) == ${HISTORY_MAX} && size(self) >= ${HISTORY_KEEP})))`,
+            message: `history entries can be trimmed from the front only when ${HISTORY_MAX} are kept, and only down to ${HISTORY_KEEP}`,
+          },
+          {
+            rule: 'size(oldSelf) > 0 || size(self) == 0 || self[0].seq == 1',
+            message: 'history starts at 1',
+          },
+        ] satisfies ValidationRule[],
+      }),
+    ),
+    artifacts: Type.Optional(
+      Type.Object({
+        generated: Type.Optional(Type.Array(GeneratedArtifact, { maxItems: ARTIFACTS_IN_STATUS_MAX })),
+        count: Type.Optional(
+          Type.Integer({ minimum: 0, description: 'All of them, also those not listed here.' }),
+        ),
+        totalBytes: Type.Optional(Type.Integer({ minimum: 0 })),
+      }),
+    ),
+    workload: Type.Optional(
+      Type.Object({
+        jobName: Type.Optional(Type.String({ maxLength: 253 })),
+        podName: Type.Optional(Type.String({ maxLength: 253 })),
+        nodeName: Type.Optional(Type.String({ maxLength: 253 })),
+        image: Type.Optional(Type.String({ maxLength: 1024 })),
+        resources: Type.Optional(
+          Type.Record(Type.String(), Type.String({ maxLength: 64 }), {
+            maxProperties: 10,
+            description: 'Limits of the pod.',
+          }),
+        ),
+        startTime: Type.Optional(Timestamp()),
+        completionTime: Type.Optional(Timestamp()),
+        exitCode: Type.Optional(Type.Integer()),
+        cluster: Type.Optional(Type.String({ maxLength: 253 })),
+      }),
+    ),
+    cost: Type.Optional(
+      Type.Object({
+        total: Type.String({ pattern: '^[0-9]+(\\.[0-9]+)?$', maxLength: 32, description: 'USD.' }),
+        breakdown: Type.Optional(
+          Type.Record(Type.String(), Type.String({ pattern: '^[0-9]+(\\.[0-9]+)?$', maxLength: 32 }), {
+            maxProperties: 50,
+          }),
+        ),
+      }),
+    ),
+    stop: Type.Optional(
+      Type.Object(
+        {
+          requestedAt: Timestamp(),
+          requestedBy: Type.String({ maxLength: 512 }),
+          reason: Type.Optional(Type.String({ maxLength: 1024 })),
+          gracePeriodSeconds: Type.Integer({ minimum: 0, maximum: 600 }),
+        },
+        { 'x-kubernetes-validations': immutable('a request to stop') },
+      ),
+    ),
+    message: Type.Optional(
+      Type.String({ maxLength: 4096, description: 'One line about what goes on, for lists.' }),
+    ),
+  },
+  {
+    'x-kubernetes-validations': [
+      {
+        rule: "!has(oldSelf.phase) || !(oldSelf.phase in ['Completed', 'Failed']) || (has(self.phase) && self.phase == oldSelf.phase)",
+        message: 'a terminal phase never changes',
+        fieldPath: '.phase',
+      },
+      {
+        rule: "!has(oldSelf.phase) || (has(self.phase) && (self.phase == oldSelf.phase || oldSelf.phase == 'Pending' && self.phase in ['Running', 'Failed'] || oldSelf.phase == 'Running' && self.phase in ['Completed', 'Failed']))",
+        message:
+          'phases go Pending, Running, then Completed or Failed; a Pending session can only start or fail',
+        fieldPath: '.phase',
+      },
+      {
+        rule: "has(oldSelf.phase) || !has(self.phase) || self.phase in ['Pending', 'Failed']",
+        message: 'a session starts Pending',
+        fieldPath: '.phase',
+      },
+      {
+        rule: '!has(oldSelf.history) || has(self.history)',
+        message: 'history cannot be removed',
+        fieldPath: '.history',
+      },
+      {
+        rule: '!has(oldSelf.stop) || has(self.stop)',
+        message: 'a request to stop cannot be taken back',
+        fieldPath: '.stop',
+      },
+      {
+        rule: "!has(oldSelf.phase) || !(oldSelf.phase in ['Completed', 'Failed']) || (has(self.workload) == has(oldSelf.workload) && (!has(self.workload) || self.workload == oldSelf.workload) && has(self.stop) == has(oldSelf.stop))",
+        message: 'the workload of a finished session is final',
+        fieldPath: '.workload',
+      },
+    ] satisfies ValidationRule[],
+  },
+);
+export type SessionStatus = Type.Static<typeof SessionStatus>;
+
+/** Rules on the whole object, where the removal of a field can be seen. */
+export const SESSION_RULES: ValidationRule[] = [
+  { rule: '!has(oldSelf.status) || has(self.status)', message: 'status cannot be removed' },
+  {
+    rule: 'size(self.metadata.name) <= 63',
+    message: 'a Session name has at most 63 characters, as it becomes a label',
+  },
+];
+
+export type SessionPhase = (typeof PHASES)[number];
+export type SessionConditionType = (typeof SESSION_CONDITIONS)[number];
+
+export interface Session extends KubeObject {
+  kind: 'Session';
+  spec: SessionSpec;
+  status?: SessionStatus;
+}
+
+export const isTerminal = (phase: SessionPhase | undefined): phase is 'Completed' | 'Failed' =>
+  phase === 'Completed' || phase === 'Failed';
+
+/** What people read for a session: its display name, or else the object's name. */
+export const displayNameOf = (session: Session): string => session.spec.displayName ?? session.metadata.name;

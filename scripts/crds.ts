@@ -41,7 +41,8 @@ const definitions: Definition[] = [
     singular: 'session',
     shortNames: ['sess'],
     scope: 'Namespaced',
-    description: 'One piece of work given to one agent: run as a Job, with its log, artifacts and record kept.',
+    description:
+      'One piece of work given to one agent: run as a Job, with its log, artifacts and record kept.',
     spec: SessionSpec,
     status: SessionStatus,
     rules: SESSION_RULES,
@@ -67,7 +68,12 @@ const definitions: Definition[] = [
     columns: [
       { name: 'Budget', type: 'string', jsonPath: '.spec.models.budget.monthly' },
       { name: 'Sessions', type: 'integer', jsonPath: '.status.usage.sessions.active' },
-      { name: 'Budget Used', type: 'number', jsonPath: '.status.usage.budget.percentUsed', description: 'Percent' },
+      {
+        name: 'Budget Used',
+        type: 'number',
+        jsonPath: '.status.usage.budget.percentUsed',
+        description: 'Percent',
+      },
       age,
     ],
   },
@@ -77,11 +83,17 @@ const definitions: Definition[] = [
     singular: 'framework',
     shortNames: ['fw'],
     scope: 'Cluster',
-    description: 'An entry of the registry of what can run a session: image, versions, command, config schema.',
+    description:
+      'An entry of the registry of what can run a session: image, versions, command, config schema.',
     spec: FrameworkSpec,
     rules: FRAMEWORK_RULES,
     columns: [
-      { name: 'Version', type: 'string', jsonPath: '.spec.versions[0].name', description: 'The default version' },
+      {
+        name: 'Version',
+        type: 'string',
+        jsonPath: '.spec.versions[0].name',
+        description: 'The default version',
+      },
       { name: 'Image', type: 'string', jsonPath: '.spec.versions[0].image' },
       age,
     ],
@@ -98,7 +110,10 @@ export function structural(schema: unknown): unknown {
   for (const [key, value] of Object.entries(source)) {
     if (key === 'properties') {
       result.properties = Object.fromEntries(
-        Object.entries(value as Record<string, unknown>).map(([name, property]) => [name, structural(property)]),
+        Object.entries(value as Record<string, unknown>).map(([name, property]) => [
+          name,
+          structural(property),
+        ]),
       );
     } else if (key === 'patternProperties') {
       // TypeBox writes a record of strings so; Kubernetes knows only additionalProperties

@@ -1,0 +1,108 @@
+/** Which room may import which: the picture of ARCHITECTURE.md, checked. A wrong arrow or a cycle between files fails npm run check. */
+import { readFileSync, readdirSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+
+/** Room (longest prefix wins) → rooms it may import besides itself. */
+const ALLOWED: Record<string, string[]> = {
+  'common/errors.ts': [],
+  'common/api': [],
+  'common/rules': ['common/api', 'common/errors.ts'],
+  'common/kube': ['common/api', 'common/errors.ts'],
+  extension: ['common/api', 'common/rules', 'common/kube', 'common/errors.ts'],
+  webview: ['common/api'],
+  'operator/store': ['common/api', 'common/errors.ts'],
+  'operator/record': ['operator/store', 'common/api', 'common/errors.ts', 'common/rules', 'common/kube'],
+  'operator/sessions': [
+    'operator/store',
+    'operator/record',
+    'common/api',
+    'common/errors.ts',
+    'common/rules',
+    'common/kube',
+  ],
+  'operator/serve': ['operator/sessions', 'common/api', 'common/errors.ts', 'common/kube'],
+  'operator/controllers': [
+    'operator/sessions',
+    'operator/store',
+    'operator/record',
+    'common/api',
+    'common/errors.ts',
+    'common/rules',
+    'common/kube',
+  ],
+  // what composes the operator knows all of its rooms
+  operator: [
+    'operator/controllers',
+    'operator/serve',
+    'operator/sessions',
+    'operator/store',
+    'operator/record',
+    'common/api',
+    'common/errors.ts',
+    'common/rules',
+    'common/kube',
+  ],
+  runner: ['common/api', 'common/errors.ts'],
+};
+
+const roomOf = (file: string): string | undefined =>
+  Object.keys(ALLOWED)
+    .filter((room) => file === room || file.startsWith(`${room}/`))
+    .sort((a, b) => b.length - a.length)[0];
+
+function sources(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll('\\', '/'));
+}
+
+const IMPORT =
+  /(?:^|[\s;])(import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?['"](\.[^'"]+)['"]|\bimport\(\s*['"](\.[^'"]+)['"]\s*\)/g;
+
+interface Import {
+  to: string;
+  /** Type-only and dynamic imports make no cycle at load time. */
+  atLoad: boolean;
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(root, file), 'utf8');
+  return [...text.matchAll(IMPORT)].map((match) => ({
+    to: relative(root, resolve(root, dirname(file), match[3] ?? match[4] ?? '')).replaceAll('\\', '/'),
+    atLoad: match[3] !== undefined && match[2] === undefined,
+  }));
+}
+
+/** One line for each forbidden arrow and each cycle; empty when all is well. */
+export function arrowProblems(): string[] {
+  const files = ['common', 'extension', 'webview', 'operator', 'runner'].flatMap(sources);
+  const graph = new Map(files.map((file) => [file, importsOf(file)]));
+  const problems: string[] = [];
+
+  for (const [file, imports] of graph) {
+    const from = roomOf(file);
+    for (const { to } of imports) {
+      const target = roomOf(to);
+      if (from === undefined || target === undefined)
+        problems.push(`${file} imports ${to}: outside every known room`);
+      else if (from !== target && !ALLOWED[from]?.includes(target))
+        problems.push(`${file} imports ${to}: ${from} may not know ${target}`);
+    }
+  }
+
+  const done = new Set<string>();
+  const visit = (file: string, trail: string[]): void => {
+    const seen = trail.indexOf(file);
+    if (seen >= 0) {
+      problems.push(`cycle: ${[...trail.slice(seen), file].join(' → ')}`);
+      return;
+    }
+    if (done.has(file)) return;
+    for (const { to, atLoad } of graph.get(file) ?? []) if (atLoad) visit(to, [...trail, file]);
+    done.add(file);
+  };
+  for (const file of files) visit(file, []);
+  return problems;
+}

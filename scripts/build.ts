@@ -1,0 +1,104 @@
+/**
+ * npm run build: bundles every deliverable into dist/, each with only what it imports.
+ *   dist/extension/activate.js + chunks   the extension; Kubernetes code sits in chunks that load on first use
+ *   dist/webview/*.js                     one bundle a page
+ *   dist/operator/main.mjs, dist/runner/main.mjs   what their images hold
+ *   dist/meta/*.json                      what went into which bundle, for the bench
+ */
+import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import type { BuildOptions } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+const at = (...parts: string[]): string => join(root, ...parts);
+
+// CommonJS packages inside an ES module bundle call require for Node's own modules.
+const requireBanner = {
+  js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+};
+
+const common: BuildOptions = {
+  absWorkingDir: root,
+  bundle: true,
+  metafile: true,
+  minify: true,
+  keepNames: true,
+  legalComments: 'linked',
+  logLevel: 'warning',
+};
+
+const targets: Record<string, BuildOptions> = {
+  extension: {
+    entryPoints: { activate: at('extension/activate.ts') },
+    outdir: at('dist/extension'),
+    chunkNames: 'chunks/[name]-[hash]',
+    platform: 'node',
+    format: 'esm',
+    splitting: true,
+    target: 'node20',
+    external: ['vscode'],
+    banner: requireBanner,
+  },
+  webview: {
+    entryPoints: { session: at('webview/session/main.ts'), artifact: at('webview/artifact/main.ts') },
+    outdir: at('dist/webview'),
+    platform: 'browser',
+    format: 'esm',
+    target: 'es2022',
+    keepNames: false,
+    loader: { '.ttf': 'file' },
+  },
+  operator: {
+    entryPoints: { main: at('operator/main.ts') },
+    outdir: at('dist/operator'),
+    outExtension: { '.js': '.mjs' },
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    banner: requireBanner,
+  },
+  runner: {
+    entryPoints: { main: at('runner/main.ts') },
+    outdir: at('dist/runner'),
+    outExtension: { '.js': '.mjs' },
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    banner: requireBanner,
+  },
+};
+
+export type Target = 'extension' | 'webview' | 'operator' | 'runner';
+
+/** Builds the named targets, or all. Throws when a source does not bundle. */
+export async function buildTargets(
+  names: Target[] = ['extension', 'webview', 'operator', 'runner'],
+): Promise<void> {
+  mkdirSync(at('dist/meta'), { recursive: true });
+  await Promise.all(
+    names.map(async (name) => {
+      rmSync(at('dist', name), { recursive: true, force: true });
+      const { metafile } = await build({ ...common, ...targets[name] });
+      writeFileSync(at('dist/meta', `${name}.json`), JSON.stringify(metafile));
+      const dockerfile = at(name, 'Dockerfile');
+      if (existsSync(dockerfile)) copyFileSync(dockerfile, at('dist', name, 'Dockerfile'));
+    }),
+  );
+}
+
+if (import.meta.main) {
+  const names = process.argv.slice(2) as Target[];
+  const started = performance.now();
+  await buildTargets(names.length > 0 ? names : undefined);
+  for (const file of [
+    'extension/activate.js',
+    'webview/session.js',
+    'webview/artifact.js',
+    'operator/main.mjs',
+    'runner/main.mjs',
+  ])
+    if (existsSync(at('dist', file)))
+      console.error(`dist/${file}  ${Math.ceil(statSync(at('dist', file)).size / 1024)} KiB`);
+  console.error(`built in ${Math.round(performance.now() - started)} ms`);
+}

@@ -1,0 +1,60 @@
+/** npm run check: types, lint, format, room arrows and freshness of generated files, each with its time. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { arrowProblems } from './arrows.ts';
+import { crdFiles } from './crds.ts';
+
+const root = join(import.meta.dirname, '..');
+
+function tool(script: string, ...args: string[]): string[] {
+  const run = spawnSync(process.execPath, [join(root, 'node_modules', script), ...args], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  return run.status === 0 ? [] : [`${run.stdout}${run.stderr}`.trim() || `exit code ${run.status}`];
+}
+
+function staleCrds(): string[] {
+  return [...crdFiles()].flatMap(([name, content]) => {
+    let present = '';
+    try {
+      present = readFileSync(join(root, 'manifests', 'crds', name), 'utf8');
+    } catch {
+      // absent counts as stale
+    }
+    return present === content ? [] : [`manifests/crds/${name} is stale: npm run generate`];
+  });
+}
+
+const CHECKS: Record<string, () => string[]> = {
+  types: () => tool('typescript/bin/tsc', '-p', '.'),
+  lint: () =>
+    tool('eslint/bin/eslint.js', '--max-warnings=0', '--cache', '--cache-location', '.cache/eslint', '.'),
+  format: () => tool('prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.'),
+  arrows: arrowProblems,
+  generated: staleCrds,
+};
+
+export interface CheckResult {
+  name: string;
+  problems: string[];
+  milliseconds: number;
+}
+
+export function runChecks(): CheckResult[] {
+  return Object.entries(CHECKS).map(([name, check]) => {
+    const started = performance.now();
+    const problems = check();
+    return { name, problems, milliseconds: performance.now() - started };
+  });
+}
+
+if (import.meta.main) {
+  const results = runChecks();
+  for (const { name, problems, milliseconds } of results) {
+    console.log(`${problems.length === 0 ? 'ok  ' : 'FAIL'} ${name} (${(milliseconds / 1000).toFixed(1)} s)`);
+    for (const problem of problems) console.log(problem);
+  }
+  process.exitCode = results.some(({ problems }) => problems.length > 0) ? 1 : 0;
+}

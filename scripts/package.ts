@@ -1,0 +1,28 @@
+/** npm run package: builds and packs the extension as ambient-sessions-<version>.vsix; .vscodeignore says what stays out. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createVSIX } from '@vscode/vsce';
+import { buildTargets } from './build.ts';
+
+const root = join(import.meta.dirname, '..');
+
+/** Path of the packed file. */
+export async function packageExtension(out = join(root, 'dist')): Promise<string> {
+  await buildTargets(['extension', 'webview']);
+  const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    name: string;
+    version: string;
+  };
+  const packagePath = join(out, `${name}-${version}.vsix`);
+  // everything shipped is bundled: node_modules stays out
+  await createVSIX({
+    cwd: root,
+    packagePath,
+    dependencies: false,
+    skipLicense: false,
+    allowMissingRepository: true,
+  });
+  return packagePath;
+}
+
+if (import.meta.main) console.log(await packageExtension());

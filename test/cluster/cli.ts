@@ -1,0 +1,100 @@
+/** `npm run cluster -- up|down|list`: a cluster that stays until it is taken down. Progress goes to standard error. */
+import { parseArgs } from 'node:util';
+import { attachBuilt } from './built.ts';
+import { lock } from './cache.ts';
+import type { Cluster } from './cluster.ts';
+import { clusterUp } from './index.ts';
+import { listStates, stateDirOf } from './state.ts';
+import { tearDown } from './teardown.ts';
+
+const usage = `usage:
+  npm run cluster -- up [--name NAME] [--nodes fake:N] [--context CONTEXT] [--operator] [--json]
+  npm run cluster -- down [--name NAME | --all]
+  npm run cluster -- list`;
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    name: { type: 'string', default: 'default' },
+    nodes: { type: 'string' },
+    context: { type: 'string' },
+    operator: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    all: { type: 'boolean', default: false },
+  },
+});
+
+const log = (line: string): void => {
+  process.stderr.write(`${line}\n`);
+};
+
+async function up(): Promise<void> {
+  await using _lock = await lock(`up ${stateDirOf(values.name)}`, () =>
+    log('waiting for another start of this name'),
+  );
+  const cluster = (await existing()) ?? (await create());
+  const operator = values.operator ? await deploy(cluster) : {};
+  const { name, kubeconfig, server, stateDir, nodeHostAddress, provider, timings } = cluster;
+  const line = { kubeconfig, name, stateDir, server, nodeHostAddress, provider, timings, ...operator };
+  process.stdout.write(values.json ? `${JSON.stringify(line)}\n` : `export KUBECONFIG=${kubeconfig}\n`);
+}
+
+async function existing(): Promise<Cluster | undefined> {
+  if (values.context !== undefined) return undefined;
+  const stateDir = stateDirOf(values.name);
+  const running = await attachBuilt(stateDir);
+  // What is left of a start that was killed, or of a machine that restarted, is of no use.
+  if (running === undefined) await tearDown(stateDir);
+  else log(`cluster ${values.name} is running already`);
+  return running;
+}
+
+/** A real node where this machine can have one, or only objects when told so. */
+async function create(): Promise<Cluster> {
+  const fake = /^fake:(\d+)$/.exec(values.nodes ?? '')?.[1];
+  if (values.nodes !== undefined && fake === undefined) throw new Error(`--nodes takes fake:N\n${usage}`);
+  return clusterUp({
+    name: values.name,
+    keep: true,
+    log,
+    node: fake === undefined,
+    ...(fake !== undefined && { fakeNodes: Number(fake) }),
+    ...(values.context !== undefined && { context: values.context }),
+  });
+}
+
+interface Deploy {
+  deployOperator(cluster: Cluster, options?: unknown): Promise<Record<string, unknown>>;
+}
+
+async function deploy(cluster: Cluster): Promise<Record<string, unknown>> {
+  const { deployOperator } = (await import('../support/deploy.ts' as string)) as Deploy;
+  return deployOperator(cluster, { log });
+}
+
+async function down(): Promise<void> {
+  const names = values.all ? (await listStates()).map((state) => state.name) : [values.name];
+  for (const name of names) {
+    await tearDown(stateDirOf(name));
+    log(`cluster ${name} is down`);
+  }
+}
+
+async function list(): Promise<void> {
+  for (const state of await listStates()) {
+    const what = [state.node ? 'node' : '', state.fakeNodes > 0 ? `fake:${state.fakeNodes}` : ''].filter(
+      Boolean,
+    );
+    const owner = state.owner === undefined ? 'stays' : `ends with process ${state.owner.pid}`;
+    process.stdout.write(`${state.name}\t${what.join('+')}\t${owner}\t${stateDirOf(state.name)}\n`);
+  }
+}
+
+const commands: Readonly<Record<string, () => Promise<void>>> = { up, down, list };
+const command = commands[positionals[0] ?? ''];
+if (command === undefined) {
+  log(usage);
+  process.exitCode = 2;
+} else {
+  await command();
+}

@@ -1,0 +1,3 @@
+module ambient-sessions/test/cluster/pause
+
+go 1.24.0

@@ -1,0 +1,70 @@
+/** The cluster that a test file runs against: the one test/run.ts started, or one of the file's own. */
+import { randomBytes } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Context } from 'mocha';
+import { KubeClient } from '../../common/kube/client.ts';
+import { loadKubeconfig } from '../../common/kube/kubeconfig.ts';
+import { attachCluster, clusterCapability, clusterUp } from '../cluster/index.ts';
+import type { Cluster } from '../cluster/index.ts';
+import { skipBecause } from './skip.ts';
+
+/** Set by test/run.ts, or by hand to the stateDir that `npm run cluster -- up --json` prints. */
+const SHARED = 'AMBIENT_TEST_CLUSTER';
+const crds = join(import.meta.dirname, '..', '..', 'manifests', 'crds');
+
+export interface TestCluster extends Cluster {
+  readonly client: KubeClient;
+  /** A fresh namespace, deleted when the process's tests are over. */
+  namespace(prefix: string): Promise<string>;
+}
+
+let shared: Promise<TestCluster> | undefined;
+
+/** Applies the CRDs and waits until the API server serves them. */
+export async function applyCrds(cluster: Cluster): Promise<void> {
+  await cluster.kubectl(['apply', '-f', crds]);
+  const names = (await readdir(crds)).map((file) => `crd/${file.replace(/\.yaml$/, '')}`);
+  await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', ...names]);
+}
+
+async function open(): Promise<TestCluster> {
+  const stateDir = process.env[SHARED];
+  const log = (line: string): void => console.log(`      [cluster] ${line}`);
+  const cluster = stateDir ? await attachCluster(stateDir) : await clusterUp({ node: (await clusterCapability()).node === true, log });
+  const kubeconfig = await loadKubeconfig({ env: {}, homeDir: '/nonexistent', path: cluster.kubeconfig });
+  const connection = await kubeconfig.connect(kubeconfig.currentContext ?? '');
+  await applyCrds(cluster);
+  const made: string[] = [];
+  after(async function () {
+    this.timeout(120_000);
+    if (made.length > 0) await cluster.kubectl(['delete', 'namespace', '--wait=false', ...made]);
+    await connection.close();
+    if (!stateDir) await cluster.down();
+  });
+  return Object.assign(Object.create(cluster) as Cluster, {
+    client: new KubeClient(connection),
+    namespace: async (prefix: string) => {
+      const name = `${prefix}-${randomBytes(4).toString('hex')}`;
+      await cluster.kubectl(['create', 'namespace', name]);
+      made.push(name);
+      return name;
+    },
+  });
+}
+
+/**
+ * Called in a before hook. Skips the suite with the reason where this machine can run no cluster, or, when `needs.node`
+ * is set, no containers.
+ */
+export async function testCluster(context: Context, needs: { node?: boolean } = {}): Promise<TestCluster> {
+  if (!process.env[SHARED]) {
+    const { controlPlane, node } = await clusterCapability();
+    if (controlPlane !== true) skipBecause(context, controlPlane);
+    if (needs.node && node !== true) skipBecause(context, node);
+  }
+  shared ??= open();
+  const cluster = await shared;
+  if (needs.node && !cluster.node) skipBecause(context, 'this cluster has no node that runs containers');
+  return cluster;
+}

@@ -145,6 +145,7 @@ async function builtCluster(
     provider: 'built',
     name: state.name,
     kubeconfig,
+    kubectlPath: binaries.path('kubectl'),
     server,
     stateDir,
     node: state.node,
@@ -169,7 +170,7 @@ async function builtCluster(
     startApiServer,
     async restartApiServer() {
       // As an upgrade does it: asked to end, then killed.
-      await stopDaemons(stateDir, "kube-apiserver", 2000);
+      await stopDaemons(stateDir, 'kube-apiserver', 2000);
       await startApiServer();
     },
     async stopNode() {

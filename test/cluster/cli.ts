@@ -34,8 +34,27 @@ async function up(): Promise<void> {
   );
   const cluster = (await existing()) ?? (await create());
   const operator = values.operator ? await deploy(cluster) : {};
-  const { name, kubeconfig, server, stateDir, nodeHostAddress, provider, timings } = cluster;
-  const line = { kubeconfig, name, stateDir, server, nodeHostAddress, provider, timings, ...operator };
+  const {
+    name,
+    kubeconfig,
+    kubectlPath: kubectl,
+    server,
+    stateDir,
+    nodeHostAddress,
+    provider,
+    timings,
+  } = cluster;
+  const line = {
+    kubeconfig,
+    name,
+    kubectl,
+    stateDir,
+    server,
+    nodeHostAddress,
+    provider,
+    timings,
+    ...operator,
+  };
   process.stdout.write(values.json ? `${JSON.stringify(line)}\n` : `export KUBECONFIG=${kubeconfig}\n`);
 }
 

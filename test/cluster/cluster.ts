@@ -22,6 +22,8 @@ export interface Cluster extends AsyncDisposable {
   readonly name: string;
   /** Path of a file with one context, whose user may do everything. */
   readonly kubeconfig: string;
+  /** Path of a kubectl of the cluster's version. */
+  readonly kubectlPath: string;
   readonly server: string;
   readonly stateDir: string;
   /** Whether pods really run. */

@@ -27,6 +27,7 @@ export async function useContext(context: string): Promise<Cluster> {
     provider: 'context',
     name: context,
     kubeconfig,
+    kubectlPath: 'kubectl',
     server,
     stateDir,
     node: true,

@@ -45,6 +45,7 @@ export async function startKind(options: ClusterOptions & { readonly name: strin
       provider: 'kind',
       name: options.name,
       kubeconfig,
+      kubectlPath: 'kubectl',
       server: await kubectl(view),
       stateDir,
       node: true,

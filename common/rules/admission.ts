@@ -1,0 +1,130 @@
+/** Whether a session may run at all, and as what: the framework, its version, the resolved command. Pure, so every door can ask. */
+import { EVENT_FORMATS } from '../api/framework.ts';
+import type { Framework } from '../api/framework.ts';
+import { DEFAULT_GRACE_SECONDS, DEFAULT_TIMEOUT_SECONDS, SESSION_BYTES_MAX } from '../api/session.ts';
+import type { SessionSpec } from '../api/session.ts';
+import { resolveCommand, resolveEnv } from './command.ts';
+import { checkConfig } from './config.ts';
+import { formatBytes, formatList } from './wording.ts';
+
+/** Why a session is refused: reasons of PolicyValidated=False and of Failed. */
+export const REFUSALS = [
+  'TooLarge',
+  'UnknownFramework',
+  'UnknownFrameworkVersion',
+  'InvalidFramework',
+  'InvalidConfig',
+] as const;
+export type Refusal = (typeof REFUSALS)[number];
+
+/** Everything a workload needs to know, with all defaults applied. */
+export interface RunPlan {
+  framework: string;
+  version: string;
+  image: string;
+  imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never' | undefined;
+  deprecated: string | undefined;
+  config: Record<string, unknown>;
+  command: string[];
+  env: Record<string, string>;
+  eventFormat: (typeof EVENT_FORMATS)[number];
+  limits: Limits;
+}
+
+export interface Limits {
+  timeoutSeconds: number;
+  gracePeriodSeconds: number;
+  cpu: string;
+  memory: string;
+  storage: string;
+}
+
+/** Limits of a pod where neither the session nor its framework says anything. */
+export const DEFAULT_LIMITS = { cpu: '2', memory: '2Gi', storage: '10Gi' } as const;
+
+export type Admission =
+  { accepted: true; plan: RunPlan } | { accepted: false; reason: Refusal; message: string };
+
+/**
+ * @param bytes size of the Session as JSON
+ * @param frameworks all of the cluster's registry, so that a refusal can name what there is
+ */
+export function admit(spec: SessionSpec, bytes: number, frameworks: readonly Framework[]): Admission {
+  if (bytes > SESSION_BYTES_MAX)
+    return refuse(
+      'TooLarge',
+      `The Session has ${formatBytes(bytes)}; at most ${formatBytes(SESSION_BYTES_MAX)} are accepted. Put long input into the source instead of the object.`,
+    );
+
+  const { type } = spec.framework;
+  const framework = frameworks.find((candidate) => candidate.metadata.name === type);
+  if (framework === undefined) {
+    const known = frameworks.map((candidate) => candidate.metadata.name).sort();
+    return refuse(
+      'UnknownFramework',
+      known.length === 0
+        ? `There is no framework "${type}": this cluster has none. An administrator installs them with kubectl apply -f manifests/frameworks.`
+        : `There is no framework "${type}". This cluster has: ${formatList(known)}. Launch again with one of them.`,
+    );
+  }
+
+  const { versions } = framework.spec;
+  const version =
+    spec.framework.version === undefined
+      ? versions[0]
+      : versions.find((candidate) => candidate.name === spec.framework.version);
+  if (version === undefined)
+    return refuse(
+      'UnknownFrameworkVersion',
+      `Framework "${type}" has no version "${spec.framework.version}". It has: ${formatList(versions.map(({ name }) => name))}. Launch again with one of them, or without a version for the first.`,
+    );
+
+  const checked = checkConfig(framework.spec.configSchema, spec.framework.config);
+  if (!checked.ok) return refuseFor(checked.whose, type, checked.message);
+
+  const command = resolveCommand(framework.spec.command, checked.config);
+  const env = resolveEnv(framework.spec.env ?? [], checked.config);
+  const problems = [...command.problems, ...env.problems];
+  const worst = problems.find(({ whose }) => whose === 'framework') ?? problems[0];
+  if (worst !== undefined)
+    return refuseFor(
+      worst.whose,
+      type,
+      formatList(problems.filter(({ whose }) => whose === worst.whose).map(({ message }) => message)),
+    );
+
+  return {
+    accepted: true,
+    plan: {
+      framework: type,
+      version: version.name,
+      image: version.image,
+      imagePullPolicy: version.imagePullPolicy,
+      deprecated: version.deprecated,
+      config: checked.config,
+      command: command.value,
+      env: env.value,
+      eventFormat: framework.spec.eventFormat ?? EVENT_FORMATS[0],
+      limits: {
+        timeoutSeconds: spec.limits?.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
+        gracePeriodSeconds: spec.limits?.gracePeriodSeconds ?? DEFAULT_GRACE_SECONDS,
+        cpu: spec.limits?.cpu ?? framework.spec.resources?.cpu ?? DEFAULT_LIMITS.cpu,
+        memory: spec.limits?.memory ?? framework.spec.resources?.memory ?? DEFAULT_LIMITS.memory,
+        storage: spec.limits?.storage ?? framework.spec.resources?.storage ?? DEFAULT_LIMITS.storage,
+      },
+    },
+  };
+}
+
+const refuse = (reason: Refusal, message: string): Admission => ({ accepted: false, reason, message });
+
+const refuseFor = (whose: 'framework' | 'config', type: string, message: string): Admission =>
+  whose === 'config'
+    ? refuse(
+        'InvalidConfig',
+        `spec.framework.config does not fit framework "${type}": ${message}. Correct it and launch again.`,
+      )
+    : refuse(
+        'InvalidFramework',
+        `Framework "${type}" is not usable: ${message}. Ask whoever manages the frameworks of this cluster to correct it.`,
+      );

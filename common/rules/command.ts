@@ -1,0 +1,105 @@
+/**
+ * A framework's command and environment with its placeholders replaced (rules: common/api/framework.ts).
+ * Only an element that is wholly `{{config.NAME}}` is a placeholder, so a value can never become part of another argument.
+ */
+
+const PLACEHOLDER = /^\{\{\s*config\.([A-Za-z_][A-Za-z0-9_-]*)\s*\}\}$/;
+const EMBEDDED = /\{\{\s*config\.[^}]*\}\}/;
+
+/** Linux refuses a single argument or variable of 128 KiB and more (MAX_ARG_STRLEN), whatever the total. */
+export const ARGUMENT_BYTES_MAX = 128 * 1024 - 1;
+
+/** What is wrong, and whose mistake it is: the framework's author's or the session's. */
+export interface TemplateProblem {
+  whose: 'framework' | 'config';
+  message: string;
+}
+
+export interface Resolved<T> {
+  value: T;
+  problems: TemplateProblem[];
+}
+
+type Config = Readonly<Record<string, unknown>>;
+
+/** The argument vector. A string or other scalar becomes one argument, an array one each, absent or null none. */
+export function resolveCommand(template: readonly string[], config: Config): Resolved<string[]> {
+  const problems: TemplateProblem[] = [];
+  const value = template.flatMap((element) => {
+    const name = placeholder(element, problems, 'command');
+    if (name === undefined) return [element];
+    const given = valueOf(config, name);
+    const list = Array.isArray(given) ? (given as unknown[]) : given === undefined ? [] : [given];
+    return list.flatMap((item) => argument(item, name, problems));
+  });
+  if (value.length === 0 && problems.length === 0)
+    problems.push({
+      whose: 'config',
+      message: `the command is empty: give spec.framework.config a value for ${template.join(' ')}`,
+    });
+  return { value, problems };
+}
+
+/** Environment variables; one whose placeholder has no value is left out. */
+export function resolveEnv(
+  template: readonly { name: string; value: string }[],
+  config: Config,
+): Resolved<Record<string, string>> {
+  const problems: TemplateProblem[] = [];
+  const value: Record<string, string> = {};
+  for (const variable of template) {
+    const name = placeholder(variable.value, problems, `env ${variable.name}`);
+    if (name === undefined) {
+      value[variable.name] = variable.value;
+      continue;
+    }
+    const given = valueOf(config, name);
+    if (given === undefined) continue;
+    const [text] = argument(given, name, problems);
+    if (text !== undefined) value[variable.name] = text;
+  }
+  return { value, problems };
+}
+
+function placeholder(element: string, problems: TemplateProblem[], where: string): string | undefined {
+  const name = PLACEHOLDER.exec(element)?.[1];
+  // A literal would run with braces in it, which its author cannot have meant.
+  if (name === undefined && EMBEDDED.test(element))
+    problems.push({
+      whose: 'framework',
+      message: `${where}: ${JSON.stringify(element)} has a placeholder inside other text; it must be the whole element`,
+    });
+  return name;
+}
+
+/** Own properties only: config is data from outside, and `constructor` is no setting. */
+function valueOf(config: Config, name: string): unknown {
+  const value = Object.hasOwn(config, name) ? config[name] : undefined;
+  return value === null ? undefined : value;
+}
+
+function argument(value: unknown, name: string, problems: TemplateProblem[]): string[] {
+  if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') {
+    problems.push({
+      whose: 'config',
+      message: `config.${name} must be text, a number, true or false, or a list of those, not ${kindOf(value)}`,
+    });
+    return [];
+  }
+  const text = String(value);
+  if (text.includes('\0'))
+    problems.push({
+      whose: 'config',
+      message: `config.${name} contains a NUL character, which no argument can hold`,
+    });
+  else if (Buffer.byteLength(text) > ARGUMENT_BYTES_MAX)
+    problems.push({
+      whose: 'config',
+      message: `config.${name} has ${Buffer.byteLength(text)} bytes; one argument holds at most ${ARGUMENT_BYTES_MAX}. Put long text into a file of the source`,
+    });
+  else return [text];
+  return [];
+}
+
+const kindOf = (value: unknown): string =>
+  Array.isArray(value) ? 'a list inside a list' : value === null ? 'null' : `an ${typeof value}`;

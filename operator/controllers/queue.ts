@@ -1,0 +1,156 @@
+/**
+ * The work queue of a controller: a key waits in it at most once, is worked on by at most one worker at a time, and comes
+ * back later when its work asks for it or fails. First in, first out.
+ */
+import type { Clock } from './clock.ts';
+
+/** What working on a key comes to: nothing more to do until something changes, or again after a while. */
+export type Result = { requeueAfterMs: number } | undefined;
+
+export interface QueueMetrics {
+  depth(length: number): void;
+  /** Seconds a key waited until a worker took it. */
+  waited(seconds: number): void;
+  worked(seconds: number, outcome: 'done' | 'requeued' | 'failed'): void;
+  retried(): void;
+}
+
+export interface QueueOptions<K extends string> {
+  /** Works on a key. A throw brings the key back after a growing delay; the signal aborts when draining takes too long. */
+  work: (key: K, signal: AbortSignal) => Promise<Result>;
+  /** Told of every throw; `attempt` counts from 1. */
+  onError: (key: K, error: unknown, retry: { attempt: number; delayMs: number }) => void;
+  concurrency: number;
+  clock: Clock;
+  /** 0 ≤ n < 1. */
+  random: () => number;
+  /** First delay after a failure; doubles up to the maximum, each shortened at random by up to half. */
+  backoff?: { baseMs: number; maxMs: number };
+  metrics?: QueueMetrics;
+}
+
+const BACKOFF = { baseMs: 50, maxMs: 60_000 };
+
+export class WorkQueue<K extends string> {
+  readonly #options: QueueOptions<K>;
+  /** Keys ready to be worked on, with the time they became so. A Map keeps insertion order and has no duplicates. */
+  readonly #ready = new Map<K, number>();
+  readonly #working = new Map<K, Promise<void>>();
+  /** Added while being worked on: goes back to ready afterwards. */
+  readonly #again = new Set<K>();
+  readonly #delayed = new Map<K, { due: number; timer: Disposable }>();
+  readonly #failures = new Map<K, number>();
+  readonly #abort = new AbortController();
+  #open = true;
+
+  constructor(options: QueueOptions<K>) {
+    this.#options = options;
+  }
+
+  get length(): number {
+    return this.#ready.size;
+  }
+
+  get working(): number {
+    return this.#working.size;
+  }
+
+  /** Work on the key as soon as a worker is free. Forgets an earlier wish to do so later, but not how often it failed. */
+  add(key: K): void {
+    if (!this.#open) return;
+    this.#cancelDelay(key);
+    if (this.#working.has(key)) this.#again.add(key);
+    else if (!this.#ready.has(key)) {
+      this.#ready.set(key, this.#options.clock.elapsed());
+      this.#dispatch();
+    }
+  }
+
+  /** Work on the key after a delay, or earlier when an earlier wish stands. */
+  addAfter(key: K, delayMs: number): void {
+    if (!this.#open) return;
+    if (delayMs <= 0) {
+      this.add(key);
+      return;
+    }
+    if (this.#ready.has(key) || this.#again.has(key)) return;
+    const due = this.#options.clock.elapsed() + delayMs;
+    const standing = this.#delayed.get(key);
+    if (standing !== undefined && standing.due <= due) return;
+    this.#cancelDelay(key);
+    const timer = this.#options.clock.timer(delayMs, () => {
+      this.#delayed.delete(key);
+      this.add(key);
+    });
+    this.#delayed.set(key, { due, timer });
+  }
+
+  /** Drops what is known of a key whose object is gone. Work that is under way goes on. */
+  forget(key: K): void {
+    this.#cancelDelay(key);
+    this.#failures.delete(key);
+  }
+
+  /**
+   * Takes no more keys and waits for the work under way. After `drainMs` that work is aborted, and still waited for,
+   * so that nothing goes on in the background when this returns.
+   */
+  async close(drainMs: number): Promise<void> {
+    this.#open = false;
+    for (const key of [...this.#delayed.keys()]) this.#cancelDelay(key);
+    this.#ready.clear();
+    this.#again.clear();
+    using _deadline = this.#options.clock.timer(drainMs, () =>
+      this.#abort.abort(new Error('the work queue closes')),
+    );
+    await Promise.all(this.#working.values());
+  }
+
+  #cancelDelay(key: K): void {
+    this.#delayed.get(key)?.timer[Symbol.dispose]();
+    this.#delayed.delete(key);
+  }
+
+  #dispatch(): void {
+    for (const [key, since] of this.#ready) {
+      if (this.#working.size >= this.#options.concurrency) break;
+      this.#ready.delete(key);
+      this.#options.metrics?.waited((this.#options.clock.elapsed() - since) / 1000);
+      // #run never rejects; the map owns the promise until it ends.
+      this.#working.set(key, this.#run(key));
+    }
+    this.#options.metrics?.depth(this.#ready.size);
+  }
+
+  async #run(key: K): Promise<void> {
+    const { clock, metrics } = this.#options;
+    const started = clock.elapsed();
+    const spent = (): number => (clock.elapsed() - started) / 1000;
+    try {
+      const result = await this.#options.work(key, this.#abort.signal);
+      this.#failures.delete(key);
+      metrics?.worked(spent(), result === undefined ? 'done' : 'requeued');
+      this.#working.delete(key);
+      if (result !== undefined) this.addAfter(key, result.requeueAfterMs);
+    } catch (error) {
+      this.#working.delete(key);
+      metrics?.worked(spent(), 'failed');
+      this.#retry(key, error);
+    }
+    if (this.#again.delete(key)) this.add(key);
+    if (this.#open) this.#dispatch();
+  }
+
+  #retry(key: K, error: unknown): void {
+    const { random, metrics, onError, backoff = BACKOFF } = this.#options;
+    const attempt = (this.#failures.get(key) ?? 0) + 1;
+    const full = Math.min(backoff.maxMs, backoff.baseMs * 2 ** Math.min(attempt - 1, 30));
+    const delayMs = full * (1 - random() / 2);
+    onError(key, error, { attempt, delayMs });
+    if (!this.#open) return;
+    this.#failures.set(key, attempt);
+    metrics?.retried();
+    // What changed meanwhile is worked on at once all the same: it may be the cure.
+    this.addAfter(key, delayMs);
+  }
+}

@@ -10,6 +10,7 @@ import type { Cluster, ClusterOptions } from './cluster.ts';
 import * as controlPlane from './control-plane.ts';
 import type { Instance } from './control-plane.ts';
 import { ownerOf, stopDaemons } from './daemons.ts';
+import { loadImage } from './image-load.ts';
 import { kubeconfigPath, writeKubeconfigs } from './kubeconfigs.ts';
 import * as node from './node.ts';
 import { pauseArchive } from './pause-image.ts';
@@ -97,7 +98,7 @@ async function bringUp(
     await timed('containerd', () => node.startContainerd(instance));
     await timed('images', async () => {
       for (const image of [await pauseArchive(binaries, log), ...images]) {
-        await node.ctr(stateDir, ['images', 'import', image]);
+        await loadImage(stateDir, image);
       }
     });
   };
@@ -158,7 +159,7 @@ async function builtCluster(
       }),
     async loadImage(archive) {
       needNode();
-      await node.ctr(stateDir, ['images', 'import', archive]);
+      await loadImage(stateDir, archive);
     },
     async addSmallVolume(name, mebibytes) {
       needNode();

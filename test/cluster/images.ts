@@ -74,7 +74,14 @@ async function buildByBuildah(
   // One layer over the shared base, and the same bytes for the same input.
   await buildah([
     ...['bud', '--quiet', '--pull-never', '--network', 'none', '--layers=false', '--timestamp', '0'],
-    ...['--signature-policy', policy, '--runtime', findCommand('runc') ?? 'runc'],
+    ...[
+      '--cni-config-dir',
+      path.join(storage, 'cni'),
+      '--signature-policy',
+      policy,
+      '--runtime',
+      findCommand('runc') ?? 'runc',
+    ],
     ...['--file', dockerfile, '--tag', tag, context],
   ]);
   try {

@@ -6,12 +6,15 @@ import { pauseImage } from './versions.ts';
 export const cniPluginDirs = ['/usr/lib/cni', '/opt/cni/bin'];
 
 export function containerdConfig(root: string, socket: string, cniBin: string): string {
+  // startup_delay: the first collection would race with the layers that are linked into the store just then.
   // restrict_oom_score_adj: containers and small virtual machines may lack the right to lower the score.
   return `
 version = 2
 root = "${root}/containerd"
 state = "/run/ambient-containerd"
 disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.aufs", "io.containerd.tracing.processor.v1.otlp", "io.containerd.internal.v1.tracing"]
+[plugins."io.containerd.gc.v1.scheduler"]
+  startup_delay = "24h"
 [grpc]
   address = "${socket}"
 [ttrpc]
@@ -122,6 +125,7 @@ export function corefile(address: string, kubeconfig: string): string {
   return `.:53 {
   bind ${address}
   errors
+  ready ${address}:8181
   kubernetes cluster.local in-addr.arpa {
     kubeconfig ${kubeconfig}
     ttl 1

@@ -185,8 +185,14 @@ export function runInNode(stateDir: string, command: readonly string[]): Promise
   return run(file, [...args, ...command]);
 }
 
+/** containerd's own client, for the images and containers that kubelet sees. */
+export function ctrCommand(stateDir: string): ['ctr', ...string[]] {
+  return ['ctr', '-a', nodeFiles(stateDir).socket, '-n', 'k8s.io'];
+}
+
 export function ctr(stateDir: string, args: readonly string[], timeoutMs = 120_000): Promise<string> {
-  return run('ctr', ['-a', nodeFiles(stateDir).socket, '-n', 'k8s.io', ...args], { timeoutMs });
+  const [file, ...rest] = ctrCommand(stateDir);
+  return run(file, [...rest, ...args], { timeoutMs });
 }
 
 /** kubelet, kube-proxy and DNS; returns when the node is Ready. The API server must be up. */
@@ -218,17 +224,29 @@ export async function startKubelet({ stateDir, state, binaries }: Instance, api:
   ]);
   await startInNode(stateDir, 'coredns', [binaries.path('coredns'), '-conf', file('Corefile')]);
   await applyDns(api, network.dnsService, network.node);
-  let died = false;
+  let died: string | undefined;
   const ready = await waitUntil(
     async () => {
-      died = daemonsOf(stateDir, 'kubelet').length === 0;
-      return died || (await nodeIsReady(api));
+      died = ['kubelet', 'kube-proxy', 'coredns'].find((role) => daemonsOf(stateDir, role).length === 0);
+      if (died !== undefined) return true;
+      // Not before Services and names work, or the first pods would see them fail.
+      const urls = [`http://${network.node}:10256/healthz`, `http://${network.node}:8181/ready`];
+      return (await nodeIsReady(api)) && (await Promise.all(urls.map(answersOk))).every(Boolean);
     },
     60_000,
     50,
   );
-  if (!ready || died)
-    throw new Error(`the node did not become Ready:\n${await logTail(stateDir, 'kubelet')}`);
+  if (ready && died === undefined) return;
+  const log = await logTail(stateDir, died ?? 'kubelet');
+  throw new Error(`the node did not become Ready${died === undefined ? '' : `: ${died} ended`}\n${log}`);
+}
+
+async function answersOk(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url, { signal: AbortSignal.timeout(1000) })).ok;
+  } catch {
+    return false;
+  }
 }
 
 async function nodeIsReady(api: Api): Promise<boolean> {

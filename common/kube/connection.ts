@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { AmbientError } from '../errors.ts';
+import { abortable } from './abortable.ts';
 import { checkProxy, openDispatchers } from './dispatchers.ts';
 import type { Dispatchers } from './dispatchers.ts';
 import { errorCode, KubeError, noAnswer, refusal } from './errors.ts';
@@ -24,7 +25,7 @@ export interface Credentials {
   /** The server answered 401 to `used`: forget it. True when asking again may give something else. */
   invalidate?: (used: string | undefined) => boolean;
   /** Sent with every request: Impersonate-User and the like. */
-  headers?: Record<string, string>;
+  headers?: Record<string, string | string[]>;
   /** URL of an HTTP(S) or SOCKS5 proxy. */
   proxy?: string;
   /** Ends whatever still runs to obtain credentials. */
@@ -231,8 +232,8 @@ export class Connection implements AsyncDisposable {
     });
   }
 
-  #headers(options: RequestOptions, authorization: string | undefined): Record<string, string> {
-    const headers: Record<string, string> = {
+  #headers(options: RequestOptions, authorization: string | undefined): Record<string, string | string[]> {
+    const headers: Record<string, string | string[]> = {
       accept: options.accept ?? 'application/json',
       'user-agent': this.#userAgent,
     };
@@ -322,17 +323,3 @@ function bodyOf(body: RequestOptions['body']): string | Buffer | Readable | null
 /** The peer let the connection go, as opposed to never having been there. */
 const isDrop = (error: unknown): boolean =>
   ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(errorCode(error));
-
-/** Waits for a promise that others wait for too; the signal ends only this wait. */
-async function abortable<V>(promise: Promise<V>, signal: AbortSignal | undefined): Promise<V> {
-  if (signal === undefined) return await promise;
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason as Error);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
-}

@@ -1,5 +1,6 @@
 /** Keeps an ObjectStore equal to what the API server holds: lists in pages, watches, resumes, lists again when it must. */
 import type { KubeObject } from '../api/kubernetes.ts';
+import { abortable } from './abortable.ts';
 import { Backoff, pause } from './backoff.ts';
 import { DEFAULT_PAGE_SIZE } from './client.ts';
 import type { KubeClient } from './client.ts';
@@ -127,16 +128,7 @@ export class Reflector<T extends KubeObject> implements AsyncDisposable {
    * waiting does not heal (forbidden, unauthorized, no such resource; trying goes on), when closed, or when aborted.
    */
   async synced(signal?: AbortSignal): Promise<void> {
-    if (signal === undefined) return await this.#firstSync.promise;
-    signal.throwIfAborted();
-    const aborted = Promise.withResolvers<never>();
-    const onAbort = () => aborted.reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      await Promise.race([this.#firstSync.promise, aborted.promise]);
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-    }
+    await abortable(this.#firstSync.promise, signal);
   }
 
   /** Listeners are called in order, synchronously, after the store has changed; the stream waits for them. */

@@ -5,7 +5,7 @@
 import { chmod, copyFile, mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { writeImage } from './archive.ts';
-import { cached, contentHash } from './cache.ts';
+import { cacheRoot, cached, contentHash, exists } from './cache.ts';
 import { ensurePackages } from './capability.ts';
 import { run } from './process.ts';
 import { baseImage } from './versions.ts';
@@ -16,15 +16,29 @@ const packages = ['ca-certificates', 'git'];
 const addUser =
   'chroot "$1" groupadd --gid 1000 node && chroot "$1" useradd --uid 1000 --gid node --shell /bin/bash --create-home node';
 
-/** Returns the path of a docker-archive; about half a minute the first time. Needs root on Debian or Ubuntu. */
-export async function baseArchive(log: (line: string) => void): Promise<string> {
-  const nodePackage = path.join(import.meta.dirname, '../../node_modules/node');
+/** Counted up when the way the layers are made changes. */
+const layout = 1;
+const nodePackage = path.join(import.meta.dirname, '../../node_modules/node');
+
+/** The archive if it was made on this machine. */
+export async function existingBase(): Promise<string | undefined> {
+  const archive = path.join(cacheRoot(), (await recipe()).key, 'image.tar');
+  return (await exists(archive)) ? archive : undefined;
+}
+
+async function recipe(): Promise<{ version: string; key: string }> {
   const { version } = JSON.parse(await readFile(path.join(nodePackage, 'package.json'), 'utf8')) as {
     version: string;
   };
-  const recipe = JSON.stringify([suite, packages, addUser, version, baseImage, process.arch, layout]);
+  const inputs = JSON.stringify([suite, packages, addUser, version, baseImage, process.arch, layout]);
+  return { version, key: `images/base-${contentHash(inputs)}` };
+}
+
+/** Returns the path of a docker-archive; about half a minute the first time. Needs root on Debian or Ubuntu. */
+export async function baseArchive(log: (line: string) => void): Promise<string> {
+  const { version, key } = await recipe();
   const folder = await cached(
-    `images/base-${contentHash(recipe)}`,
+    key,
     async (target) => {
       log('building the base image (once on this machine)');
       await ensurePackages('images', log);
@@ -53,6 +67,3 @@ export async function baseArchive(log: (line: string) => void): Promise<string> 
   );
   return path.join(folder, 'image.tar');
 }
-
-/** Counted up when the way the layers are made changes. */
-const layout = 1;

@@ -4,15 +4,17 @@ import path from 'node:path';
 import { openApi } from './api.ts';
 import type { Api } from './api.ts';
 import { ensureBinaries } from './binaries.ts';
+import { existingBase } from './base-image.ts';
 import { CannotError, clusterCapability, ensurePackages } from './capability.ts';
 import { writeCertificates } from './certificates.ts';
 import type { Cluster, ClusterOptions } from './cluster.ts';
 import * as controlPlane from './control-plane.ts';
 import type { Instance } from './control-plane.ts';
 import { ownerOf, stopDaemons } from './daemons.ts';
-import { loadImage } from './image-load.ts';
+import { loadImage, sharesBase } from './image-load.ts';
 import { kubeconfigPath, writeKubeconfigs } from './kubeconfigs.ts';
 import * as node from './node.ts';
+import { nodeTemplate, useTemplate } from './node-template.ts';
 import { pauseArchive } from './pause-image.ts';
 import { run } from './process.ts';
 import { claim, networkOf, readState, writeState } from './state.ts';
@@ -95,11 +97,12 @@ async function bringUp(
   };
   const containers = async (): Promise<void> => {
     if (!state.node) return;
+    const pause = await pauseArchive(binaries, log);
+    const template = await templateFor(images, pause, binaries, log);
+    const filled = template !== undefined && (await timed('template', () => useTemplate(template, stateDir)));
     await timed('containerd', () => node.startContainerd(instance));
     await timed('images', async () => {
-      for (const image of [await pauseArchive(binaries, log), ...images]) {
-        await loadImage(stateDir, image);
-      }
+      for (const archive of filled ? images : [pause, ...images]) await loadImage(stateDir, archive);
     });
   };
   // Both run to their end before a failure of one takes everything down.
@@ -107,6 +110,19 @@ async function bringUp(
     if (result.status === 'rejected') throw result.reason;
   }
   if (state.node) await timed('nodeReady', () => node.startKubelet(instance, api));
+}
+
+/** Only for images that build upon the base: without them, pause alone is there faster. */
+async function templateFor(
+  images: readonly string[],
+  pause: string,
+  binaries: Instance['binaries'],
+  log: (line: string) => void,
+): Promise<string | undefined> {
+  const base = images.length > 0 ? await existingBase() : undefined;
+  if (base === undefined) return undefined;
+  const based = await Promise.all(images.map((archive) => sharesBase(archive, base)));
+  return based.includes(true) ? nodeTemplate([pause, base], binaries, log) : undefined;
 }
 
 /** The running cluster in a state folder, or undefined when there is none or it does not answer. */

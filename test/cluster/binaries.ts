@@ -1,8 +1,9 @@
 /** Builds the servers of a cluster from their Go modules, each once per machine. */
+import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { cached, contentHash, exists } from './cache.ts';
-import { run } from './process.ts';
+import { cacheRoot, cached, contentHash, exists } from './cache.ts';
+import { run, succeeds } from './process.ts';
 import { builds } from './versions.ts';
 import type { Component } from './versions.ts';
 
@@ -10,6 +11,7 @@ type Log = (line: string) => void;
 
 /** Where a program is: `binaries.path('kubelet')`. Throws when nothing built it. */
 export interface Binaries {
+  has(name: string): boolean;
   path(name: string): string;
   /** The folder of a component's data files. */
   data(component: Component): string;
@@ -19,22 +21,28 @@ const goDir = path.join(import.meta.dirname, 'go');
 
 /**
  * Makes sure of the components, building what the cache does not have (about 7.5 minutes cold on 2 cores for all).
- * `KUBEBUILDER_ASSETS` (the folder with envtest's kube-apiserver, etcd and kubectl) is taken before the cache.
+ * What is in the folder `KUBEBUILDER_ASSETS` (envtest's kube-apiserver, etcd and kubectl, or more) is taken from there.
+ * Throws CommandError when a build fails.
  */
 export async function ensureBinaries(components: readonly Component[], log: Log): Promise<Binaries> {
+  const programs = new Map<string, string>();
   const folders = new Map<Component, string>();
-  for (const component of components) folders.set(component, await ensure(component, log));
-  const assets = process.env['KUBEBUILDER_ASSETS'];
-  const ready = new Map<string, string>();
-  for (const [component, folder] of folders) {
-    for (const name of Object.keys(builds[component].binaries)) {
-      const given = assets === undefined ? undefined : path.join(assets, name);
-      ready.set(name, given !== undefined && (await exists(given)) ? given : path.join(folder, name));
+  for (const component of components) {
+    const names = Object.keys(builds[component].binaries);
+    const given = names.filter((name) => existsSync(asset(name)));
+    const wanted = (await isBuilt(component)) || (await goWorks());
+    // Of Kubernetes, envtest has no controllers; where they cannot be built the cluster goes without.
+    if (given.length < names.length && (wanted || given.length === 0)) {
+      const folder = await ensure(component, log);
+      folders.set(component, folder);
+      for (const name of names) programs.set(name, path.join(folder, name));
     }
+    for (const name of given) programs.set(name, asset(name));
   }
   return {
+    has: (name) => programs.has(name),
     path(name) {
-      const found = ready.get(name);
+      const found = programs.get(name);
       if (found === undefined) throw new Error(`${name} was not asked for when the binaries were made ready`);
       return found;
     },
@@ -46,14 +54,39 @@ export async function ensureBinaries(components: readonly Component[], log: Log)
   };
 }
 
-async function ensure(component: Component, log: Log): Promise<string> {
-  const { binaries, ldflags, data } = builds[component];
+/** Where envtest would have the program; a path that does not exist when there is no envtest. */
+function asset(name: string): string {
+  return path.join(process.env['KUBEBUILDER_ASSETS'] ?? '/nonexistent', name);
+}
+
+/** Whether the component needs no build, for being in the cache or given. */
+export async function isBuilt(component: Component): Promise<boolean> {
+  const { key } = await keyOf(component);
+  return exists(path.join(cacheRoot(), key));
+}
+
+/** Whether envtest gives an API server and its store. */
+export function haveAssets(): boolean {
+  return existsSync(asset('kube-apiserver')) && existsSync(asset('etcd')) && existsSync(asset('kubectl'));
+}
+
+function goWorks(): Promise<boolean> {
+  return succeeds('go', ['version']);
+}
+
+async function keyOf(component: Component): Promise<{ key: string; source: string }> {
   const source = path.join(goDir, component);
   const names = (await readdir(source)).sort();
   const inputs = await Promise.all(names.map((name) => readFile(path.join(source, name))));
-  const key = contentHash(...inputs, JSON.stringify(builds[component]), process.arch, process.platform);
+  const hash = contentHash(...inputs, JSON.stringify(builds[component]), process.arch, process.platform);
+  return { source, key: `bin/${component}-${hash}` };
+}
+
+async function ensure(component: Component, log: Log): Promise<string> {
+  const { binaries, ldflags, data } = builds[component];
+  const { key, source } = await keyOf(component);
   return cached(
-    `bin/${component}-${key}`,
+    key,
     async (folder) => {
       log(`building ${component} from Go modules (once on this machine)`);
       const started = performance.now();

@@ -50,14 +50,17 @@ export async function startBuilt(options: ClusterOptions & { readonly name: stri
   if (wanted.node) await timed('packages', () => ensurePackages('node', log));
   const binaries = await timed('binaries', () => ensureBinaries(componentsOf(wanted), log));
   const started = performance.now();
-  const owner = options.keep === true ? undefined : ownerOf(process.pid);
+  const owner = ownerOf(process.pid);
   const { stateDir, state } = await claim({ ...wanted, ...(owner && { owner }) });
-  const unwatch = owner === undefined ? () => undefined : watch(stateDir);
+  const unwatch = watch(stateDir);
   const instance = { stateDir, state, binaries };
   try {
     await bringUp(instance, options.images ?? [], timed, log);
     timings['start'] = Math.round(performance.now() - started);
-    await writeState(stateDir, { ...state, ready: true, timings });
+    const { owner: _owner, ...kept } = state;
+    await writeState(stateDir, { ...(options.keep === true ? kept : state), ready: true, timings });
+    // Until here it was watched too, so that a start that is killed leaves nothing.
+    if (options.keep === true) unwatch();
     log(`cluster ${state.name} is up: ${JSON.stringify(timings)}`);
     return await builtCluster(instance, timings, unwatch);
   } catch (error) {

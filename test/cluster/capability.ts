@@ -2,8 +2,10 @@
 import { existsSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { haveAssets, isBuilt } from './binaries.ts';
 import { cniPluginDirs } from './node-config.ts';
 import { run, succeeds } from './process.ts';
+import type { Component } from './versions.ts';
 
 export interface Capability {
   /** An API server with nodes that are only objects; or why not. */
@@ -35,14 +37,12 @@ export class CannotError extends Error {
 
 /** Installs nothing: says what could be brought up, counting on apt where it can be used. */
 export async function clusterCapability(): Promise<Capability> {
-  const controlPlane = (await haveBuiltServers()) ? true : await goIsGood();
-  const node = controlPlane === true ? await nodeIsPossible() : controlPlane;
-  return { controlPlane, node };
-}
-
-async function haveBuiltServers(): Promise<boolean> {
-  const assets = process.env['KUBEBUILDER_ASSETS'];
-  return assets !== undefined && existsSync(path.join(assets, 'kube-apiserver'));
+  const build = await goIsGood();
+  const built = async (...components: readonly Component[]): Promise<boolean> =>
+    (await Promise.all(components.map(isBuilt))).every(Boolean);
+  const controlPlane = haveAssets() || (await built('kubernetes', 'etcd', 'kwok')) ? true : build;
+  const servers = (await built('kubernetes', 'etcd', 'coredns', 'pause')) ? true : build;
+  return { controlPlane, node: servers === true ? await nodeIsPossible() : servers };
 }
 
 async function nodeIsPossible(): Promise<true | string> {

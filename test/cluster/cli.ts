@@ -1,9 +1,11 @@
 /** `npm run cluster -- up|down|list`: a cluster that stays until it is taken down. Progress goes to standard error. */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { attachBuilt } from './built.ts';
 import { lock } from './cache.ts';
 import type { Cluster } from './cluster.ts';
-import { clusterUp } from './index.ts';
+import { CannotError, clusterCapability, clusterUp } from './index.ts';
 import { listStates, stateDirOf } from './state.ts';
 import { tearDown } from './teardown.ts';
 
@@ -68,26 +70,28 @@ async function existing(): Promise<Cluster | undefined> {
   return running;
 }
 
-/** A real node where this machine can have one, or only objects when told so. */
+/** A real node where this machine can have one; else, or when told so, nodes that are only objects. */
 async function create(): Promise<Cluster> {
   const fake = /^fake:(\d+)$/.exec(values.nodes ?? '')?.[1];
-  if (values.nodes !== undefined && fake === undefined) throw new Error(`--nodes takes fake:N\n${usage}`);
-  return clusterUp({
-    name: values.name,
-    keep: true,
-    log,
-    node: fake === undefined,
-    ...(fake !== undefined && { fakeNodes: Number(fake) }),
-    ...(values.context !== undefined && { context: values.context }),
-  });
+  if (values.nodes !== undefined && fake === undefined)
+    throw new CannotError(`--nodes takes fake:N\n${usage}`);
+  const common = { name: values.name, keep: true, log };
+  if (values.context !== undefined) return clusterUp({ ...common, context: values.context });
+  if (fake !== undefined) return clusterUp({ ...common, fakeNodes: Number(fake) });
+  const { node } = await clusterCapability();
+  if (node === true) return clusterUp({ ...common, node: true });
+  log(`${node}. Pods will be objects on a node that kwok plays, and run nothing.`);
+  return clusterUp({ ...common, fakeNodes: 1 });
 }
 
 interface Deploy {
-  deployOperator(cluster: Cluster, options?: unknown): Promise<Record<string, unknown>>;
+  readonly deployOperator: (cluster: Cluster, options?: unknown) => Promise<Record<string, unknown>>;
 }
 
 async function deploy(cluster: Cluster): Promise<Record<string, unknown>> {
-  const { deployOperator } = (await import('../support/deploy.ts' as string)) as Deploy;
+  const file = path.join(import.meta.dirname, '../support/deploy.ts');
+  if (!existsSync(file)) throw new CannotError(`--operator needs ${file}, which is not there`);
+  const { deployOperator } = (await import(file)) as Deploy;
   return deployOperator(cluster, { log });
 }
 
@@ -115,5 +119,11 @@ if (command === undefined) {
   log(usage);
   process.exitCode = 2;
 } else {
-  await command();
+  try {
+    await command();
+  } catch (error) {
+    if (!(error instanceof CannotError)) throw error;
+    log(error.message);
+    process.exitCode = 1;
+  }
 }

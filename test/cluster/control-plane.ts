@@ -101,7 +101,9 @@ export async function waitForApiServer({ stateDir }: Instance, api: Api): Promis
   throw new Error(`the API server ${died ? 'ended' : 'was not ready in 60 s'}\n${logs.join('\n')}`);
 }
 
+/** Without them (see ensureBinaries) objects are kept and watched, but nothing acts on them. */
 export async function startControllers({ stateDir, binaries }: Instance): Promise<void> {
+  if (!binaries.has('kube-controller-manager')) return;
   const pki = (name: string): string => path.join(stateDir, 'pki', name);
   // The defaults are for clusters shared by many: about 20 requests a second.
   const rates = ['--kube-api-qps', '2000', '--kube-api-burst', '4000', '--leader-elect=false'];

@@ -109,7 +109,7 @@ export async function claim(
   const state: ClusterState = {
     ...wanted,
     slot: freeSlot(others),
-    ports: await freePorts(new Set(others.flatMap((other) => Object.values(other.ports)))),
+    ports: await freePorts(new Set(others.flatMap(({ ports }) => [ports.etcd, ports.etcdPeer, ports.api]))),
   };
   const part = path.join(stateRoot(), `.${wanted.name}.part`);
   await rm(part, { recursive: true, force: true });

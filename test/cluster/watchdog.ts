@@ -1,5 +1,6 @@
 /** Ties a cluster's life to its owner's: when that process ends, in whatever way, the cluster is taken down. */
 import { spawn } from 'node:child_process';
+import { Socket } from 'node:net';
 import path from 'node:path';
 import { signal } from './daemons.ts';
 
@@ -20,7 +21,7 @@ export function watch(stateDir: string): () => void {
   const pipe = child.stdin;
   pipe.on('error', () => undefined);
   // The pipe must not keep this process running: it is there to notice that it is not.
-  if ('unref' in pipe && typeof pipe.unref === 'function') pipe.unref();
+  if (pipe instanceof Socket) pipe.unref();
   return () => {
     if (child.pid !== undefined) signal(-child.pid, 'SIGKILL');
     pipe.destroy();

@@ -40,7 +40,13 @@ function checks(): Total {
     .map(({ name, problems }) => ({ title: `check ${name}`, message: problems.join('\n').slice(0, 4000) }));
   return {
     name: 'checks',
-    counts: { passed: results.length - failures.length, failed: failures.length, skipped: 0, failures, skips: [] },
+    counts: {
+      passed: results.length - failures.length,
+      failed: failures.length,
+      skipped: 0,
+      failures,
+      skips: [],
+    },
     took: seconds(from),
   };
 }
@@ -50,8 +56,10 @@ async function runSuite(name: string, files: string[], timeoutMs: number): Promi
   const result = join(output, `${name}.json`);
   const args = [
     join(root, 'node_modules/mocha/bin/mocha.js'),
-    '--reporter', join(root, 'test/support/reporter.ts'),
-    '--timeout', String(timeoutMs),
+    '--reporter',
+    join(root, 'test/support/reporter.ts'),
+    '--timeout',
+    String(timeoutMs),
     '--exit',
     ...files,
   ];
@@ -59,7 +67,11 @@ async function runSuite(name: string, files: string[], timeoutMs: number): Promi
     const child = spawn(process.execPath, args, {
       cwd: root,
       stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, AMBIENT_TEST_RESULT: result, NODE_OPTIONS: '--disable-warning=ExperimentalWarning' },
+      env: {
+        ...process.env,
+        AMBIENT_TEST_RESULT: result,
+        NODE_OPTIONS: '--disable-warning=ExperimentalWarning',
+      },
     });
     const stop = (): void => void child.kill('SIGTERM');
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
@@ -122,9 +134,14 @@ for (const { name, counts, took } of totals) {
   passed += counts.passed;
   failed += counts.failed;
   skipped += counts.skipped;
-  console.log(`  ${name.padEnd(12)} ${String(counts.passed).padStart(5)} passed ${String(counts.failed).padStart(4)} failed ${String(counts.skipped).padStart(4)} skipped   ${took}`);
+  console.log(
+    `  ${name.padEnd(12)} ${String(counts.passed).padStart(5)} passed ${String(counts.failed).padStart(4)} failed ${String(counts.skipped).padStart(4)} skipped   ${took}`,
+  );
 }
-for (const { counts } of totals) for (const { title, reason } of counts.skips) console.log(`  skipped: ${title}: ${reason}`);
-for (const { counts } of totals) for (const { title, message } of counts.failures) console.log(`  FAILED: ${title}\n    ${message.replaceAll('\n', '\n    ')}`);
+for (const { counts } of totals)
+  for (const { title, reason } of counts.skips) console.log(`  skipped: ${title}: ${reason}`);
+for (const { counts } of totals)
+  for (const { title, message } of counts.failures)
+    console.log(`  FAILED: ${title}\n    ${message.replaceAll('\n', '\n    ')}`);
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exit(failed > 0 ? 1 : 0);

@@ -20,7 +20,10 @@ export interface SuiteDefinition {
 }
 
 const root = join(import.meta.dirname, '..');
-const files = (...patterns: string[]) => (): string[] => globSync(patterns, { cwd: root }).sort();
+const files =
+  (...patterns: string[]) =>
+  (): string[] =>
+    globSync(patterns, { cwd: root }).sort();
 
 /** One cluster for every suite; it ends with this process. Where none can run, the suites skip and say why. */
 const cluster: Preparation = {
@@ -47,9 +50,39 @@ const vscode: Preparation = {
 };
 
 export const SUITES: SuiteDefinition[] = [
-  { name: 'unit', about: 'pure logic and parts alone', files: files('test/unit/**/*.test.ts'), needs: [], timeoutMs: 20_000 },
-  { name: 'cluster', about: 'how clusters come and go', files: files('test/cluster/*.test.ts'), needs: [cluster], timeoutMs: 120_000 },
-  { name: 'operator', about: 'the operator against a real API server', files: files('test/operator/**/*.test.ts'), needs: [cluster], timeoutMs: 60_000 },
-  { name: 'extension', about: 'the extension inside a real VS Code', files: files('test/vscode/*.test.ts', 'test/extension/*.suite.ts'), needs: [vscode, cluster], timeoutMs: 120_000 },
-  { name: 'e2e', about: 'editor to pod and back', files: files('test/e2e/*.test.ts'), needs: [vscode, cluster], timeoutMs: 180_000 },
+  {
+    name: 'unit',
+    about: 'pure logic and parts alone',
+    files: files('test/unit/**/*.test.ts'),
+    needs: [],
+    timeoutMs: 20_000,
+  },
+  {
+    name: 'cluster',
+    about: 'how clusters come and go',
+    files: files('test/cluster/*.test.ts'),
+    needs: [cluster],
+    timeoutMs: 120_000,
+  },
+  {
+    name: 'operator',
+    about: 'the operator against a real API server',
+    files: files('test/operator/**/*.test.ts'),
+    needs: [cluster],
+    timeoutMs: 60_000,
+  },
+  {
+    name: 'extension',
+    about: 'the extension inside a real VS Code',
+    files: files('test/vscode/*.test.ts', 'test/extension/*.suite.ts'),
+    needs: [vscode, cluster],
+    timeoutMs: 120_000,
+  },
+  {
+    name: 'e2e',
+    about: 'editor to pod and back',
+    files: files('test/e2e/*.test.ts'),
+    needs: [vscode, cluster],
+    timeoutMs: 180_000,
+  },
 ];

@@ -271,10 +271,6 @@ export const SessionStatus = Type.Object(
             rule: `size(oldSelf) == 0 || (size(self) > 0 && (self[0].seq == oldSelf[0].seq || (self[0].seq > oldSelf[0].seq && size(oldSelf) == ${HISTORY_MAX} && size(self) >= ${HISTORY_KEEP})))`,
             message: `history entries can be trimmed from the front only when ${HISTORY_MAX} are kept, and only down to ${HISTORY_KEEP}`,
           },
-          {
-            rule: 'size(oldSelf) > 0 || size(self) == 0 || self[0].seq == 1',
-            message: 'history starts at 1',
-          },
         ] satisfies ValidationRule[],
       }),
     ),
@@ -344,11 +340,6 @@ export const SessionStatus = Type.Object(
         fieldPath: '.phase',
       },
       {
-        rule: "has(oldSelf.phase) || !has(self.phase) || self.phase in ['Pending', 'Failed']",
-        message: 'a session starts Pending',
-        fieldPath: '.phase',
-      },
-      {
         rule: '!has(oldSelf.history) || has(self.history)',
         message: 'history cannot be removed',
         fieldPath: '.history',
@@ -370,6 +361,17 @@ export type SessionStatus = Type.Static<typeof SessionStatus>;
 
 /** Rules on the whole object, where the removal of a field can be seen. */
 export const SESSION_RULES: ValidationRule[] = [
+  // Rules with oldSelf below status do not run when status is set for the first time; here they do.
+  {
+    rule: "has(oldSelf.status) && has(oldSelf.status.phase) || !has(self.status) || !has(self.status.phase) || self.status.phase in ['Pending', 'Failed']",
+    message: 'a session starts Pending',
+    fieldPath: '.status.phase',
+  },
+  {
+    rule: 'has(oldSelf.status) && has(oldSelf.status.history) && size(oldSelf.status.history) > 0 || !has(self.status) || !has(self.status.history) || size(self.status.history) == 0 || self.status.history[0].seq == 1',
+    message: 'history starts at 1',
+    fieldPath: '.status.history',
+  },
   { rule: '!has(oldSelf.status) || has(self.status)', message: 'status cannot be removed' },
   {
     rule: 'size(self.metadata.name) <= 63',

@@ -42,11 +42,13 @@ for (const file of files) {
   kinds.set(kind, (kinds.get(kind) ?? 0) + lines);
 }
 const byLines = (map) => [...map].sort((a, b) => b[1] - a[1]);
-for (const [folder, lines] of byLines(folders).slice(0, 12)) await say(`${String(lines).padStart(8)} lines  ${folder}`);
+for (const [folder, lines] of byLines(folders).slice(0, 12))
+  await say(`${String(lines).padStart(8)} lines  ${folder}`);
 const total = [...folders.values()].reduce((sum, lines) => sum + lines, 0);
 
 await say('Drawing the chart');
-const escape = (value) => String(value).replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]);
+const escape = (value) =>
+  String(value).replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]);
 const rows = byLines(folders).slice(0, 12);
 const widest = rows[0]?.[1] ?? 1;
 const bars = rows.map(([folder, lines], i) => {
@@ -60,7 +62,12 @@ writeFileSync(
 );
 
 await say('Writing the report');
-const table = (head, data) => [`| ${head.join(' | ')} |`, `|${head.map(() => '---').join('|')}|`, ...data.map((row) => `| ${row.join(' | ')} |`)].join('\n');
+const table = (head, data) =>
+  [
+    `| ${head.join(' | ')} |`,
+    `|${head.map(() => '---').join('|')}|`,
+    ...data.map((row) => `| ${row.join(' | ')} |`),
+  ].join('\n');
 writeFileSync(
   join(artifacts, 'report.md'),
   `# Repository report
@@ -74,7 +81,14 @@ ${table(['Folder', 'Lines'], byLines(folders))}
 ${table(['Kind', 'Lines'], byLines(kinds))}
 
 ## Latest commits
-${commits.length > 0 ? table(['Commit', 'Date', 'Subject'], commits.slice(0, 10).map((c) => [c.hash, c.date.slice(0, 10), c.subject.replaceAll('|', '\\|')])) : 'The workspace came without history.'}
+${
+  commits.length > 0
+    ? table(
+        ['Commit', 'Date', 'Subject'],
+        commits.slice(0, 10).map((c) => [c.hash, c.date.slice(0, 10), c.subject.replaceAll('|', '\\|')]),
+      )
+    : 'The workspace came without history.'
+}
 `,
 );
 writeFileSync(
@@ -83,8 +97,18 @@ writeFileSync(
 );
 
 await say('Drafting the changelog');
-const draft = `## Unreleased\n${commits.slice(0, 5).map((c) => `- ${c.subject}`).join('\n') || '- Nothing yet'}\n\n`;
+const draft = `## Unreleased\n${
+  commits
+    .slice(0, 5)
+    .map((c) => `- ${c.subject}`)
+    .join('\n') || '- Nothing yet'
+}\n\n`;
 const changelog = existsSync('CHANGELOG.md') ? readFileSync('CHANGELOG.md', 'utf8') : '# Changelog\n\n';
 const firstVersion = changelog.search(/^## /m);
-writeFileSync('CHANGELOG.md', firstVersion < 0 ? changelog + draft : changelog.slice(0, firstVersion) + draft + changelog.slice(firstVersion));
+writeFileSync(
+  'CHANGELOG.md',
+  firstVersion < 0
+    ? changelog + draft
+    : changelog.slice(0, firstVersion) + draft + changelog.slice(firstVersion),
+);
 await say('Done');

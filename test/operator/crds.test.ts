@@ -68,7 +68,10 @@ describe('the CRDs', () => {
         framework: { type: 'generic', config },
         trigger: { source: 'github', event: 'push', payload: { a: { b: [1] } } },
       });
-      assert.deepEqual(created.spec.framework.config, { command: 'true', nested: { list: [1, { deep: null }], on: true } });
+      assert.deepEqual(created.spec.framework.config, {
+        command: 'true',
+        nested: { list: [1, { deep: null }], on: true },
+      });
       assert.deepEqual(created.spec.trigger?.payload, { a: { b: [1] } });
     });
 
@@ -80,14 +83,25 @@ describe('the CRDs', () => {
       ['a timeout of zero', { limits: { timeoutSeconds: 0 } }, /timeoutSeconds/],
       ['a memory limit that is no quantity', { limits: { memory: 'much' } }, /memory/],
       ['source git without the field git', { source: { type: 'git' } }, /go together/],
-      ['source none with a field git', { source: { type: 'none', git: { url: 'https://example.com/r.git' } } }, /go together/],
+      [
+        'source none with a field git',
+        { source: { type: 'none', git: { url: 'https://example.com/r.git' } } },
+        /go together/,
+      ],
       ['a git URL with a local path', { source: { type: 'git', git: { url: 'file:///etc' } } }, /url/],
-      ['a git ref that is an option', { source: { type: 'git', git: { url: 'https://example.com/r.git', ref: '--upload-pack=x' } } }, /ref/],
-      ['an upload digest of another kind', { source: { type: 'upload', upload: { sizeBytes: 1, digest: 'md5:00' } } }, /digest/],
+      [
+        'a git ref that is an option',
+        { source: { type: 'git', git: { url: 'https://example.com/r.git', ref: '--upload-pack=x' } } },
+        /ref/,
+      ],
+      [
+        'an upload digest of another kind',
+        { source: { type: 'upload', upload: { sizeBytes: 1, digest: 'md5:00' } } },
+        /digest/,
+      ],
       ['a display name of 201 characters', { displayName: 'x'.repeat(201) }, /displayName/],
     ];
-    for (const [what, spec, says] of MALFORMED)
-      it(`refuses ${what}`, () => refused(create(spec), says));
+    for (const [what, spec, says] of MALFORMED) it(`refuses ${what}`, () => refused(create(spec), says));
 
     it('refuses a name that cannot be a label', () =>
       refused(
@@ -110,7 +124,10 @@ describe('the CRDs', () => {
         if (what === 'a removed field') {
           const after = await client.mergePatch(sessions, at, { spec });
           assert.deepEqual(after.spec, created.spec);
-          await refused(client.mergePatch(sessions, at, { spec: { framework: { config: null } } }), /cannot be changed/);
+          await refused(
+            client.mergePatch(sessions, at, { spec: { framework: { config: null } } }),
+            /cannot be changed/,
+          );
         } else await refused(client.mergePatch(sessions, at, { spec }), /cannot be changed/);
       });
 
@@ -128,8 +145,16 @@ describe('the CRDs', () => {
         ['cut at the front', stored.slice(1), /trimmed from the front/],
         ['with an entry gone in the middle', [stored[0], stored[2], stored[3]], /without a gap/],
         ['reordered in the middle', [stored[0], stored[2], stored[1], stored[3]], /without a gap|in order/],
-        ['with an entry from nowhere in the middle', [stored[0], entry(9), stored[2], stored[3]], /without a gap|in order/],
-        ['with another actor', [{ ...entry(1, { a: 1 }), actor: 'someone' }, ...stored.slice(1)], /history entry cannot be changed/],
+        [
+          'with an entry from nowhere in the middle',
+          [stored[0], entry(9), stored[2], stored[3]],
+          /without a gap|in order/,
+        ],
+        [
+          'with another actor',
+          [{ ...entry(1, { a: 1 }), actor: 'someone' }, ...stored.slice(1)],
+          /history entry cannot be changed/,
+        ],
         ['with other data', [entry(1, { a: 2 }), ...stored.slice(1)], /history entry cannot be changed/],
         ['with data taken out', [entry(1), ...stored.slice(1)], /history entry cannot be changed/],
         ['with a number left out', [...stored, entry(6)], /without a gap/],
@@ -140,11 +165,15 @@ describe('the CRDs', () => {
           const created = await withStatus({ history: stored });
           await refused(setStatus(created, { history }), says);
         });
-      it('starts at 1', async () => refused(setStatus(await create(), { history: [entry(5)] }), /starts at 1/));
+      it('starts at 1', async () =>
+        refused(setStatus(await create(), { history: [entry(5)] }), /starts at 1/));
       it(`can be trimmed at the front when ${HISTORY_MAX} are kept, and no further than to ${HISTORY_KEEP}`, async () => {
         const created = await withStatus({ history: entries(1, HISTORY_MAX) });
         const last = HISTORY_MAX + 1;
-        await refused(setStatus(created, { history: entries(1, last) }), /history.*at most|Too many|must have at most/i);
+        await refused(
+          setStatus(created, { history: entries(1, last) }),
+          /history.*at most|Too many|must have at most/i,
+        );
         await refused(setStatus(created, { history: entries(last - HISTORY_KEEP + 2, last) }), /trimmed/);
         const after = await setStatus(created, { history: entries(last - HISTORY_KEEP + 1, last) });
         assert.equal(after.status?.history?.[0]?.seq, last - HISTORY_KEEP + 1);
@@ -154,15 +183,27 @@ describe('the CRDs', () => {
 
     describe('phase', () => {
       const WAYS: [string | undefined, string, boolean][] = [
-        [undefined, 'Pending', true], [undefined, 'Failed', true], [undefined, 'Running', false], [undefined, 'Completed', false],
-        ['Pending', 'Running', true], ['Pending', 'Failed', true], ['Pending', 'Completed', false],
-        ['Running', 'Completed', true], ['Running', 'Failed', true], ['Running', 'Pending', false],
-        ['Completed', 'Failed', false], ['Completed', 'Running', false], ['Completed', 'Pending', false],
-        ['Failed', 'Completed', false], ['Failed', 'Running', false], ['Failed', 'Pending', false],
+        [undefined, 'Pending', true],
+        [undefined, 'Failed', true],
+        [undefined, 'Running', false],
+        [undefined, 'Completed', false],
+        ['Pending', 'Running', true],
+        ['Pending', 'Failed', true],
+        ['Pending', 'Completed', false],
+        ['Running', 'Completed', true],
+        ['Running', 'Failed', true],
+        ['Running', 'Pending', false],
+        ['Completed', 'Failed', false],
+        ['Completed', 'Running', false],
+        ['Completed', 'Pending', false],
+        ['Failed', 'Completed', false],
+        ['Failed', 'Running', false],
+        ['Failed', 'Pending', false],
       ];
       for (const [from, to, allowed] of WAYS)
         it(`${allowed ? 'goes' : 'never goes'} from ${from ?? 'nothing'} to ${to}`, async () => {
-          const created = from === undefined ? await create() : await withStatus({ phase: from as SessionStatus['phase'] });
+          const created =
+            from === undefined ? await create() : await withStatus({ phase: from as SessionStatus['phase'] });
           const change = setStatus(created, { phase: to });
           if (allowed) assert.equal((await change).status?.phase, to);
           else await refused(change, /phase|starts Pending/);
@@ -171,16 +212,26 @@ describe('the CRDs', () => {
         const created = await withStatus({ phase: 'Completed', history: [entry(1)] });
         await refused(setStatus(created, { phase: null }), /terminal phase never changes/);
         await refused(
-          client.mergePatch(sessions, { namespace, name: created.metadata.name, subresource: 'status' }, { status: null }),
+          client.mergePatch(
+            sessions,
+            { namespace, name: created.metadata.name, subresource: 'status' },
+            { status: null },
+          ),
           /status cannot be removed/,
         );
       });
       it('once terminal makes the workload and the request to stop final, while history may still grow', async () => {
-        const created = await withStatus({ phase: 'Completed', workload: { jobName: 'j', exitCode: 0 }, history: [entry(1)] });
+        const created = await withStatus({
+          phase: 'Completed',
+          workload: { jobName: 'j', exitCode: 0 },
+          history: [entry(1)],
+        });
         await refused(setStatus(created, { workload: { exitCode: 1 } }), /finished session is final/);
         await refused(setStatus(created, { workload: null }), /finished session is final/);
         await refused(
-          setStatus(created, { stop: { requestedAt: '2026-01-01T00:00:00Z', requestedBy: 'x', gracePeriodSeconds: 1 } }),
+          setStatus(created, {
+            stop: { requestedAt: '2026-01-01T00:00:00Z', requestedBy: 'x', gracePeriodSeconds: 1 },
+          }),
           /finished session is final/,
         );
         assert.equal((await setStatus(created, { history: entries(1, 2) })).status?.history?.length, 2);
@@ -188,7 +239,10 @@ describe('the CRDs', () => {
       it('keeps a request to stop as it was made', async () => {
         const stop = { requestedAt: '2026-01-01T00:00:00Z', requestedBy: 'alice', gracePeriodSeconds: 30 };
         const created = await withStatus({ phase: 'Running', stop });
-        await refused(setStatus(created, { stop: { requestedBy: 'mallory' } }), /request to stop cannot be changed/);
+        await refused(
+          setStatus(created, { stop: { requestedBy: 'mallory' } }),
+          /request to stop cannot be changed/,
+        );
         await refused(setStatus(created, { stop: null }), /cannot be taken back/);
       });
     });
@@ -205,12 +259,18 @@ describe('the CRDs', () => {
   describe('NamespacePolicy', () => {
     const policy = (name: string, spec: object) =>
       client.create(namespacePolicies, {
-        apiVersion: 'ambient.ai/v1alpha1', kind: 'NamespacePolicy', metadata: { name, namespace }, spec,
+        apiVersion: 'ambient.ai/v1alpha1',
+        kind: 'NamespacePolicy',
+        metadata: { name, namespace },
+        spec,
       });
     it('is one per namespace, named policy, with defaults filled in', async () => {
       await refused(policy('another', {}), /named policy/);
       const created = await policy('policy', {
-        models: { budget: { monthly: '100.00' } }, retention: {}, webhookAuth: { rateLimit: {} }, concurrency: {},
+        models: { budget: { monthly: '100.00' } },
+        retention: {},
+        webhookAuth: { rateLimit: {} },
+        concurrency: {},
       });
       assert.deepEqual(created.spec.models?.budget, { monthly: '100.00', currency: 'USD', resetDay: 1 });
       assert.deepEqual(created.spec.retention, { sessions: '90d', artifacts: '30d', auditLogs: '7y' });
@@ -224,7 +284,11 @@ describe('the CRDs', () => {
       ['another currency', { models: { budget: { monthly: '1.00', currency: 'EUR' } } }, /currency/],
       ['a reset on the 29th', { models: { budget: { monthly: '1.00', resetDay: 29 } } }, /resetDay/],
       ['a period in hours', { retention: { sessions: '24h' } }, /retention\.sessions/],
-      ['an unknown notification event', { notifications: { webhooks: [{ url: 'https://example.com', events: ['all'] }] } }, /events/],
+      [
+        'an unknown notification event',
+        { notifications: { webhooks: [{ url: 'https://example.com', events: ['all'] }] } },
+        /events/,
+      ],
       ['a key in the clear', { webhookAuth: { apiKeys: { github: 'secret' } } }, /apiKeys/],
     ] as [string, object, RegExp][])
       it(`refuses ${what}`, () => refused(policy('policy', spec), says));
@@ -232,16 +296,35 @@ describe('the CRDs', () => {
 
   describe('Framework', () => {
     const framework = (spec: object) =>
-      client.create(frameworks, {
-        apiVersion: 'ambient.ai/v1alpha1', kind: 'Framework', metadata: { name: `t-${randomUUID().slice(0, 8)}` },
-        spec: { versions: [{ name: '1', image: 'example/image:1' }], command: ['true'], ...spec },
-      } as never, { dryRun: true });
+      client.create(
+        frameworks,
+        {
+          apiVersion: 'ambient.ai/v1alpha1',
+          kind: 'Framework',
+          metadata: { name: `t-${randomUUID().slice(0, 8)}` },
+          spec: { versions: [{ name: '1', image: 'example/image:1' }], command: ['true'], ...spec },
+        } as never,
+        { dryRun: true },
+      );
     it('takes a registry entry', async () => {
-      assert.equal((await framework({ configSchema: { type: 'object', properties: { command: { type: 'string' } } } })).kind, 'Framework');
+      assert.equal(
+        (await framework({ configSchema: { type: 'object', properties: { command: { type: 'string' } } } }))
+          .kind,
+        'Framework',
+      );
     });
     for (const [what, spec, says] of [
       ['no versions', { versions: [] }, /versions/],
-      ['the same version twice', { versions: [{ name: '1', image: 'a' }, { name: '1', image: 'b' }] }, /Duplicate/],
+      [
+        'the same version twice',
+        {
+          versions: [
+            { name: '1', image: 'a' },
+            { name: '1', image: 'b' },
+          ],
+        },
+        /Duplicate/,
+      ],
       ['no command', { command: [] }, /command/],
       ['an event format nobody reads', { eventFormat: 'smoke' }, /eventFormat/],
     ] as [string, object, RegExp][])

@@ -31,7 +31,9 @@ export async function applyCrds(cluster: Cluster): Promise<void> {
 async function open(): Promise<TestCluster> {
   const stateDir = process.env[SHARED];
   const log = (line: string): void => console.log(`      [cluster] ${line}`);
-  const cluster = stateDir ? await attachCluster(stateDir) : await clusterUp({ node: (await clusterCapability()).node === true, log });
+  const cluster = stateDir
+    ? await attachCluster(stateDir)
+    : await clusterUp({ node: (await clusterCapability()).node === true, log });
   const kubeconfig = await loadKubeconfig({ env: {}, homeDir: '/nonexistent', path: cluster.kubeconfig });
   const connection = await kubeconfig.connect(kubeconfig.currentContext ?? '');
   await applyCrds(cluster);

@@ -15,6 +15,7 @@ export function skipBecause(context: Context, reason: string): never {
 
 export function skipReasonOf(test: Runnable): string | undefined {
   let reason = reasons.get(test);
-  for (let suite: Suite | undefined = test.parent; reason === undefined && suite; suite = suite.parent) reason = reasons.get(suite);
+  for (let suite: Suite | undefined = test.parent; reason === undefined && suite; suite = suite.parent)
+    reason = reasons.get(suite);
   return reason;
 }

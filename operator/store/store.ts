@@ -43,12 +43,17 @@ export interface Upload {
 export interface ArtifactStore {
   /** Replaces atomically: readers see the old object or the new one, never a part. */
   put(key: string, body: Readable | Buffer, options: PutOptions): Promise<ObjectInfo>;
-  /** Throws `not_found`. The stream reads only `range` when given. */
+  /**
+   * Throws `not_found`, and `range_not_satisfiable` for a range that is not inside the object. The stream reads only
+   * `range` when given; whoever asked must read it to the end or destroy it.
+   */
   get(key: string, range?: ByteRange): Promise<{ info: ObjectInfo; body: Readable }>;
   /** Undefined when there is none. */
   stat(key: string): Promise<ObjectInfo | undefined>;
-  /** Objects below a prefix that ends with /, in ascending order of key. */
+  /** Objects below a prefix that ends with /, in ascending order of key (its UTF-8 bytes). */
   list(prefix: string): AsyncIterable<ObjectInfo>;
+  /** Only the keys, and only those greater than `after`: cheap enough to be asked several times a second. */
+  listKeys(prefix: string, after?: string): Promise<string[]>;
   /** The distinct next segments below a prefix, for example the session UIDs of a namespace. */
   listFolders(prefix: string): Promise<string[]>;
   /** Removes everything below a prefix that ends with /, or one object. Absent is no error. */

@@ -1,0 +1,255 @@
+/** The artifact store on a directory, usually a mounted PersistentVolumeClaim, which several replicas may share. */
+import { createHash, randomUUID } from 'node:crypto';
+import type { Dirent } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { readdir, unlink } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { AmbientError } from '../../common/errors.ts';
+import { DirectoryFiles } from './directory-files.ts';
+import { descriptionOf, openForReading, readDescription, writeAt } from './directory-object.ts';
+import { compareKeys, folderPath, objectPath, parseEntry } from './directory-path.ts';
+import { DirectoryUpload } from './directory-upload.ts';
+import { chunksOf } from './body.ts';
+import { isAbsent, storageError, systemCode } from './storage-errors.ts';
+import type { ArtifactStore, ByteRange, ObjectInfo, PutOptions, Upload } from './store.ts';
+
+export interface DirectoryStoreOptions {
+  /** Must exist: the store never makes it, so that a volume that is not mounted is noticed. */
+  root: string;
+  now?: () => Date;
+  uniqueName?: () => string;
+}
+
+/** Age at which a temporary file belongs to no writer any more: writers write, or fail, much sooner. */
+export const TEMPORARY_MAX_AGE_MS = 3600_000;
+const PROBE_BYTES = 4096;
+
+export class DirectoryStore implements ArtifactStore {
+  readonly #files: DirectoryFiles;
+  readonly #now: () => Date;
+  readonly #uniqueName: () => string;
+  /** Ends of the queues of those who append to the same upload in this process. */
+  readonly #appending = new Map<string, Promise<unknown>>();
+
+  constructor(options: DirectoryStoreOptions) {
+    this.#uniqueName = options.uniqueName ?? randomUUID;
+    this.#files = new DirectoryFiles(options.root, this.#uniqueName);
+    this.#now = options.now ?? (() => new Date());
+  }
+
+  put(key: string, body: Readable | Buffer, options: PutOptions): Promise<ObjectInfo> {
+    const path = objectPath(key);
+    return this.#guard(async () => {
+      const { file, path: temporary } = await this.#files.openTemporary();
+      try {
+        const info = await this.#write(file, key, body, options);
+        await file.close();
+        await this.#files.publish(temporary, path);
+        return info;
+      } catch (error) {
+        await file.close();
+        await unlink(temporary).catch(() => undefined);
+        throw error;
+      }
+    });
+  }
+
+  get(key: string, range?: ByteRange): Promise<{ info: ObjectInfo; body: Readable }> {
+    return this.#guard(async () => {
+      const opened = await this.#open(key);
+      if (opened === undefined)
+        throw new AmbientError('not_found', `there is nothing at ${JSON.stringify(key)}`);
+      const { file, info } = opened;
+      const { first, last } = range ?? { first: 0, last: info.size - 1 };
+      if (range !== undefined && (first < 0 || first > last || last >= info.size)) {
+        await file.close();
+        throw new AmbientError('range_not_satisfiable', `the object has ${info.size} bytes`, {
+          details: { size: info.size },
+        });
+      }
+      if (info.size === 0) {
+        await file.close();
+        return { info, body: Readable.from([]) };
+      }
+      return { info, body: file.createReadStream({ start: first, end: last, highWaterMark: 256 * 1024 }) };
+    });
+  }
+
+  stat(key: string): Promise<ObjectInfo | undefined> {
+    return this.#guard(async () => {
+      const opened = await this.#open(key);
+      await opened?.file.close();
+      return opened?.info;
+    });
+  }
+
+  async *list(prefix: string): AsyncGenerator<ObjectInfo, void, undefined> {
+    for (const key of await this.listKeys(prefix)) {
+      const info = await this.stat(key);
+      // Removed since the folder was read.
+      if (info !== undefined) yield info;
+    }
+  }
+
+  listKeys(prefix: string, after = ''): Promise<string[]> {
+    const path = folderPath(prefix);
+    return this.#guard(async () => {
+      const keys: string[] = [];
+      await this.#walk(path, prefix, (key) => {
+        if (after === '' || compareKeys(key, after) > 0) keys.push(key);
+      });
+      return keys.sort(compareKeys);
+    });
+  }
+
+  listFolders(prefix: string): Promise<string[]> {
+    const path = folderPath(prefix);
+    return this.#guard(async () => (await this.#folders(path, '')).sort(compareKeys));
+  }
+
+  remove(keyOrPrefix: string): Promise<void> {
+    const path =
+      keyOrPrefix === '' || keyOrPrefix.endsWith('/') ? folderPath(keyOrPrefix) : objectPath(keyOrPrefix);
+    if (path.length === 0) throw new AmbientError('invalid_request', 'the whole store is never removed');
+    return this.#guard(() => this.#files.remove(path));
+  }
+
+  upload(key: string): Upload {
+    return new DirectoryUpload({
+      key,
+      path: objectPath(key),
+      files: this.#files,
+      now: this.#now,
+      uniqueName: this.#uniqueName,
+      guard: (work) => this.#guard(work),
+      inTurn: (work) => this.#inTurn(key, work),
+    });
+  }
+
+  check(): Promise<void> {
+    return this.#guard(async () => {
+      const { file, path } = await this.#files.openTemporary();
+      try {
+        await writeAt(file, Buffer.alloc(PROBE_BYTES, 1), 0);
+        await file.sync();
+      } finally {
+        await file.close();
+        await unlink(path);
+      }
+    });
+  }
+
+  /** Removes what writers left behind that were killed. The count of files. */
+  sweepTemporary(): Promise<number> {
+    return this.#guard(() =>
+      this.#files.sweepTemporary(new Date(this.#now().getTime() - TEMPORARY_MAX_AGE_MS)),
+    );
+  }
+
+  async #write(
+    file: FileHandle,
+    key: string,
+    body: Readable | Buffer,
+    options: PutOptions,
+  ): Promise<ObjectInfo> {
+    const hash = createHash('sha256');
+    let size = 0;
+    for await (const chunk of chunksOf(body, options.signal)) {
+      hash.update(chunk);
+      await writeAt(file, chunk, size);
+      size += chunk.length;
+    }
+    const digest = `sha256:${hash.digest('hex')}`;
+    if (options.digest !== undefined && options.digest !== digest)
+      throw digestMismatch(options.digest, digest);
+    const { info, bytes } = descriptionOf(key, { size, digest, createdAt: this.#now() }, options);
+    await writeAt(file, bytes, size);
+    await file.sync();
+    return info;
+  }
+
+  async #open(key: string): Promise<{ file: FileHandle; info: ObjectInfo } | undefined> {
+    const path = objectPath(key);
+    let file: FileHandle;
+    try {
+      await this.#files.folder(path.slice(0, -1));
+      file = await openForReading(this.#files.path(path));
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+      // An absent root is not an absent object.
+      await this.#files.folder([]);
+      return undefined;
+    }
+    try {
+      return { file, info: await readDescription(file, key) };
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  async #entries(path: string[]): Promise<Dirent[]> {
+    try {
+      return await readdir(await this.#files.folder(path), { withFileTypes: true });
+    } catch (error) {
+      if (!isAbsent(error) || path.length === 0) throw error;
+      await this.#files.folder([]);
+      return [];
+    }
+  }
+
+  async #walk(path: string[], prefix: string, found: (key: string) => void): Promise<void> {
+    for (const dirent of await this.#entries(path)) {
+      if (!dirent.isFile() && !dirent.isDirectory()) continue;
+      const entry = parseEntry(dirent.name, dirent.isDirectory());
+      if (entry.kind === 'object') found(prefix + entry.text);
+      else if (entry.kind === 'folder')
+        await this.#walk([...path, dirent.name], `${prefix}${entry.text}/`, found);
+      else if (entry.kind === 'continued')
+        await this.#walk([...path, dirent.name], prefix + entry.text, found);
+    }
+  }
+
+  async #folders(path: string[], begun: string): Promise<string[]> {
+    const folders: string[] = [];
+    for (const dirent of await this.#entries(path)) {
+      if (!dirent.isDirectory()) continue;
+      const entry = parseEntry(dirent.name, true);
+      if (entry.kind === 'folder') folders.push(begun + entry.text);
+      else if (entry.kind === 'continued') {
+        folders.push(...(await this.#folders([...path, dirent.name], begun + entry.text)));
+      }
+    }
+    return folders;
+  }
+
+  async #inTurn<R>(key: string, work: () => Promise<R>): Promise<R> {
+    const before = this.#appending.get(key);
+    const turn = (async () => {
+      await before?.catch(() => undefined);
+      return await work();
+    })();
+    this.#appending.set(key, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#appending.get(key) === turn) this.#appending.delete(key);
+    }
+  }
+
+  async #guard<R>(work: () => Promise<R>): Promise<R> {
+    try {
+      return await work();
+    } catch (error) {
+      if (systemCode(error) === 'ENAMETOOLONG') {
+        throw new AmbientError('invalid_request', 'the key is too long for the volume', { cause: error });
+      }
+      throw storageError(error);
+    }
+  }
+}
+
+export const digestMismatch = (expected: string, actual: string): AmbientError =>
+  new AmbientError('digest_mismatch', `the bytes have the digest ${actual}, not ${expected}`, {
+    details: { expected, actual },
+  });

@@ -1,5 +1,5 @@
 /** The clusters of the user's kubeconfig: contexts, and one connection each, opened on first use. Never switches the current context. */
-import { AmbientError } from '../../common/errors.ts';
+import { readFile } from 'node:fs/promises';
 import type { KubeClient } from '../../common/kube/client.ts';
 import type { Connection } from '../../common/kube/connection.ts';
 import type { ContextInfo, Kubeconfig } from '../../common/kube/kubeconfig.ts';
@@ -17,7 +17,6 @@ export interface ClustersOptions {
 }
 
 interface Open {
-  fingerprint: string;
   connection: Connection;
   client: KubeClient;
 }
@@ -27,6 +26,7 @@ export class Clusters {
   readonly #changed = new Emitter<void>();
   readonly #open = new Map<string, Promise<Open>>();
   #kubeconfig: Promise<Kubeconfig> | undefined;
+  #content: Promise<string | undefined> = Promise.resolve(undefined);
 
   constructor(options: ClustersOptions) {
     this.#options = options;
@@ -62,20 +62,19 @@ export class Clusters {
     this.#changed.fire();
   }
 
-  /** Reads the kubeconfig again. Connections of contexts that are as before stay open. */
+  /**
+   * Reads the kubeconfig again. When nothing but the current context changed, as `kubectl config use-context` does,
+   * connections stay open and with them the logs that are being followed.
+   */
   async reload(): Promise<void> {
+    const before = await this.#content.catch(() => undefined);
     this.#kubeconfig = undefined;
-    const kubeconfig = await this.kubeconfig().catch(() => undefined);
-    for (const [name, opening] of this.#open) {
-      const open = await opening.catch(() => undefined);
-      if (
-        open !== undefined &&
-        kubeconfig !== undefined &&
-        open.fingerprint === fingerprintOf(kubeconfig, name)
-      )
-        continue;
-      this.#open.delete(name);
-      await closeQuietly(opening);
+    await this.kubeconfig().catch(() => undefined);
+    const after = await this.#content.catch(() => undefined);
+    if (before === undefined || before !== after) {
+      const opening = [...this.#open.values()];
+      this.#open.clear();
+      await Promise.all(opening.map(closeQuietly));
     }
     this.#changed.fire();
   }
@@ -91,7 +90,9 @@ export class Clusters {
     const { env, homeDir } = this.#options;
     const path = this.#options.kubeconfigPath();
     const { loadKubeconfig } = await import('./kube.ts');
-    return await loadKubeconfig({ env, homeDir, ...(path ? { path } : {}) });
+    const kubeconfig = await loadKubeconfig({ env, homeDir, ...(path ? { path } : {}) });
+    this.#content = contentOf(kubeconfig.files);
+    return kubeconfig;
   }
 
   #connect(contextName: string): Promise<Open> {
@@ -108,29 +109,23 @@ export class Clusters {
 
   async #connectNow(contextName: string): Promise<Open> {
     const kubeconfig = await this.kubeconfig();
-    const context = kubeconfig.contexts.find(({ name }) => name === contextName);
-    if (context === undefined)
-      throw new AmbientError(
-        'kubeconfig_invalid',
-        `the kubeconfig has no context ${JSON.stringify(contextName)}`,
-      );
-    if (context.problem !== undefined) throw context.problem;
     const { KubeClient } = await import('./kube.ts');
     const connection = await kubeconfig.connect(contextName, {
       execTimeoutMs: this.#options.execTimeoutMs(),
       userAgent: this.#options.userAgent,
     });
-    return {
-      fingerprint: fingerprintOf(kubeconfig, contextName),
-      connection,
-      client: new KubeClient(connection),
-    };
+    return { connection, client: new KubeClient(connection) };
   }
 }
 
-function fingerprintOf(kubeconfig: Kubeconfig, contextName: string): string {
-  const context = kubeconfig.contexts.find(({ name }) => name === contextName);
-  return JSON.stringify(context === undefined ? null : { ...context, isCurrent: false });
+/** All files without the line that names the current context; undefined while one cannot be read. */
+async function contentOf(files: readonly string[]): Promise<string | undefined> {
+  try {
+    const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
+    return texts.join('\0').replace(/^current-context:.*$/gm, '');
+  } catch {
+    return undefined;
+  }
 }
 
 async function closeQuietly(opening: Promise<Open> | undefined): Promise<void> {

@@ -1,13 +1,19 @@
 /** Sessions of a namespace kept current for as long as somebody looks: one shared watch each, counted by its holders. */
 import type { Session } from '../../common/api/session.ts';
 import type { ObjectStore } from '../../common/kube/object-store.ts';
-import type { Change, Reflector, ReflectorState } from '../../common/kube/reflector.ts';
+import type { Change, Reflector, ReflectorPhase } from '../../common/kube/reflector.ts';
 import { sessions } from '../../common/kube/resource.ts';
 import type { Clusters } from '../clusters/clusters.ts';
 import { Emitter } from '../ide/event.ts';
 import type { Listen } from '../ide/event.ts';
 
 export type SessionChange = Change<Session>;
+
+/** Like a reflector's; `error` may also tell why there is not even a connection. */
+export interface WatchState {
+  phase: ReflectorPhase;
+  error?: unknown;
+}
 
 export interface SessionStore {
   get(name: string): Session | undefined;
@@ -19,8 +25,8 @@ export interface SessionStore {
 export interface SessionWatch {
   readonly store: SessionStore;
   readonly onChange: Listen<SessionChange>;
-  readonly state: ReflectorState;
-  readonly onState: Listen<ReflectorState>;
+  readonly state: WatchState;
+  readonly onState: Listen<WatchState>;
   /** The store holds everything. Rejects with the first failure; the watch goes on trying, see `onState`. */
   readonly ready: Promise<void>;
   dispose(): void;
@@ -75,7 +81,7 @@ export class SessionWatches {
 class SharedWatch {
   readonly cluster: string;
   readonly #changed: Emitter<SessionChange>;
-  readonly #stateChanged: Emitter<ReflectorState>;
+  readonly #stateChanged: Emitter<WatchState>;
   readonly #first = Promise.withResolvers<void>();
   readonly #options: SessionWatchesOptions;
   readonly #namespace: string;
@@ -84,7 +90,7 @@ class SharedWatch {
   readonly #starting: Promise<void>;
   readonly #store: SessionStore;
   #reflector: Reflector<Session> | undefined;
-  #state: ReflectorState = { phase: 'starting' };
+  #state: WatchState = { phase: 'starting' };
   #holders = 0;
   #linger: NodeJS.Timeout | undefined;
 
@@ -109,7 +115,11 @@ class SharedWatch {
         return stored()?.size ?? 0;
       },
     };
-    this.#starting = this.#start().catch((error: unknown) => this.#first.reject(error));
+    this.#starting = this.#start().catch((error: unknown) => {
+      // Without a connection nothing tries again by itself: the next holder gets a new watch.
+      this.#onUnused();
+      this.#onState({ phase: 'failed', error });
+    });
   }
 
   hold(): SessionWatch {
@@ -124,7 +134,7 @@ class SharedWatch {
         subscriptions.push(subscription);
         return subscription;
       };
-    const state = (): ReflectorState => this.#state;
+    const state = (): WatchState => this.#state;
     return {
       store: this.#store,
       onChange: through(this.#changed.event),
@@ -143,6 +153,7 @@ class SharedWatch {
           this.#onUnused();
           this.close().catch(this.#options.onError);
         }, this.#options.lingerMs ?? LINGER_MS);
+        this.#linger.unref();
       },
     };
   }
@@ -173,7 +184,7 @@ class SharedWatch {
     reflector.start();
   }
 
-  #onState(state: ReflectorState): void {
+  #onState(state: WatchState): void {
     this.#state = state;
     if (state.phase === 'synced') this.#first.resolve();
     else if (state.error !== undefined) this.#first.reject(state.error);

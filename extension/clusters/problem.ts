@@ -1,0 +1,147 @@
+/** What keeps a cluster from being shown, and what the person can do about it: one place for tree, welcome views and notifications. */
+import { AmbientError, messageOf } from '../../common/errors.ts';
+import {
+  isForbidden,
+  isNotFound,
+  isUnauthorized,
+  isUnreachable,
+  KubeError,
+} from '../../common/kube/errors.ts';
+
+export const PROBLEM_KINDS = [
+  'noKubeconfig',
+  'kubeconfigInvalid',
+  'noContext',
+  'unreachable',
+  'credentials',
+  'notInstalled',
+  'operatorAway',
+  'forbidden',
+  'noNamespaces',
+  'other',
+] as const;
+export type ProblemKind = (typeof PROBLEM_KINDS)[number];
+
+export interface ProblemAction {
+  title: string;
+  command: string;
+  arguments?: unknown[];
+}
+
+export interface Problem {
+  kind: ProblemKind;
+  /** A few words. */
+  title: string;
+  /** What happened, in full; text from outside. */
+  message: string;
+  /** What to do. */
+  remedy: string;
+  actions: ProblemAction[];
+}
+
+/** Installs CRDs, frameworks and operator. One address for the release, so the docs and the button agree. */
+export const INSTALL_MANIFEST =
+  'https://github.com/ambient-sessions/ambient-sessions/releases/latest/download/install.yaml';
+
+/** The command that a platform administrator runs, for a context when one is known. */
+export const installCommand = (context?: string): string =>
+  `kubectl ${context === undefined ? '' : `--context ${shellWord(context)} `}apply --server-side -f ${INSTALL_MANIFEST}`;
+
+/** Quoted for the shells that VS Code opens: single quotes mean the same in sh, zsh, fish and PowerShell. */
+export const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text)
+    ? text
+    : `'${text.replaceAll("'", process.platform === 'win32' ? "''" : `'\\''`)}'`;
+
+const RETRY: ProblemAction = { title: 'Retry', command: 'ambient.refresh' };
+const SHOW_LOG: ProblemAction = { title: 'Show Log', command: 'ambient.showOutput' };
+
+/** `context` is the kubeconfig context concerned. `forbidden` says which right was missing when the server's message does not. */
+export function problemOf(error: unknown, context: string): Problem {
+  const message = messageOf(error);
+  const make = (kind: ProblemKind, title: string, remedy: string, actions: ProblemAction[]): Problem => ({
+    kind,
+    title,
+    message,
+    remedy,
+    actions,
+  });
+  const remedy = error instanceof AmbientError ? error.remedy : 'Try again; details are in the log.';
+  if (error instanceof NotInstalled)
+    return make('notInstalled', 'Ambient Sessions is not installed in this cluster', error.remedy, [
+      { title: 'Install…', command: 'ambient.install', arguments: [context] },
+      { title: 'Copy Command', command: 'ambient.copyInstallCommand', arguments: [context] },
+      RETRY,
+    ]);
+  if (error instanceof NoNamespaces)
+    return make('noNamespaces', 'No namespace to show', error.remedy, [
+      { title: 'Pin a Namespace…', command: 'ambient.pinNamespace', arguments: [{ cluster: context }] },
+      RETRY,
+    ]);
+  if (isUnauthorized(error) || (error instanceof AmbientError && error.code === 'credentials_failed'))
+    return make('credentials', 'Credentials were refused or have expired', remedy, [
+      { title: 'Retry', command: 'ambient.reconnect', arguments: [{ cluster: context }] },
+      { title: 'Open kubeconfig', command: 'ambient.openKubeconfig' },
+      SHOW_LOG,
+    ]);
+  if (isUnreachable(error))
+    return make('unreachable', 'The cluster cannot be reached', remedy, [
+      { title: 'Retry', command: 'ambient.reconnect', arguments: [{ cluster: context }] },
+      { title: 'Select Contexts…', command: 'ambient.selectContexts' },
+      SHOW_LOG,
+    ]);
+  if (isForbidden(error))
+    return make('forbidden', 'You may not list sessions here', remedy, [
+      { title: 'Pin a Namespace…', command: 'ambient.pinNamespace', arguments: [{ cluster: context }] },
+      RETRY,
+    ]);
+  if (error instanceof AmbientError && error.code === 'kubeconfig_invalid')
+    return make('kubeconfigInvalid', 'The kubeconfig cannot be used', remedy, [
+      { title: 'Open kubeconfig', command: 'ambient.openKubeconfig' },
+      RETRY,
+    ]);
+  return make('other', 'The cluster answered with an error', remedy, [RETRY, SHOW_LOG]);
+}
+
+/** The same for a request to the live API, where 404 and 503 may mean that nobody serves it. */
+export function liveProblemOf(error: unknown, context: string): Problem {
+  if (!isOperatorAway(error)) return problemOf(error, context);
+  return {
+    kind: 'operatorAway',
+    title: 'The operator does not answer',
+    message: messageOf(error),
+    remedy: 'Check that the deployment ambient-operator in the namespace ambient-system is running.',
+    actions: [RETRY, SHOW_LOG],
+  };
+}
+
+/** The aggregated API is registered but nobody stands behind it, or it is not registered at all. */
+export const isOperatorAway = (error: unknown): boolean =>
+  error instanceof KubeError &&
+  ((error.status === 503 && error.causeCode === undefined) ||
+    // The operator's own 404 carries a code of the catalogue; the API server's for an unknown group has no details.
+    (isNotFound(error) && error.causeCode === undefined && error.kubeStatus?.details?.name === undefined));
+
+/** The API group of sessions is not served. */
+export class NotInstalled extends AmbientError {
+  constructor() {
+    super('not_found', 'The cluster does not know Session objects (ambient.ai/v1alpha1).');
+    this.name = 'NotInstalled';
+  }
+
+  override get remedy(): string {
+    return `Ask an administrator of the cluster to run: ${installCommand()}`;
+  }
+}
+
+/** Listing namespaces is forbidden, none is pinned, and the context's own may not be looked into. */
+export class NoNamespaces extends AmbientError {
+  constructor() {
+    super('forbidden', 'You may not list the namespaces of this cluster, and none is pinned.');
+    this.name = 'NoNamespaces';
+  }
+
+  override get remedy(): string {
+    return 'Pin a namespace in which you may see sessions.';
+  }
+}

@@ -1,0 +1,19 @@
+/** Every context key that package.json's when clauses may ask for: a closed list, checked by a test. */
+import * as vscode from 'vscode';
+import type { ProblemKind } from '../clusters/problem.ts';
+
+/** `tree`: there are rows to show. `loading`: not known yet. Otherwise which welcome view stands in their place. */
+export type ViewState = 'loading' | 'tree' | ProblemKind;
+
+export interface ContextKeys {
+  'ambient.view': ViewState;
+  /** Some namespaces are left out of the tree because no session is in them. */
+  'ambient.emptyNamespacesHidden': boolean;
+}
+
+export async function setContextKey<K extends keyof ContextKeys>(
+  key: K,
+  value: ContextKeys[K],
+): Promise<void> {
+  await vscode.commands.executeCommand('setContext', key, value);
+}

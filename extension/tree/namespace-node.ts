@@ -1,0 +1,192 @@
+/** One namespace: watches its sessions while it is open and shows them in groups. */
+import type { Session } from '../../common/api/session.ts';
+import { count } from '../../common/rules/wording.ts';
+import type { NamespaceEntry } from '../clusters/namespaces.ts';
+import { problemOf } from '../clusters/problem.ts';
+import { plain } from '../ide/plain-text.ts';
+import { groupSessions, isFinished } from '../sessions/state.ts';
+import type { Group } from '../sessions/state.ts';
+import type { SessionWatch } from '../sessions/session-watch.ts';
+import { GroupNode } from './group-node.ts';
+import { MessageNode } from './message-node.ts';
+import type { NodeView, TreeContext, TreeNode } from './node.ts';
+import { ProblemNode } from './problem-node.ts';
+import { SessionNode } from './session-node.ts';
+
+export class NamespaceNode implements TreeNode {
+  readonly id: string;
+  readonly parent: TreeNode;
+  readonly cluster: string;
+  readonly namespace: string;
+  readonly #context: TreeContext;
+  readonly #groups = new Map<Group, GroupNode>();
+  readonly #sessions = new Map<string, SessionNode>();
+  #entry: NamespaceEntry;
+  #watch: SessionWatch | undefined;
+  #open: boolean;
+
+  /** `open`: shown expanded at first. */
+  constructor(
+    context: TreeContext,
+    parent: TreeNode,
+    cluster: string,
+    entry: NamespaceEntry,
+    { open }: { open: boolean },
+  ) {
+    this.#context = context;
+    this.parent = parent;
+    this.cluster = cluster;
+    this.namespace = entry.name;
+    this.id = `${parent.id}/n:${entry.name}`;
+    this.#entry = entry;
+    this.#open = open;
+  }
+
+  update(entry: NamespaceEntry): this {
+    this.#entry = entry;
+    return this;
+  }
+
+  /** Sessions that have not ended, as far as they are watched. */
+  get active(): number {
+    return this.#watch?.store.list().filter((session) => !isFinished(session)).length ?? 0;
+  }
+
+  get released(): boolean {
+    return this.#watch === undefined;
+  }
+
+  view(): NodeView {
+    const { pinned, isDefault } = this.#entry;
+    const active = this.active;
+    const isLive = this.#watch === undefined || ['starting', 'synced'].includes(this.#watch.state.phase);
+    const description = [
+      active > 0 ? `${active} active` : '',
+      isLive ? '' : 'not live',
+      isDefault && !pinned ? 'default' : '',
+    ]
+      .filter(Boolean)
+      .join(' · ');
+    return {
+      id: this.id,
+      label: this.namespace,
+      description,
+      icon: { id: pinned ? 'pinned' : 'symbol-namespace' },
+      collapsible: this.#open ? 'expanded' : 'collapsed',
+      context: `namespace ${pinned ? 'pinned' : 'unpinned'}`,
+      spoken: [`namespace ${this.namespace}`, pinned ? 'pinned' : '', description].filter(Boolean).join(', '),
+    };
+  }
+
+  async children(): Promise<readonly TreeNode[]> {
+    const watch = this.#hold();
+    // The state tells what went wrong; here it only matters that there is something to show.
+    await watch.ready.catch(() => undefined);
+    return this.#build(watch);
+  }
+
+  release(): void {
+    this.#watch?.dispose();
+    this.#watch = undefined;
+  }
+
+  /** The row of a session that is shown. */
+  node(name: string): SessionNode | undefined {
+    for (const node of this.#sessions.values()) if (node.name === name) return node;
+    return undefined;
+  }
+
+  forgetArtifacts(): void {
+    for (const node of this.#sessions.values()) node.forgetArtifacts();
+  }
+
+  #hold(): SessionWatch {
+    if (this.#watch !== undefined) return this.#watch;
+    const watch = this.#context.watches.acquire(this.cluster, this.namespace);
+    watch.onChange(() => this.#context.refresh(this));
+    watch.onState((state) => {
+      if (state.error !== undefined) this.#context.log(`watching sessions of ${this.namespace}`, state.error);
+      this.#context.refresh(this);
+    });
+    this.#watch = watch;
+    return watch;
+  }
+
+  #build(watch: SessionWatch): TreeNode[] {
+    const { phase, error } = watch.state;
+    if (watch.store.size === 0 && error !== undefined)
+      return [new ProblemNode(this, problemOf(error, this.cluster))];
+    const { groups, hidden } = groupSessions(
+      watch.store.list(),
+      this.#context.now(),
+      this.#context.settings().finishedDays,
+    );
+    this.#forgetGone(watch);
+    const nodes: TreeNode[] = [];
+    if (error !== undefined && phase !== 'synced')
+      nodes.push(
+        new MessageNode(this, 'stale', {
+          label: 'Not live: what you see may be out of date',
+          description: plain(problemOf(error, this.cluster).message),
+          icon: { id: 'warning', color: 'problemsWarningIcon.foreground' },
+          command: {
+            command: 'ambient.showProblem',
+            title: 'Show Details',
+            arguments: [problemOf(error, this.cluster)],
+          },
+        }),
+      );
+    for (const [group, sessions] of groups) nodes.push(this.#group(group).update(sessions));
+    if (groups.size === 0)
+      nodes.push(
+        new MessageNode(this, 'none', {
+          label: 'No sessions yet',
+          description: 'launch one',
+          icon: { id: 'rocket' },
+          command: {
+            command: 'ambient.launch',
+            title: 'Launch Session',
+            arguments: [{ cluster: this.cluster, namespace: this.namespace }],
+          },
+        }),
+      );
+    if (hidden > 0) nodes.push(this.#hidden(hidden));
+    return nodes;
+  }
+
+  #hidden(hidden: number): TreeNode {
+    return new MessageNode(this, 'hidden', {
+      label: `${count(hidden, 'older session')} not shown`,
+      description: `finished over ${count(this.#context.settings().finishedDays, 'day')} ago`,
+      icon: { id: 'eye-closed' },
+      command: {
+        command: 'workbench.action.openSettings',
+        title: 'Open Setting',
+        arguments: ['ambient.finishedDays'],
+      },
+    });
+  }
+
+  #group(group: Group): GroupNode {
+    let node = this.#groups.get(group);
+    if (node === undefined) {
+      node = new GroupNode(this.#context, this, group, (session, parent) => this.#session(session, parent));
+      this.#groups.set(group, node);
+    }
+    return node;
+  }
+
+  #session(session: Session, parent: TreeNode): SessionNode {
+    const key = session.metadata.uid ?? session.metadata.name;
+    const known = this.#sessions.get(key);
+    if (known !== undefined) return known.update(session, parent);
+    const node = new SessionNode(this.#context, parent, this.id, this.cluster, session);
+    this.#sessions.set(key, node);
+    return node;
+  }
+
+  #forgetGone(watch: SessionWatch): void {
+    for (const [key, node] of this.#sessions)
+      if (watch.store.get(node.name)?.metadata.uid !== node.session.metadata.uid) this.#sessions.delete(key);
+  }
+}

@@ -1,0 +1,154 @@
+/** One session; below it, its artifacts. Is itself a SessionRef, so that commands take it as it is. */
+import type { Session } from '../../common/api/session.ts';
+import { count, formatDuration } from '../../common/rules/wording.ts';
+import { liveProblemOf } from '../clusters/problem.ts';
+import { markdownText, plain } from '../ide/plain-text.ts';
+import { refOf } from '../sessions/session-ref.ts';
+import type { SessionRef } from '../sessions/session-ref.ts';
+import { formatAge, isFinished, lastMoment, STATE_WORDS, stateOf, titleOf } from '../sessions/state.ts';
+import type { SessionState } from '../sessions/state.ts';
+import { artifactNodes } from './artifact-folder-node.ts';
+import { MessageNode } from './message-node.ts';
+import type { NodeView, TreeContext, TreeNode } from './node.ts';
+import { ProblemNode } from './problem-node.ts';
+
+const ICONS: Readonly<Record<SessionState, { id: string; color?: string }>> = {
+  deleting: { id: 'trash', color: 'disabledForeground' },
+  attention: { id: 'bell-dot', color: 'charts.orange' },
+  pending: { id: 'clock', color: 'charts.yellow' },
+  running: { id: 'play-circle', color: 'charts.blue' },
+  stopping: { id: 'stop-circle', color: 'charts.yellow' },
+  completed: { id: 'pass-filled', color: 'testing.iconPassed' },
+  stopped: { id: 'circle-slash', color: 'disabledForeground' },
+  failed: { id: 'error', color: 'testing.iconFailed' },
+};
+
+export class SessionNode implements TreeNode, SessionRef {
+  readonly id: string;
+  readonly cluster: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** The group it stands in now; changes as the session goes on. */
+  parent: TreeNode;
+  #session: Session;
+  readonly #context: TreeContext;
+  #listed: { resourceVersion: string | undefined; nodes: TreeNode[] } | undefined;
+
+  constructor(
+    context: TreeContext,
+    parent: TreeNode,
+    namespaceId: string,
+    cluster: string,
+    session: Session,
+  ) {
+    this.#context = context;
+    this.parent = parent;
+    this.#session = session;
+    this.cluster = cluster;
+    this.namespace = session.metadata.namespace ?? '';
+    this.name = session.metadata.name;
+    this.uid = session.metadata.uid ?? '';
+    this.id = `${namespaceId}/s:${this.uid}`;
+  }
+
+  get session(): Session {
+    return this.#session;
+  }
+
+  update(session: Session, parent: TreeNode): this {
+    this.#session = session;
+    this.parent = parent;
+    return this;
+  }
+
+  view(): NodeView {
+    const session = this.#session;
+    const state = stateOf(session);
+    const title = plain(titleOf(session));
+    const description = this.#description(state);
+    return {
+      id: this.id,
+      label: title,
+      description,
+      tooltip: this.#tooltip(state),
+      icon: ICONS[state],
+      collapsible: 'collapsed',
+      context: `session ${isFinished(session) ? 'finished' : 'active'} ${state}`,
+      command: {
+        command: 'ambient.openSession',
+        title: 'Open Session',
+        arguments: [refOf(this.cluster, session)],
+      },
+      spoken: [`session ${title}`, STATE_WORDS[state], description].filter(Boolean).join(', '),
+    };
+  }
+
+  async children(): Promise<readonly TreeNode[]> {
+    const { resourceVersion } = this.#session.metadata;
+    // Nothing appears without the session's status saying so: other rows' changes cost no request here.
+    if (this.#listed !== undefined && this.#listed.resourceVersion === resourceVersion)
+      return this.#listed.nodes;
+    const ref = refOf(this.cluster, this.#session);
+    try {
+      const artifacts = await this.#context.listArtifacts(ref);
+      const nodes = artifactNodes(this, this.id, ref, artifacts);
+      if (nodes.length === 0) nodes.push(this.#noArtifacts());
+      this.#listed = { resourceVersion, nodes };
+      return nodes;
+    } catch (error) {
+      this.#context.log(`artifacts of ${ref.namespace}/${ref.name}`, error);
+      return [new ProblemNode(this, liveProblemOf(error, this.cluster))];
+    }
+  }
+
+  /** Asks for the artifacts again at the next opportunity. */
+  forgetArtifacts(): void {
+    this.#listed = undefined;
+  }
+
+  #noArtifacts(): TreeNode {
+    const label = isFinished(this.#session) ? 'No artifacts' : 'No artifacts yet';
+    return new MessageNode(this, 'none', { label, icon: { id: 'dash' } });
+  }
+
+  #description(state: SessionState): string {
+    const { status } = this.#session;
+    const age = formatAge(this.#context.now() - lastMoment(this.#session));
+    const artifacts = status?.artifacts?.count ?? 0;
+    const parts =
+      state === 'completed'
+        ? [age, artifacts > 0 ? count(artifacts, 'artifact') : '']
+        : [age, state === 'stopping' ? 'stopping' : '', plain(status?.message ?? '', 120)];
+    return parts.filter((part) => part !== '').join(' · ');
+  }
+
+  #tooltip(state: SessionState): string {
+    const { spec, status, metadata } = this.#session;
+    const { type, version } = spec.framework;
+    const workload = status?.workload;
+    const took =
+      workload?.startTime !== undefined && workload.completionTime !== undefined
+        ? formatDuration(Date.parse(workload.completionTime) - Date.parse(workload.startTime))
+        : undefined;
+    const rows: [string, string | undefined][] = [
+      ['Framework', version === undefined ? type : `${type} ${version}`],
+      ['Created', metadata.creationTimestamp],
+      ['Started', workload?.startTime],
+      ['Ended', workload?.completionTime],
+      ['Took', took],
+      ['Exit code', workload?.exitCode === undefined ? undefined : String(workload.exitCode)],
+      ['Stopped by', status?.stop?.requestedBy],
+      ['Reason', status?.stop?.reason],
+      ['Name', metadata.name],
+    ];
+    const message = status?.message;
+    return [
+      `**${markdownText(titleOf(this.#session))}** — ${STATE_WORDS[state]}`,
+      ...(message === undefined ? [] : [markdownText(message)]),
+      rows
+        .flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${markdownText(value)}`]))
+        .join('  \n'),
+    ].join('\n\n');
+  }
+}

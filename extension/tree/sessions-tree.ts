@@ -1,0 +1,137 @@
+/** The view `ambient.sessions`: shows nodes to VS Code, and lets them watch only while somebody can see them. */
+import * as vscode from 'vscode';
+import type { SessionRef } from '../sessions/session-ref.ts';
+import type { NodeView, TreeContext, TreeNode } from './node.ts';
+import { Refresh } from './refresh.ts';
+import { RootNode } from './root-node.ts';
+import { treeItem } from './tree-item.ts';
+
+export const VIEW_ID = 'ambient.sessions';
+/** Ages in descriptions are in minutes; an unreachable cluster may be back. */
+const TICK_MS = 30_000;
+const RETRIED = ['unreachable', 'other', 'operatorAway'];
+
+export class SessionsTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable {
+  readonly #changed = new vscode.EventEmitter<TreeNode | undefined>();
+  readonly #refresh: Refresh;
+  readonly #root: RootNode;
+  readonly #view: vscode.TreeView<TreeNode>;
+  readonly #subscriptions: vscode.Disposable[];
+  #tick: NodeJS.Timeout | undefined;
+
+  readonly onDidChangeTreeData = this.#changed.event;
+
+  constructor(context: Omit<TreeContext, 'refresh'>) {
+    this.#refresh = new Refresh((node) => {
+      this.#changed.fire(node);
+      this.#showBadge();
+    });
+    this.#root = new RootNode({ ...context, refresh: (node) => this.#refresh.request(node) });
+    this.#view = vscode.window.createTreeView(VIEW_ID, { treeDataProvider: this, showCollapseAll: true });
+    this.#subscriptions = [
+      this.#changed,
+      this.#view,
+      this.#view.onDidChangeVisibility(({ visible }) => this.#onVisible(visible)),
+      // Closing a row releases it; opening it again begins anew where something was released.
+      this.#view.onDidCollapseElement(({ element }) => element.release?.()),
+      this.#view.onDidExpandElement(({ element }) => {
+        if (element.released === true) this.refresh(element);
+      }),
+    ];
+    if (this.#view.visible) this.#startTick();
+  }
+
+  getTreeItem(node: TreeNode): vscode.TreeItem {
+    return treeItem(node.view());
+  }
+
+  async getChildren(node?: TreeNode): Promise<TreeNode[]> {
+    const children = await (node ?? this.#root).children();
+    this.#showBadge();
+    return [...children];
+  }
+
+  getParent(node: TreeNode): TreeNode | undefined {
+    return node.parent === this.#root ? undefined : node.parent;
+  }
+
+  /** Draws again with what is known. */
+  refresh(node?: TreeNode): void {
+    this.#refresh.request(node);
+  }
+
+  /** Asks the clusters again for everything. */
+  reload(): void {
+    this.#root.invalidate();
+    this.refresh();
+  }
+
+  /** What the welcome view stands for, with the details it has no room for. */
+  get problem(): RootNode['problem'] {
+    return this.#root.problem;
+  }
+
+  /** Selects a session's row, opening what it lies in. Does nothing when its cluster or namespace is not shown. */
+  async reveal(ref: SessionRef): Promise<void> {
+    const cluster = [...this.#root.clusters].find((each) => each.cluster === ref.cluster);
+    const namespace = [...(cluster?.namespaces ?? [])].find((each) => each.namespace === ref.namespace);
+    if (namespace === undefined) return;
+    for (const group of await namespace.children()) await group.children();
+    const node = namespace.node(ref.name);
+    if (node !== undefined) await this.#view.reveal(node, { select: true, focus: false });
+  }
+
+  /** All rows as VS Code would be given them, down to `depth`: for tests and for reports of problems. */
+  async snapshot(depth = 4): Promise<{ view: NodeView; depth: number }[]> {
+    const rows: { view: NodeView; depth: number }[] = [];
+    const visit = async (node: TreeNode, level: number): Promise<void> => {
+      for (const child of await node.children()) {
+        rows.push({ view: child.view(), depth: level });
+        if (level < depth && child.view().collapsible === 'expanded') await visit(child, level + 1);
+      }
+    };
+    await visit(this.#root, 0);
+    return rows;
+  }
+
+  dispose(): void {
+    clearInterval(this.#tick);
+    this.#refresh.dispose();
+    this.#root.release();
+    for (const subscription of this.#subscriptions) subscription.dispose();
+  }
+
+  #onVisible(visible: boolean): void {
+    if (visible) {
+      this.#startTick();
+      this.#retry();
+      this.refresh();
+    } else {
+      clearInterval(this.#tick);
+      this.#tick = undefined;
+      this.#root.release();
+    }
+  }
+
+  #startTick(): void {
+    this.#tick ??= setInterval(() => {
+      this.#retry();
+      this.refresh();
+    }, TICK_MS);
+  }
+
+  #retry(): void {
+    for (const cluster of this.#root.clusters)
+      if (cluster.problem !== undefined && RETRIED.includes(cluster.problem.kind)) cluster.invalidate();
+  }
+
+  #showBadge(): void {
+    if (!this.#view.visible) return;
+    let active = 0;
+    for (const cluster of this.#root.clusters)
+      for (const namespace of cluster.namespaces) active += namespace.active;
+    const value = active;
+    const tooltip = `${value} active ${value === 1 ? 'session' : 'sessions'}`;
+    if (this.#view.badge?.value !== value) this.#view.badge = value === 0 ? undefined : { value, tooltip };
+  }
+}

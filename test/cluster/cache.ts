@@ -1,6 +1,6 @@
 /** The cache outside the checkout: what is costly to make is made once per machine and user, and never half. */
 import { createHash, randomBytes } from 'node:crypto';
-import { access, mkdir, rename, rm } from 'node:fs/promises';
+import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { homedir } from 'node:os';
@@ -43,6 +43,11 @@ export async function cached(
   await using _lock = await lock(target, () => log(`waiting for another process that is making ${key}`));
   if (await exists(target)) return target;
   await mkdir(path.dirname(target), { recursive: true });
+  // The lock is ours, so what is half made is of a process that was killed.
+  for (const name of await readdir(path.dirname(target))) {
+    const stale = name.startsWith(`${path.basename(target)}.part-`);
+    if (stale) await rm(path.join(path.dirname(target), name), { recursive: true, force: true });
+  }
   const work = `${target}.part-${randomBytes(4).toString('hex')}`;
   try {
     await mkdir(work);

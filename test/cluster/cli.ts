@@ -6,6 +6,7 @@ import { attachBuilt } from './built.ts';
 import { lock } from './cache.ts';
 import type { Cluster } from './cluster.ts';
 import { CannotError, clusterCapability, clusterUp } from './index.ts';
+import { attachKind, kindStateDir } from './kind.ts';
 import { listStates, stateDirOf } from './state.ts';
 import { tearDown } from './teardown.ts';
 
@@ -63,7 +64,7 @@ async function up(): Promise<void> {
 async function existing(): Promise<Cluster | undefined> {
   if (values.context !== undefined) return undefined;
   const stateDir = stateDirOf(values.name);
-  const running = await attachBuilt(stateDir);
+  const running = (await attachKind(values.name)) ?? (await attachBuilt(stateDir));
   // What is left of a start that was killed, or of a machine that restarted, is of no use.
   if (running === undefined) await tearDown(stateDir);
   else log(`cluster ${values.name} is running already`);
@@ -99,6 +100,7 @@ async function down(): Promise<void> {
   const names = values.all ? (await listStates()).map((state) => state.name) : [values.name];
   for (const name of names) {
     await tearDown(stateDirOf(name));
+    await tearDown(kindStateDir(name));
     log(`cluster ${name} is down`);
   }
 }

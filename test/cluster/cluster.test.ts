@@ -13,8 +13,11 @@ import { baseArchive } from './images.ts';
 import { clusterCapability, clusterUp } from './index.ts';
 import type { Cluster } from './index.ts';
 import { run } from './process.ts';
-import { networkOf, readState } from './state.ts';
+import { networkOf, readState, stateDirOf } from './state.ts';
+import { reap } from './teardown.ts';
 import { baseImage } from './versions.ts';
+
+const cli = path.join(import.meta.dirname, 'cli.ts');
 
 const restricted = {
   allowPrivilegeEscalation: false,
@@ -290,6 +293,42 @@ describe('test/cluster', function () {
     assert.ok(signal(owner.pid, 'SIGKILL'));
     await owner.ended;
     await waitUntil(async () => (await leftovers(trace)).length === 0, 60_000, 100);
+    assert.deepEqual(await leftovers(trace), []);
+  });
+
+  it('leaves nothing behind when its start is killed', async () => {
+    for (const afterMs of [0, 400, 1500]) {
+      const name = `killed-${afterMs}`;
+      const stateDir = stateDirOf(name);
+      const child = spawn(process.execPath, [cli, 'up', '--name', name], { stdio: 'ignore' });
+      const ended = once(child, 'exit');
+      assert.ok(await waitUntil(async () => (await readState(stateDir)) !== undefined, 30_000, 1));
+      const trace = await traceOf(stateDir);
+      await new Promise((resolve) => setTimeout(resolve, afterMs));
+      child.kill('SIGKILL');
+      await ended;
+      // Killed before it had a watchdog: the next one to start a cluster removes it.
+      if (afterMs === 0) await reap(() => undefined);
+      await waitUntil(async () => (await leftovers(trace)).length === 0, 60_000, 100);
+      assert.deepEqual(await leftovers(trace), [], `killed after ${afterMs} ms`);
+    }
+  });
+
+  it('stays after `up`, which says the same the second time, until `down`', async () => {
+    const cluster = (...args: string[]): Promise<string> =>
+      run(process.execPath, [cli, ...args, '--name', 'cli-test']);
+    const line = await cluster('up', '--nodes', 'fake:3', '--json');
+    assert.match(line, /^\{.*\}\n$/);
+    const { kubeconfig, kubectl, stateDir } = JSON.parse(line) as Record<
+      'kubeconfig' | 'kubectl' | 'stateDir',
+      string
+    >;
+    const trace = await traceOf(stateDir);
+    const nodes = await run(kubectl, ['--kubeconfig', kubeconfig, 'get', 'nodes', '-o', 'name']);
+    assert.equal(nodes, 'node/fake-0\nnode/fake-1\nnode/fake-2\n');
+    assert.equal(await cluster('up', '--json'), line);
+    assert.match(await cluster('list'), /^cli-test\tfake:3\tstays\t/m);
+    await cluster('down');
     assert.deepEqual(await leftovers(trace), []);
   });
 

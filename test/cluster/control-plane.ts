@@ -155,4 +155,17 @@ export async function startFakeNodes({ stateDir, state, binaries }: Instance, ap
       }),
     ),
   );
+  if (!(await waitUntil(() => fakeNodesAreReady(api), 30_000, 50))) {
+    throw new Error(`the nodes of kwok did not become Ready:\n${await logTail(stateDir, 'kwok')}`);
+  }
+}
+
+async function fakeNodesAreReady(api: Api): Promise<boolean> {
+  const answer = await api.send('GET', '/api/v1/nodes?labelSelector=type%3Dkwok');
+  const { items } = JSON.parse(answer.body) as {
+    items: { status?: { conditions?: { type: string; status: string }[] } }[];
+  };
+  return items.every(({ status }) =>
+    status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True'),
+  );
 }

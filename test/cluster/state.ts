@@ -1,6 +1,6 @@
 /** What is on disk about each cluster of this user, and who gets which addresses, so that two never meet. */
 import { execFileSync } from 'node:child_process';
-import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { lock } from './cache.ts';
@@ -100,8 +100,8 @@ export async function claim(
   if (!/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/.test(wanted.name)) {
     throw new Error(`cluster name "${wanted.name}" must be 1 to 40 lower case letters, digits or dashes`);
   }
-  await mkdir(stateRoot(), { recursive: true, mode: 0o700 });
   await using _lock = await lock('cluster addresses');
+  await mkdir(stateRoot(), { recursive: true, mode: 0o700 });
   const others = await listStates();
   if (others.some((other) => other.name === wanted.name)) {
     throw new Error(`a cluster named "${wanted.name}" exists already; take it down first`);
@@ -111,13 +111,24 @@ export async function claim(
     slot: freeSlot(others),
     ports: await freePorts(new Set(others.flatMap(({ ports }) => [ports.etcd, ports.etcdPeer, ports.api]))),
   };
+  // The lock is ours, so what is half claimed is of a process that was killed.
+  for (const name of await readdir(stateRoot())) {
+    if (name.endsWith('.part')) await rm(path.join(stateRoot(), name), { recursive: true, force: true });
+  }
   const part = path.join(stateRoot(), `.${wanted.name}.part`);
-  await rm(part, { recursive: true, force: true });
   await mkdir(part, { mode: 0o700 });
   await writeState(part, state);
   const stateDir = stateDirOf(wanted.name);
   await rename(part, stateDir);
   return { stateDir, state };
+}
+
+/** Removes what clusters share, when the last one is gone. */
+export async function removeShared(): Promise<void> {
+  await using _lock = await lock('cluster addresses');
+  if ((await listStates()).length > 0) return;
+  // Only when empty: what others keep there stays. The first is where CNI insists on a folder.
+  for (const folder of ['/var/lib/cni', stateRoot()]) await rmdir(folder).catch(() => undefined);
 }
 
 /** A 10.x.0.0/16 that no cluster has and no address or route of this machine touches. */

@@ -5,12 +5,14 @@ import { lock } from './cache.ts';
 import { cgroupName } from './node.ts';
 import { removeCgroups } from './cgroups.ts';
 import { isAlive, stopDaemons } from './daemons.ts';
+import { removeKind } from './kind.ts';
 import { run } from './process.ts';
-import { listStates, networkOf, readState, stateDirOf, stateRoot } from './state.ts';
+import { listStates, networkOf, readState, removeShared, stateDirOf, stateRoot } from './state.ts';
 
 /** Idempotent, and safe when two processes do it at once. Throws when something does not go away. */
 export async function tearDown(stateDir: string): Promise<void> {
   await using _lock = await lock(`teardown ${stateDir}`);
+  await removeKind(stateDir);
   const state = await readState(stateDir);
   await stopDaemons(stateDir);
   if (state === undefined) return;
@@ -23,6 +25,7 @@ export async function tearDown(stateDir: string): Promise<void> {
   const doomed = path.join(path.dirname(stateDir), `.${path.basename(stateDir)}.gone-${process.pid}`);
   await rename(stateDir, doomed);
   await rm(doomed, { recursive: true, force: true, maxRetries: 5 });
+  await removeShared();
 }
 
 /** Takes down clusters whose owner is dead and whose watchdog did not do it (killed too, or the machine restarted). */

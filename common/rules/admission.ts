@@ -36,11 +36,12 @@ export interface Limits {
   gracePeriodSeconds: number;
   cpu: string;
   memory: string;
-  storage: string;
+  /** Only when somebody asked for one: nodes that do not account for local storage can take no pod that has it. */
+  storage: string | undefined;
 }
 
 /** Limits of a pod where neither the session nor its framework says anything. */
-export const DEFAULT_LIMITS = { cpu: '2', memory: '2Gi', storage: '10Gi' } as const;
+export const DEFAULT_LIMITS = { cpu: '2', memory: '2Gi' } as const;
 
 export type Admission =
   { accepted: true; plan: RunPlan } | { accepted: false; reason: Refusal; message: string };
@@ -110,7 +111,7 @@ export function admit(spec: SessionSpec, bytes: number, frameworks: readonly Fra
         gracePeriodSeconds: spec.limits?.gracePeriodSeconds ?? DEFAULT_GRACE_SECONDS,
         cpu: spec.limits?.cpu ?? framework.spec.resources?.cpu ?? DEFAULT_LIMITS.cpu,
         memory: spec.limits?.memory ?? framework.spec.resources?.memory ?? DEFAULT_LIMITS.memory,
-        storage: spec.limits?.storage ?? framework.spec.resources?.storage ?? DEFAULT_LIMITS.storage,
+        storage: spec.limits?.storage ?? framework.spec.resources?.storage,
       },
     },
   };

@@ -38,7 +38,6 @@ export function formatList(items: readonly string[], max = 20): string {
 /** Text from outside as one line without control characters, so that it cannot break a list or a terminal. */
 export const oneLine = (text: string): string =>
   text
-    // eslint-disable-next-line no-control-regex -- control characters are what this removes
     .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
     .replace(/ {2,}/g, ' ')
     .trim();

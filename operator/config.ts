@@ -1,0 +1,199 @@
+/** The operator's settings: one table of options, each a flag and an environment variable, checked before anything starts. */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { parseArgs } from 'node:util';
+import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../common/api/names.ts';
+import { AmbientError } from '../common/errors.ts';
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
+
+/** Times in seconds. `undefined` defaults are computed from other options or the environment. */
+const OPTIONS = {
+  kubeconfig: { kind: 'text', about: 'Path of a kubeconfig; absent: the ServiceAccount of the pod.' },
+  context: { kind: 'text', about: 'Context of the kubeconfig; absent: its current one.' },
+  namespace: {
+    kind: 'text',
+    about: `Of the operator itself. Default: POD_NAMESPACE, or ${OPERATOR_NAMESPACE}.`,
+  },
+  'store-dir': {
+    kind: 'text',
+    default: '/var/lib/ambient',
+    about: 'Where logs, artifacts and sources are kept.',
+  },
+  'listen-address': { kind: 'text', default: '0.0.0.0', about: 'Address all doors listen on.' },
+  'live-port': {
+    kind: 'port',
+    default: 8443,
+    about: 'The aggregated API, called by kube-apiserver. 0: any free port.',
+  },
+  'runner-port': { kind: 'port', default: 8444, about: 'Where runner pods report. 0: any free port.' },
+  'health-port': { kind: 'port', default: 8080, about: 'Liveness, readiness and metrics. 0: any free port.' },
+  'runner-url': {
+    kind: 'text',
+    about: `How pods reach the runner port. Default: https://${OPERATOR_NAME}.NAMESPACE.svc:RUNNER-PORT.`,
+  },
+  workers: { kind: 'count', default: 10, about: 'Sessions that are looked at at the same time.' },
+  'leader-election': {
+    kind: 'switch',
+    default: true,
+    about: 'Only one of several operators runs the controllers.',
+  },
+  identity: {
+    kind: 'text',
+    about: 'Name in the lease. Default: POD_NAME, or the host name and random letters.',
+  },
+  'lease-seconds': { kind: 'seconds', default: 15, about: 'How long a leader that died is waited for.' },
+  'drain-seconds': { kind: 'seconds', default: 20, about: 'How long work under way may take after SIGTERM.' },
+  'start-patience-seconds': {
+    kind: 'seconds',
+    default: 300,
+    about: 'How long an image may fail to be pulled before the session fails.',
+  },
+  'source-patience-seconds': {
+    kind: 'seconds',
+    default: 900,
+    about: 'How long a session waits for its upload.',
+  },
+  'framework-patience-seconds': {
+    kind: 'seconds',
+    default: 3,
+    about: 'How long a session waits for a framework that does not exist.',
+  },
+  'stop-slack-seconds': {
+    kind: 'seconds',
+    default: 30,
+    about: 'Beyond the grace period of a stop, until the pod is taken away.',
+  },
+  'log-level': { kind: 'level', default: 'info', about: LOG_LEVELS.join(', ') },
+} as const satisfies Record<string, Option>;
+
+interface Option {
+  kind: 'text' | 'port' | 'count' | 'switch' | 'seconds' | 'level';
+  default?: string | number | boolean;
+  about: string;
+}
+
+type OptionName = keyof typeof OPTIONS;
+
+export interface Config {
+  kubeconfig: string | undefined;
+  context: string | undefined;
+  namespace: string;
+  storeDir: string;
+  listenAddress: string;
+  livePort: number;
+  runnerPort: number;
+  healthPort: number;
+  /** Undefined until the port is known, when that is 0. */
+  runnerUrl: string | undefined;
+  workers: number;
+  leaderElection: boolean;
+  identity: string;
+  leaseMs: number;
+  drainMs: number;
+  startPatienceMs: number;
+  sourcePatienceMs: number;
+  frameworkPatienceMs: number;
+  stopSlackMs: number;
+  logLevel: (typeof LOG_LEVELS)[number];
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const variableOf = (name: string): string => `AMBIENT_${name.toUpperCase().replaceAll('-', '_')}`;
+
+/** A flag wins over its variable. Throws AmbientError `invalid_request` that names every option that is wrong. */
+export function readConfig(args: readonly string[], env: Environment): Config {
+  const problems: string[] = [];
+  const flags = readFlags(args, problems);
+  const raw = (name: OptionName): string | undefined => {
+    const value = flags[name] ?? env[variableOf(name)];
+    return value === '' ? undefined : value;
+  };
+  const fallback = (name: OptionName): unknown => (OPTIONS[name] as Option).default;
+  const wrong = (name: OptionName, value: string, expected: string): void => {
+    problems.push(`--${name} (${variableOf(name)}) is ${JSON.stringify(value)}, but must be ${expected}`);
+  };
+  const text = (name: OptionName): string | undefined => raw(name) ?? (fallback(name) as string | undefined);
+  const number = (name: OptionName, min: number, max: number, whole: boolean): number => {
+    const value = raw(name);
+    if (value === undefined) return fallback(name) as number;
+    const parsed = Number(value);
+    if (!Number.isFinite(parsed) || parsed < min || parsed > max || (whole && !Number.isInteger(parsed)))
+      wrong(name, value, `a ${whole ? 'whole ' : ''}number from ${min} to ${max}`);
+    return parsed;
+  };
+  const port = (name: OptionName): number => number(name, 0, 65535, true);
+  const milliseconds = (name: OptionName): number => number(name, 0, 31_536_000, false) * 1000;
+  const choice = <T extends string>(name: OptionName, choices: readonly T[]): T => {
+    const value = text(name) ?? '';
+    const found = choices.find((candidate) => candidate === value);
+    if (found === undefined) wrong(name, value, `one of ${choices.join(', ')}`);
+    return found ?? (choices[0] as T);
+  };
+
+  const namespace = text('namespace') ?? env['POD_NAMESPACE'] ?? OPERATOR_NAMESPACE;
+  if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(namespace))
+    wrong('namespace', namespace, 'the name of a namespace');
+  const runnerPort = port('runner-port');
+  const runnerUrl =
+    text('runner-url') ??
+    (runnerPort === 0 ? undefined : `https://${OPERATOR_NAME}.${namespace}.svc:${runnerPort}`);
+  if (runnerUrl !== undefined && !(URL.canParse(runnerUrl) && runnerUrl.startsWith('https://')))
+    wrong('runner-url', runnerUrl, 'an https:// URL');
+  const config: Config = {
+    kubeconfig: text('kubeconfig'),
+    context: text('context'),
+    namespace,
+    storeDir: text('store-dir') ?? '',
+    listenAddress: text('listen-address') ?? '',
+    livePort: port('live-port'),
+    runnerPort,
+    healthPort: port('health-port'),
+    runnerUrl: runnerUrl?.replace(/\/+$/, ''),
+    workers: number('workers', 1, 1000, true),
+    leaderElection: choiceOf(raw('leader-election') ?? 'true', (value) =>
+      wrong('leader-election', value, 'true or false'),
+    ),
+    identity: text('identity') ?? env['POD_NAME'] ?? `${hostname()}-${randomBytes(4).toString('hex')}`,
+    leaseMs: number('lease-seconds', 1, 3600, false) * 1000,
+    drainMs: milliseconds('drain-seconds'),
+    startPatienceMs: milliseconds('start-patience-seconds'),
+    sourcePatienceMs: milliseconds('source-patience-seconds'),
+    frameworkPatienceMs: milliseconds('framework-patience-seconds'),
+    stopSlackMs: milliseconds('stop-slack-seconds'),
+    logLevel: choice('log-level', LOG_LEVELS),
+  };
+  if (problems.length > 0) throw new AmbientError('invalid_request', problems.join('; '));
+  return config;
+}
+
+const choiceOf = (value: string, wrong: (value: string) => void): boolean => {
+  if (value !== 'true' && value !== 'false') wrong(value);
+  return value !== 'false';
+};
+
+function readFlags(args: readonly string[], problems: string[]): Partial<Record<OptionName, string>> {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: Object.fromEntries(Object.keys(OPTIONS).map((name) => [name, { type: 'string' as const }])),
+      strict: true,
+      allowPositionals: false,
+    });
+    return values as Partial<Record<OptionName, string>>;
+  } catch (error) {
+    problems.push(error instanceof Error ? error.message : String(error));
+    return {};
+  }
+}
+
+/** For --help. */
+export function describeOptions(): string {
+  return Object.entries(OPTIONS as Record<string, Option>)
+    .map(([name, { default: value, about }]) => {
+      const usual = value === undefined ? '' : ` Default: ${value}.`;
+      return `  --${name.padEnd(28)} ${about}${usual} [${variableOf(name)}]`;
+    })
+    .join('\n');
+}

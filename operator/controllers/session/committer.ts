@@ -1,0 +1,68 @@
+/** The only writer of the operator's view of a session: one conditional patch of status per look, none when nothing changed. */
+import type { HistoryEntry, Session, SessionStatus } from '../../../common/api/session.ts';
+import type { KubeClient } from '../../../common/kube/client.ts';
+import { isConflict, isNotFound } from '../../../common/kube/errors.ts';
+import { mergePatchOf } from '../../../common/kube/patch.ts';
+import { sessions } from '../../../common/kube/resource.ts';
+import { timestamp } from '../clock.ts';
+import type { Clock } from '../clock.ts';
+import { isOlder } from '../resource-version.ts';
+import type { Draft, DraftEntry } from './draft.ts';
+import type { Memory } from './memory.ts';
+
+/** Gives back the history with the entries appended, having archived what no longer fits into the object. */
+export type AppendHistory = (
+  session: Session,
+  entries: readonly (DraftEntry & { timestamp: string })[],
+) => Promise<HistoryEntry[]>;
+
+export type Committed = 'written' | 'unchanged' | 'conflict' | 'gone';
+
+export class Committer {
+  readonly #client: KubeClient;
+  readonly #memory: Memory;
+  readonly #clock: Clock;
+  readonly #append: AppendHistory;
+
+  constructor(options: { client: KubeClient; memory: Memory; clock: Clock; append: AppendHistory }) {
+    this.#client = options.client;
+    this.#memory = options.memory;
+    this.#clock = options.clock;
+    this.#append = options.append;
+  }
+
+  /** Whether the object is older than what this process wrote itself: acting on it would repeat what is done. */
+  isStale({ metadata }: Session): boolean {
+    return isOlder(metadata.resourceVersion, this.#memory.of(metadata.uid ?? '').writtenVersion);
+  }
+
+  /** Throws KubeError for anything but success, a lost race and an object that is gone. */
+  async commit(session: Session, draft: Draft, signal: AbortSignal): Promise<Committed> {
+    const status: SessionStatus = { ...draft.status };
+    if (draft.entries.length > 0) {
+      const now = timestamp(this.#clock.now());
+      status.history = await this.#append(
+        session,
+        draft.entries.map((entry) => ({ ...entry, timestamp: now })),
+      );
+    }
+    const patch = mergePatchOf(session.status ?? {}, status);
+    if (patch === undefined) return 'unchanged';
+
+    const { name, namespace = '', uid = '', resourceVersion } = session.metadata;
+    try {
+      const written = await this.#client.mergePatch(
+        sessions,
+        { namespace, name, subresource: 'status' },
+        { metadata: { uid, resourceVersion }, status: patch },
+        { signal },
+      );
+      this.#memory.note(uid, { writtenVersion: written.metadata.resourceVersion ?? '' });
+      return 'written';
+    } catch (error) {
+      if (isConflict(error)) return 'conflict';
+      if (isNotFound(error)) return 'gone';
+      throw error;
+    }
+  }
+}

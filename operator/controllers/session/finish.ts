@@ -1,0 +1,62 @@
+/** Step: the run is over. Collect what it left, judge it, and write the end. */
+import { DEFAULT_TIMEOUT_SECONDS } from '../../../common/api/session.ts';
+import type { RunResult } from '../../../common/api/runner.ts';
+import { judge } from '../../../common/rules/outcome.ts';
+import { nextPhase } from '../../../common/rules/phase.ts';
+import { count, formatBytes, formatList } from '../../../common/rules/wording.ts';
+import type { Ending, Look, StepResult } from './step.ts';
+
+export async function finish(look: Look): Promise<StepResult> {
+  const { session, draft, ending, controller } = look;
+  if (ending === undefined) return 'done';
+  const result = await controller.records.result(session);
+  const outcome = ending.outcome ?? (await judgeRun(look, ending, result));
+
+  // Completed comes after Running, also for a run that was over before anybody looked: one write each.
+  const next = nextPhase(session.status?.phase, outcome.phase);
+  if (next !== undefined && next !== outcome.phase) {
+    draft.moveTo(next);
+    return 'done';
+  }
+  await collect(look, result);
+  draft.finish(outcome, result?.finishedAt ?? ending.completionTime);
+  return 'done';
+}
+
+async function judgeRun({ session, controller }: Look, ending: Ending, result: RunResult | undefined) {
+  return judge({
+    result,
+    container: ending.container,
+    pod: ending.pod,
+    stop: session.status?.stop,
+    storageFull: result?.outcome === 'Succeeded' ? false : await controller.records.storageFull(),
+    limits: {
+      timeoutSeconds: session.spec.limits?.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
+      memory: session.status?.workload?.resources?.['memory'] ?? session.spec.limits?.memory ?? 'its limit',
+    },
+  });
+}
+
+async function collect({ session, draft, controller }: Look, result: RunResult | undefined): Promise<void> {
+  const { generated, count: total, totalBytes } = await controller.records.artifacts(session);
+  if (total > 0) draft.artifacts(generated, total, totalBytes);
+  const skipped = result?.skippedArtifacts ?? [];
+  const what = total === 0 ? 'No artifacts.' : `${count(total, 'artifact')}, ${formatBytes(totalBytes)}.`;
+  if (skipped.length > 0)
+    draft.condition({
+      type: 'ArtifactsGenerated',
+      status: 'False',
+      reason: 'Incomplete',
+      message: `${what} Not stored: ${formatList(
+        skipped.map(({ path, reason }) => `${path} (${reason})`),
+        10,
+      )}`,
+    });
+  else if (result !== undefined || total > 0)
+    draft.condition({
+      type: 'ArtifactsGenerated',
+      status: result === undefined ? 'False' : 'True',
+      reason: result === undefined ? 'Incomplete' : total === 0 ? 'NoArtifacts' : 'Collected',
+      message: result === undefined ? `${what} The run ended before it told whether these are all.` : what,
+    });
+}

@@ -1,0 +1,152 @@
+/** The Job of a session. Its pod passes PodSecurity `restricted` and holds no right and no key. */
+import {
+  ANNOTATION_RUN,
+  API_VERSION,
+  LABEL_FRAMEWORK,
+  LABEL_KUEUE_QUEUE,
+  LABEL_MANAGED_BY,
+  LABEL_SESSION,
+  LABEL_SESSION_UID,
+  MANAGED_BY,
+  RUNNER_SERVICE_ACCOUNT,
+  TOKEN_AUDIENCE,
+} from '../../../common/api/names.ts';
+import { MOUNTS } from '../../../common/api/runner.ts';
+import type { Session } from '../../../common/api/session.ts';
+import type { Container, Job } from '../../../common/kube/core-types.ts';
+import type { RunPlan } from '../../../common/rules/admission.ts';
+import { smallerQuantity } from '../../../common/rules/quantity.ts';
+
+/** Beyond the session's own timeout and grace, for fetching the source and storing artifacts. */
+const DEADLINE_MARGIN_SECONDS = 300;
+/** Beyond the session's grace period, for the runner's last records and its result. */
+const TERMINATION_MARGIN_SECONDS = 15;
+/** What the scheduler sets aside; small, since most agents wait for their model most of the time. */
+const REQUESTS = { cpu: '100m', memory: '128Mi', 'ephemeral-storage': '64Mi' } as const;
+/** Size of each writable volume where no storage limit is set. */
+const VOLUME_SIZE = '10Gi';
+/** User and group of the base images' `nonroot`. */
+const NONROOT = 65532;
+export const RUNNER_CONTAINER = 'runner';
+
+/** Derived from the UID alone, so that creating it again after a crash finds it there. */
+export const jobNameOf = (uid: string): string => `ambient-${uid}`;
+
+/** @param run content of /ambient/session.json */
+export function buildJob(session: Session, plan: RunPlan, run: string): Job {
+  const { name, namespace = '', uid = '', labels = {} } = session.metadata;
+  const queue = labels[LABEL_KUEUE_QUEUE];
+  const own = {
+    [LABEL_MANAGED_BY]: MANAGED_BY,
+    [LABEL_SESSION]: name,
+    [LABEL_SESSION_UID]: uid,
+    [LABEL_FRAMEWORK]: plan.framework,
+  };
+  const { timeoutSeconds, gracePeriodSeconds } = plan.limits;
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: {
+      name: jobNameOf(uid),
+      namespace,
+      labels: queue === undefined ? own : { ...own, [LABEL_KUEUE_QUEUE]: queue },
+      ownerReferences: [
+        // No blockOwnerDeletion: it would need a right on sessions/finalizers and hold up deleting a session.
+        { apiVersion: API_VERSION, kind: 'Session', name, uid, controller: true },
+      ],
+    },
+    spec: {
+      backoffLimit: 0,
+      completions: 1,
+      parallelism: 1,
+      // Kueue admits a Job by resuming it.
+      ...(queue === undefined ? {} : { suspend: true }),
+      template: {
+        metadata: { labels: own, annotations: { [ANNOTATION_RUN]: run } },
+        spec: {
+          restartPolicy: 'Never',
+          serviceAccountName: RUNNER_SERVICE_ACCOUNT,
+          automountServiceAccountToken: false,
+          enableServiceLinks: false,
+          // Of the pod, not of the Job: time in a scheduler's queue does not count, and the pod stays to be looked at.
+          activeDeadlineSeconds: timeoutSeconds + gracePeriodSeconds + DEADLINE_MARGIN_SECONDS,
+          terminationGracePeriodSeconds: gracePeriodSeconds + TERMINATION_MARGIN_SECONDS,
+          securityContext: {
+            runAsNonRoot: true,
+            runAsUser: NONROOT,
+            runAsGroup: NONROOT,
+            fsGroup: NONROOT,
+            seccompProfile: { type: 'RuntimeDefault' },
+          },
+          containers: [runnerContainer(plan)],
+          volumes: [
+            {
+              name: 'control',
+              projected: {
+                defaultMode: 0o440,
+                sources: [
+                  {
+                    serviceAccountToken: {
+                      audience: TOKEN_AUDIENCE,
+                      expirationSeconds: 3600,
+                      path: inControl(MOUNTS.token),
+                    },
+                  },
+                  {
+                    downwardAPI: {
+                      items: [
+                        {
+                          path: inControl(MOUNTS.description),
+                          fieldRef: { fieldPath: `metadata.annotations['${ANNOTATION_RUN}']` },
+                        },
+                      ],
+                    },
+                  },
+                ],
+              },
+            },
+            ...SCRATCH.map((volume) => ({
+              name: volume,
+              emptyDir: { sizeLimit: plan.limits.storage ?? VOLUME_SIZE },
+            })),
+          ],
+        },
+      },
+    },
+  };
+}
+
+/** Writable places, each a volume of its own; nothing else can be written to. */
+const SCRATCH = ['workspace', 'artifacts', 'temporary'] as const;
+
+const inControl = (path: string): string => path.slice(MOUNTS.control.length + 1);
+
+function runnerContainer(plan: RunPlan): Container {
+  const limits: Record<string, string> = {
+    cpu: plan.limits.cpu,
+    memory: plan.limits.memory,
+    ...(plan.limits.storage === undefined ? {} : { 'ephemeral-storage': plan.limits.storage }),
+  };
+  const requests = Object.fromEntries(
+    Object.entries(REQUESTS)
+      .filter(([name]) => name in limits)
+      .map(([name, small]) => [name, smallerQuantity(small, limits[name] ?? small)]),
+  );
+  return {
+    name: RUNNER_CONTAINER,
+    image: plan.image,
+    ...(plan.imagePullPolicy === undefined ? {} : { imagePullPolicy: plan.imagePullPolicy }),
+    resources: { limits, requests },
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    },
+    // What a runner that could not even start has written is all there is to tell.
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+    volumeMounts: [
+      { name: 'control', mountPath: MOUNTS.control, readOnly: true },
+      ...SCRATCH.map((volume) => ({ name: volume, mountPath: MOUNTS[volume] })),
+    ],
+  };
+}

@@ -1,0 +1,86 @@
+/** One look at one session: the steps in order, then one write at most. */
+import { isTerminal } from '../../../common/api/session.ts';
+import { LABEL_SESSION_UID } from '../../../common/api/names.ts';
+import type { Session } from '../../../common/api/session.ts';
+import type { KubeObject } from '../../../common/api/kubernetes.ts';
+import type { ObjectStore } from '../../../common/kube/object-store.ts';
+import type { Pod } from '../../../common/kube/core-types.ts';
+import { timestamp } from '../clock.ts';
+import type { Result } from '../queue.ts';
+import { admit } from './admit.ts';
+import type { Committer } from './committer.ts';
+import { Draft } from './draft.ts';
+import { finish } from './finish.ts';
+import { observe } from './observe.ts';
+import { reap } from './reap.ts';
+import { source } from './source.ts';
+import { stopBeforeStart } from './stop.ts';
+import { workload } from './workload.ts';
+import type { Look, SessionDependencies, Step, StepResult } from './step.ts';
+
+const LIFECYCLE: readonly Step[] = [stopBeforeStart, admit, source, workload, observe, finish];
+const AFTERLIFE: readonly Step[] = [reap];
+
+export const SESSION_INDEX = 'session';
+export const bySessionUid = (object: KubeObject): string[] => {
+  const uid = object.metadata.labels?.[LABEL_SESSION_UID];
+  return uid === undefined ? [] : [uid];
+};
+
+/** `namespace/name` */
+export type SessionKey = `${string}/${string}`;
+export const sessionKey = (namespace: string, name: string): SessionKey => `${namespace}/${name}`;
+
+export function makeReconcile(controller: SessionDependencies, committer: Committer) {
+  return async (key: SessionKey, signal: AbortSignal): Promise<Result> => {
+    const slash = key.indexOf('/');
+    const session = controller.sessions.get({ namespace: key.slice(0, slash), name: key.slice(slash + 1) });
+    // Its Job goes with it by owner reference, its data by the cleanup.
+    if (session === undefined || session.metadata.deletionTimestamp !== undefined) return undefined;
+    // The event that brings our own last write brings this key again.
+    if (committer.isStale(session)) return undefined;
+
+    const look = lookAt(session, controller, signal);
+    const outcome = await run(isTerminal(session.status?.phase) ? AFTERLIFE : LIFECYCLE, look);
+    const written = await committer.commit(session, look.draft, signal);
+    if (written === 'conflict') return { requeueAfterMs: 1000 };
+    return typeof outcome === 'object' ? { requeueAfterMs: outcome.lookAgainMs } : undefined;
+  };
+}
+
+async function run(steps: readonly Step[], look: Look): Promise<StepResult> {
+  for (const step of steps) {
+    const result = await step(look);
+    if (result !== 'continue') return result;
+  }
+  return 'done';
+}
+
+function lookAt(session: Session, controller: SessionDependencies, signal: AbortSignal): Look {
+  const uid = session.metadata.uid ?? '';
+  return {
+    session,
+    uid,
+    draft: new Draft(session, timestamp(controller.clock.now())),
+    signal,
+    controller,
+    job: owned(controller.jobs, uid)[0],
+    pod: podOf(session, owned(controller.pods, uid)),
+    plan: undefined,
+    ending: undefined,
+  };
+}
+
+const owned = <T extends KubeObject>(store: ObjectStore<T>, uid: string): T[] =>
+  uid === '' ? [] : store.byIndex(SESSION_INDEX, uid);
+
+/** The pod that was seen running, or else the newest. */
+function podOf(session: Session, pods: readonly Pod[]): Pod | undefined {
+  const known = session.status?.workload?.podName;
+  return (
+    pods.find(({ metadata }) => metadata.name === known) ??
+    pods.toSorted((a, b) =>
+      (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''),
+    )[0]
+  );
+}

@@ -1,0 +1,126 @@
+/** Step: the Job. Created once, under a name that only this session can have; found again after any crash. */
+import type { Job } from '../../../common/kube/core-types.ts';
+import {
+  isAlreadyExists,
+  isForbidden,
+  isNotFound,
+  isTransient,
+  KubeError,
+} from '../../../common/kube/errors.ts';
+import { jobs } from '../../../common/kube/resource.ts';
+import { isTrue } from '../../../common/rules/conditions.ts';
+import { failed } from '../../../common/rules/outcome.ts';
+import { formatBytes } from '../../../common/rules/wording.ts';
+import { buildJob, jobNameOf } from './job.ts';
+import { describeRun, RUN_DESCRIPTION_BYTES_MAX } from './run-description.ts';
+import { trimJob } from './trim.ts';
+import type { Look, StepResult } from './step.ts';
+
+export const WAITING = 'Waiting for the pod to start.';
+/** A quota has room again when other work ends, of which nobody tells us. */
+const QUOTA_RETRY_MS = 15_000;
+/** A right that is missing is given by a person. */
+const RIGHT_RETRY_MS = 30_000;
+
+export async function workload(look: Look): Promise<StepResult> {
+  const { session, draft } = look;
+  if (look.job === undefined && !isTrue(session.status?.conditions, 'WorkloadCreated')) {
+    const result = await create(look);
+    if (result !== 'continue') return result;
+  }
+  if (look.job !== undefined) noteCreated(look, look.job);
+  if (draft.phase !== undefined) return 'continue';
+  // The first write comes before anything else is told; its own event goes on from here.
+  draft.moveTo('Pending');
+  return 'done';
+}
+
+async function create(look: Look): Promise<StepResult> {
+  const { session, uid, draft, controller, plan, signal } = look;
+  if (plan === undefined) throw new Error('a session is admitted before its workload is made');
+  const { namespace = '' } = session.metadata;
+
+  const run = JSON.stringify(describeRun(session, plan, controller.endpoint()));
+  const bytes = Buffer.byteLength(run);
+  if (bytes > RUN_DESCRIPTION_BYTES_MAX) {
+    const message = `The command and configuration have ${formatBytes(bytes)}; a pod can be given at most ${formatBytes(RUN_DESCRIPTION_BYTES_MAX)}. Put long text into a file of the source.`;
+    draft.condition({ type: 'WorkloadCreated', status: 'False', reason: 'TooLarge', message });
+    draft.finish(failed('TooLarge', message));
+    return 'done';
+  }
+
+  try {
+    // Both at once: the Job controller tries again when it is the faster one.
+    const [job] = await Promise.all([
+      controller.client.create(jobs, buildJob(session, plan, run), { signal }),
+      controller.ensureServiceAccount(namespace, signal),
+    ]);
+    look.job = trimJob(job);
+    controller.memory.note(uid, { jobVersion: job.metadata.resourceVersion ?? '' });
+    return 'continue';
+  } catch (error) {
+    return await refused(look, error);
+  }
+}
+
+async function refused(look: Look, error: unknown): Promise<StepResult> {
+  const { session, draft, uid, controller, signal } = look;
+  if (!(error instanceof KubeError) || isTransient(error) || error.status === 0) throw error;
+  const { namespace = '' } = session.metadata;
+  if (isAlreadyExists(error)) {
+    // Made before a crash, and not yet in the store.
+    const job = await controller.client.get(jobs, { namespace, name: jobNameOf(uid) }, { signal });
+    look.job = trimJob(job);
+    return 'continue';
+  }
+  // The namespace is going away, and the session with it.
+  if (isNotFound(error) || error.causeCode === 'NamespaceTerminating') return 'done';
+
+  const wait = (message: string, lookAgainMs: number, reason: string): StepResult => {
+    draft.condition({ type: 'WorkloadCreated', status: 'False', reason, message });
+    if (draft.phase === undefined) draft.moveTo('Pending');
+    draft.message(message);
+    return { lookAgainMs };
+  };
+  if (isForbidden(error) && /exceeded quota|insufficient quota/i.test(error.message))
+    return wait(
+      `Waiting for room in the quota of namespace ${namespace}: ${error.message}`,
+      QUOTA_RETRY_MS,
+      'QuotaExceeded',
+    );
+  // RBAC's wording (apiserver/pkg/endpoints/handlers/responsewriters): the operator's own rights, not the session's fault.
+  if (isForbidden(error) && / cannot create resource /.test(error.message))
+    return wait(
+      `The operator may not create Jobs here: ${error.message}`,
+      RIGHT_RETRY_MS,
+      'OperatorForbidden',
+    );
+  if (error.status >= 400 && error.status < 500 && error.status !== 401 && error.status !== 409) {
+    const message = `The cluster refused the session's Job: ${error.message}`;
+    draft.condition({ type: 'WorkloadCreated', status: 'False', reason: 'Rejected', message });
+    draft.finish(
+      failed('WorkloadRejected', `${message} Change the session or ask an administrator of the namespace.`),
+    );
+    return 'done';
+  }
+  throw error;
+}
+
+/** From the Job itself and not from the plan: the framework may say something else by now. */
+function noteCreated({ draft, session }: Look, job: Job): void {
+  if (session.status?.workload?.jobName !== undefined) return;
+  const [container] = job.spec.template.spec.containers;
+  const limits = container?.resources?.limits;
+  draft.condition({
+    type: 'WorkloadCreated',
+    status: 'True',
+    reason: 'JobCreated',
+    message: `Job ${job.metadata.name}.`,
+  });
+  draft.workload({
+    jobName: job.metadata.name,
+    ...(container?.image === undefined ? {} : { image: container.image }),
+    ...(limits === undefined ? {} : { resources: limits }),
+  });
+  draft.message(WAITING);
+}

@@ -11,7 +11,7 @@ import type { Cluster, ClusterOptions } from './cluster.ts';
 import * as controlPlane from './control-plane.ts';
 import type { Instance } from './control-plane.ts';
 import { ownerOf, stopDaemons } from './daemons.ts';
-import { loadImage, sharesBase } from './image-load.ts';
+import { loadImage } from './image-load.ts';
 import { kubeconfigPath, writeKubeconfigs } from './kubeconfigs.ts';
 import * as node from './node.ts';
 import { nodeTemplate, useTemplate } from './node-template.ts';
@@ -101,7 +101,8 @@ async function bringUp(
   const containers = async (): Promise<void> => {
     if (!state.node) return;
     const pause = await pauseArchive(binaries, log);
-    const template = await templateFor(images, pause, binaries, log);
+    const base = await existingBase();
+    const template = base && (await nodeTemplate([pause, base], binaries, log));
     const filled = template !== undefined && (await timed('template', () => useTemplate(template, stateDir)));
     await timed('containerd', () => node.startContainerd(instance));
     await timed('images', async () => {
@@ -113,19 +114,6 @@ async function bringUp(
     if (result.status === 'rejected') throw result.reason;
   }
   if (state.node) await timed('nodeReady', () => node.startKubelet(instance, api));
-}
-
-/** Only for images that build upon the base: without them, pause alone is there faster. */
-async function templateFor(
-  images: readonly string[],
-  pause: string,
-  binaries: Instance['binaries'],
-  log: (line: string) => void,
-): Promise<string | undefined> {
-  const base = images.length > 0 ? await existingBase() : undefined;
-  if (base === undefined) return undefined;
-  const based = await Promise.all(images.map((archive) => sharesBase(archive, base)));
-  return based.includes(true) ? nodeTemplate([pause, base], binaries, log) : undefined;
 }
 
 /** The running cluster in a state folder, or undefined when there is none or it does not answer. */

@@ -46,13 +46,6 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
   }
 }
 
-/** Whether an image is built upon another, by the lowest layer. */
-export async function sharesBase(archive: string, base: string): Promise<boolean> {
-  const [one, other] = await Promise.all([archive, base].map(readArchive));
-  const lowest = one?.layers[0]?.digest;
-  return lowest !== undefined && lowest === other?.layers[0]?.digest;
-}
-
 interface Split {
   /** SHA-256 of the uncompressed layers, bottom first. */
   readonly layers: readonly string[];

@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { openPlace, readArchive } from '../../cluster/archive-read.ts';
 import { writeImage, writeTar } from '../../cluster/archive.ts';
-import { sharesBase } from '../../cluster/image-load.ts';
 
 describe('test/cluster/archive', () => {
   let folder: string;
@@ -43,22 +42,6 @@ describe('test/cluster/archive', () => {
     const [one, two] = [await layer('same', 'content'), path.join(folder, 'other.tar')];
     await writeTar(two, [{ name: 'same', content: Buffer.from('content') }]);
     assert.deepEqual(await readFile(one), await readFile(two));
-  });
-
-  it('tells images upon the same base from others', async () => {
-    const [base, top, other] = [await layer('base', '1'), await layer('top', '2'), await layer('other', '3')];
-    const image = async (name: string, layers: readonly string[]): Promise<string> => {
-      const file = path.join(folder, `${name}-image.tar`);
-      await writeImage(file, `${name}:1`, layers, {});
-      return file;
-    };
-    const [plain, upon, apart] = await Promise.all([
-      image('plain', [base]),
-      image('upon', [base, top]),
-      image('apart', [other]),
-    ]);
-    assert.equal(await sharesBase(upon, plain), true);
-    assert.equal(await sharesBase(apart, plain), false);
   });
 
   it('knows that a file is no such archive', async () => {

@@ -4,7 +4,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { haveAssets, isBuilt } from './binaries.ts';
 import { cniPluginDirs } from './node-config.ts';
-import { run, succeeds } from './process.ts';
+import { run, searchPath, succeeds } from './process.ts';
 import type { Component } from './versions.ts';
 
 export interface Capability {
@@ -95,7 +95,7 @@ function compareVersions(left: string, right: string): number {
 }
 
 export function findCommand(name: string): string | undefined {
-  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin', '/usr/local/sbin'];
+  const folders = searchPath().split(':');
   return folders.map((folder) => path.join(folder, name)).find((file) => existsSync(file));
 }
 

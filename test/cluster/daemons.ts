@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { searchPath } from './process.ts';
 import type { Owner } from './state.ts';
 
 const clusterMark = 'AMBIENT_CLUSTER';
@@ -35,7 +36,7 @@ export async function startDaemon(
       cwd: '/',
       detached: true,
       stdio: ['ignore', log, log],
-      env: { PATH: process.env['PATH'], HOME: stateDir, [clusterMark]: stateDir, [roleMark]: role },
+      env: { PATH: searchPath(), HOME: stateDir, [clusterMark]: stateDir, [roleMark]: role },
     });
     const pid = await new Promise<number>((resolve, reject) => {
       child.on('spawn', () => resolve(child.pid ?? -1)).on('error', reject);

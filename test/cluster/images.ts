@@ -1,5 +1,5 @@
 /** Builds container images from Dockerfiles without a registry: by Docker where it answers, else by buildah. */
-import { readFile, readdir, readlink, stat, writeFile, mkdir } from 'node:fs/promises';
+import { mkdir, readFile, readdir, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { baseArchive } from './base-image.ts';
 import { cacheRoot, cached, contentHash, exists, lock } from './cache.ts';
@@ -36,10 +36,24 @@ export async function buildImage(options: BuildOptions): Promise<string> {
       const archive = path.join(target, 'image.tar');
       if (docker) await buildByDocker(options, archive);
       else await buildByBuildah(options, base, archive, log);
+      await removeOld(path.dirname(target), slug);
     },
     log,
   );
   return path.join(folder, 'image.tar');
+}
+
+/** Each is as large as the base. The newest stay, and any that another process may have just asked for. */
+async function removeOld(folder: string, slug: string): Promise<void> {
+  const made = (name: string): boolean => name.startsWith(`${slug}-`) && name.length === slug.length + 17;
+  const names = (await readdir(folder)).filter(made);
+  const dated = await Promise.all(
+    names.map(async (name) => ({ name, time: (await stat(path.join(folder, name))).mtimeMs })),
+  );
+  const old = dated.sort((a, b) => b.time - a.time).slice(3);
+  for (const { name, time } of old) {
+    if (time < Date.now() - 3600_000) await rm(path.join(folder, name), { recursive: true, force: true });
+  }
 }
 
 async function buildByDocker({ dockerfile, context, tag }: BuildOptions, archive: string): Promise<void> {

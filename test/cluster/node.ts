@@ -18,7 +18,7 @@ import {
   kubeletConfig,
   proxyConfig,
 } from './node-config.ts';
-import { run } from './process.ts';
+import { run, succeeds } from './process.ts';
 import { networkOf } from './state.ts';
 
 export const nodeName = 'node-1';
@@ -34,6 +34,8 @@ export function nodeFiles(stateDir: string): { root: string; socket: string; vol
 /** The network namespace, the link to it and the routes to pods and Services. */
 export async function startNetwork({ stateDir, state }: Instance): Promise<void> {
   const network = networkOf(state.slot);
+  // Without it a pod cannot reach a Service whose pod is on the same bridge. It may be built in, or loaded already.
+  if (!existsSync('/proc/sys/net/bridge')) await succeeds('modprobe', ['br_netfilter']);
   const holder = await startDaemon(stateDir, 'network', ['unshare', '--net', 'sleep', 'infinity']);
   const ours = namespaceOf('self', 'net');
   const apart = await waitUntil(

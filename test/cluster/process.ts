@@ -35,13 +35,18 @@ export class CommandError extends Error {
   }
 }
 
+/** The PATH, with the folders of system programs that an ordinary user's may lack. */
+export function searchPath(): string {
+  return `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`;
+}
+
 /** Runs a command and returns its standard output. Throws CommandError. */
 export function run(file: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const command = [file, ...args];
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {
       cwd: options.cwd,
-      env: { ...process.env, ...options.env },
+      env: { ...process.env, PATH: searchPath(), ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
       signal: options.signal,
       timeout: options.timeoutMs,

@@ -13,12 +13,17 @@
  *   PUT  /runner/v1/artifacts/{path}    bytes of one file, each path segment percent-encoded. Headers: Content-Type,
  *                                       X-Ambient-Digest sha256:…, X-Ambient-Type (artifact type). 201; 422 digest mismatch;
  *                                       400 unsafe path; 507 store full. Same path again replaces.
- *   POST /runner/v1/result              RunResult, once, after all records and artifacts are in → 204
+ *   POST /runner/v1/result              RunResult, once, after all records and artifacts are in → 204. Sent again, unchanged,
+ *                                       when no answer came.
  *
  * Errors are {error, message, details} of common/errors.ts. 401/403 are final; 5xx, 429 and connection errors are retried.
  *
  * The source archive is a gzip'd tar: `files/…` the working tree (uncommitted changes included), optionally `history.bundle`,
- * a git bundle of HEAD's history, which becomes /workspace/.git.
+ * a git bundle of HEAD's history, which becomes /workspace/.git; of a shallow repository also `history.shallow`, its .git/shallow.
+ *
+ * The runner ends the command after limits.timeoutSeconds, then needs up to gracePeriodSeconds + HAND_IN_SECONDS to end it and
+ * to hand in what there is: activeDeadlineSeconds and terminationGracePeriodSeconds of the pod leave room for that.
+ * What it cannot report over HTTP it leaves in the container's termination message: RunResult as JSON.
  */
 import Type from 'typebox';
 import { EVENT_FORMATS } from './framework.ts';
@@ -42,6 +47,12 @@ export const MOUNTS = {
   artifacts: '/artifacts',
   temporary: '/tmp',
 } as const;
+
+/** Top-level names in the source archive. */
+export const ARCHIVE = { files: 'files', history: 'history.bundle', shallow: 'history.shallow' } as const;
+
+/** How long the runner may need after the command has ended, for the last records, artifacts and the result. */
+export const HAND_IN_SECONDS = 60;
 
 /** The artifact that holds what the command changed in the workspace, as `git diff --binary` against what was delivered. */
 export const CHANGES_PATCH = 'changes.patch';

@@ -1,0 +1,35 @@
+/** Asks the operator again and again whether the run should stop. */
+import { Value } from 'typebox/value';
+import { Control, RUNNER_PATHS } from '../common/api/runner.ts';
+import { isRefused } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
+import { pause } from './retry.ts';
+
+const WAIT_SECONDS = 25;
+/** An operator that answers at once each time must not be asked at once each time. */
+const LEAST_MS = 1_000;
+
+/** Resolves with the request to stop, or undefined when cancelled. Throws when the operator refuses this runner. */
+export async function stopRequested(
+  endpoint: Endpoint,
+  options: { signal: AbortSignal; elapsed: () => number },
+): Promise<Control['stop']> {
+  const { signal, elapsed } = options;
+  while (!signal.aborted) {
+    const asked = elapsed();
+    try {
+      const answer = await endpoint.callPatiently({
+        method: 'GET',
+        path: `${RUNNER_PATHS.control}?wait=${WAIT_SECONDS}`,
+        idleMs: (WAIT_SECONDS + 15) * 1000,
+        signal,
+      });
+      if (Value.Check(Control, answer) && answer.stop) return answer.stop;
+    } catch (error) {
+      // anything else may pass, and the run does not depend on it
+      if (isRefused(error)) throw error;
+    }
+    await pause(Math.max(0, asked + LEAST_MS - elapsed()), signal);
+  }
+  return undefined;
+}

@@ -1,0 +1,27 @@
+/** Where things lie in the pod. Tests put them elsewhere by environment; nothing else does. */
+import { join } from 'node:path';
+import { MOUNTS } from '../common/api/runner.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Locations {
+  description: string;
+  token: string;
+  workspace: string;
+  artifacts: string;
+  temporary: string;
+  /** Kubernetes reads it when the container has ended: the truth when the operator could not be told. */
+  terminationMessage: string;
+}
+
+export function locationsFrom(env: Environment): Locations {
+  const control = env.AMBIENT_CONTROL_DIR ?? MOUNTS.control;
+  return {
+    description: join(control, 'session.json'),
+    token: join(control, 'token'),
+    workspace: env.AMBIENT_WORKSPACE ?? MOUNTS.workspace,
+    artifacts: env.AMBIENT_ARTIFACTS ?? MOUNTS.artifacts,
+    temporary: env.AMBIENT_TEMPORARY ?? MOUNTS.temporary,
+    terminationMessage: env.AMBIENT_TERMINATION_MESSAGE ?? '/dev/termination-log',
+  };
+}

@@ -1,0 +1,57 @@
+/** The runner: PID 1, or its direct child, in a framework image. Composes one run and exits with the truth. */
+import type { RunResult } from '../common/api/runner.ts';
+import { messageOf } from '../common/errors.ts';
+import { leaveTerminationMessage } from './hand-in.ts';
+import { Interruption } from './interruption.ts';
+import { locationsFrom } from './locations.ts';
+import { runnerExitCode, sentence } from './outcome.ts';
+import type { Mirror } from './records.ts';
+import { run } from './run.ts';
+import { readRunDescription } from './session-file.ts';
+
+const PATIENCE_SECONDS = 300;
+
+// a reader of `kubectl logs` that goes away must not end the session
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+const mirror: Mirror = {
+  raw: (stream, chunk) => void process[stream].write(chunk),
+  say: (line) => void process.stdout.write(`[ambient] ${line}\n`),
+};
+const now = (): Date => new Date();
+const locations = locationsFrom(process.env);
+
+async function main(): Promise<RunResult> {
+  const interruption = new Interruption();
+  let graceSeconds = 0;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => interruption.raise({ kind: 'terminated', signal }, graceSeconds));
+  try {
+    const description = await readRunDescription(locations.description);
+    graceSeconds = description.limits.gracePeriodSeconds;
+    return await run({
+      description,
+      locations,
+      env: process.env,
+      interruption,
+      mirror,
+      now,
+      elapsed: () => performance.now(),
+      random: () => Math.random(),
+      self: { pid: process.pid, ppid: process.ppid },
+      patienceSeconds: Number(process.env.AMBIENT_PATIENCE_SECONDS ?? PATIENCE_SECONDS),
+    });
+  } catch (error) {
+    const result: RunResult = {
+      outcome: 'RunnerError',
+      message: sentence(messageOf(error)).slice(0, 4096),
+      finishedAt: now().toISOString(),
+      lastSeq: 0,
+    };
+    await leaveTerminationMessage(result, locations.terminationMessage);
+    return result;
+  }
+}
+
+const result = await main();
+mirror.say(`${result.outcome}: ${result.message} (${result.lastSeq} records)`);
+process.exit(runnerExitCode(result));

@@ -1,0 +1,112 @@
+/** Turns what happens into numbered log records: the command's output, an agent's events, the runner's own words. */
+import type { LogRecord } from '../common/api/log.ts';
+import { RECORD_TEXT_MAX } from '../common/api/log.ts';
+import type { RunDescription } from '../common/api/runner.ts';
+import { EVENT_LINE_MAX, parseEvent } from './events.ts';
+import { LineSplitter, recordTexts } from './lines.ts';
+import type { Spool } from './spool.ts';
+
+export type Stream = 'stdout' | 'stderr';
+
+/** Where the same is shown besides, for `kubectl logs`. */
+export interface Mirror {
+  raw(stream: Stream, chunk: Buffer): void;
+  say(line: string): void;
+}
+
+export class Recorder {
+  readonly #spool: Spool;
+  readonly #mirror: Mirror;
+  readonly #now: () => Date;
+  readonly #events: boolean;
+  readonly #unreportable: AbortSignal;
+  readonly #lines: Record<Stream, LineSplitter>;
+
+  constructor(options: {
+    spool: Spool;
+    mirror: Mirror;
+    now: () => Date;
+    eventFormat: RunDescription['eventFormat'];
+    /** Aborts when nothing can reach the operator any more: output is then only mirrored. */
+    unreportable: AbortSignal;
+  }) {
+    this.#spool = options.spool;
+    this.#mirror = options.mirror;
+    this.#now = options.now;
+    this.#unreportable = options.unreportable;
+    this.#events = options.eventFormat === 'ndjson';
+    this.#lines = {
+      stdout: new LineSplitter(this.#events ? EVENT_LINE_MAX : RECORD_TEXT_MAX),
+      stderr: new LineSplitter(RECORD_TEXT_MAX),
+    };
+  }
+
+  get lastSeq(): number {
+    return this.#spool.lastSeq;
+  }
+
+  /** Something the runner did. */
+  status(text: string, fields: Pick<LogRecord, 'name' | 'data'> = {}): void {
+    this.#own('status', text, fields);
+  }
+
+  /** Something that went wrong outside the command. */
+  error(text: string, fields: Pick<LogRecord, 'name' | 'data'> = {}): void {
+    this.#own('error', text, fields);
+  }
+
+  /** Output of the command as it came from the pipe. The caller then waits for room. */
+  output(stream: Stream, chunk: Buffer): void {
+    this.#mirror.raw(stream, chunk);
+    if (this.#unreportable.aborted) return;
+    const time = this.#now().toISOString();
+    for (const { bytes, partial } of this.#lines[stream].push(chunk))
+      this.#piece(stream, time, bytes, partial);
+  }
+
+  /** The stream has ended: a last line without line feed is recorded. */
+  outputEnded(stream: Stream): void {
+    const time = this.#now().toISOString();
+    for (const { bytes, partial } of this.#lines[stream].end()) this.#piece(stream, time, bytes, partial);
+  }
+
+  /** Resolves when the buffers have room for more output. */
+  async roomy(): Promise<void> {
+    await this.#spool.roomy(this.#unreportable);
+  }
+
+  #piece(stream: Stream, time: string, bytes: Buffer, partial: boolean): void {
+    if (this.#events && stream === 'stdout' && !partial && bytes[0] === 0x7b) {
+      const event = parseEvent(bytes.toString('utf8'));
+      if (event) {
+        const { data, text, ...fields } = event;
+        for (const part of recordTexts(Buffer.from(text)))
+          this.#add({
+            time,
+            ...fields,
+            text: part.text,
+            ...(part.partial ? { partial: true } : data && { data }),
+          });
+        return;
+      }
+    }
+    for (const part of recordTexts(bytes)) {
+      // written by hand: this is the path of every output line
+      const more = partial || part.partial ? ',"partial":true' : '';
+      const text = JSON.stringify(part.text);
+      this.#spool.push(
+        (seq) => `{"seq":${seq},"time":"${time}","type":"output","text":${text},"stream":"${stream}"${more}}`,
+      );
+    }
+  }
+
+  #own(type: 'status' | 'error', text: string, fields: Pick<LogRecord, 'name' | 'data'>): void {
+    this.#mirror.say(text);
+    const [shortened] = recordTexts(Buffer.from(text));
+    this.#add({ time: this.#now().toISOString(), type, text: shortened?.text ?? '', ...fields });
+  }
+
+  #add(record: Omit<LogRecord, 'seq'>): void {
+    this.#spool.push((seq) => JSON.stringify({ seq, ...record } satisfies LogRecord));
+  }
+}

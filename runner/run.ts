@@ -1,0 +1,250 @@
+/** One run from the mounted description to the exit code: source, baseline, command, hand-in. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RunDescription, RunResult } from '../common/api/runner.ts';
+import { messageOf } from '../common/errors.ts';
+import { Baseline } from './baseline.ts';
+import { runCommand } from './command.ts';
+import type { CommandEnd } from './command.ts';
+import { stopRequested } from './control.ts';
+import { Endpoint, isRefused } from './endpoint.ts';
+import {
+  handInFiles,
+  handInRecords,
+  handInResult,
+  leaveTerminationMessage,
+  skippedInResult,
+} from './hand-in.ts';
+import type { HandInOptions } from './hand-in.ts';
+import type { Interruption } from './interruption.ts';
+import type { Environment, Locations } from './locations.ts';
+import { endingOf, sentence, withLoss } from './outcome.ts';
+import type { Ending } from './outcome.ts';
+import { ownsAllProcesses } from './processes.ts';
+import { Recorder } from './records.ts';
+import type { Mirror } from './records.ts';
+import { Sender } from './sender.ts';
+import { readRunDescription } from './session-file.ts';
+import { SourceError } from './source/source-error.ts';
+import { Spool } from './spool.ts';
+import { bringSource, commandEnvironment, makeHome, seconds } from './workspace.ts';
+
+/** Log records that may wait on disk for the operator before the command has to. */
+const SPOOL_BYTES = 256 * 1024 * 1024;
+
+export interface RunContext {
+  description: RunDescription;
+  locations: Locations;
+  env: Environment;
+  interruption: Interruption;
+  mirror: Mirror;
+  now: () => Date;
+  /** Monotonic milliseconds. */
+  elapsed: () => number;
+  random: () => number;
+  self: { pid: number; ppid: number };
+  /** How long after deadline and grace period the runner still tries to reach the operator. */
+  patienceSeconds: number;
+}
+
+/** Never rejects: what goes wrong is the result. */
+export async function run(context: RunContext): Promise<RunResult> {
+  const { description, locations, interruption, mirror, random, elapsed } = context;
+  const { timeoutSeconds, gracePeriodSeconds } = description.limits;
+  const scratch = await mkdtemp(join(locations.temporary, 'ambient-'));
+  const over = new AbortController();
+  const giveUp = setTimeout(
+    () => over.abort(new Error('the operator could not be reached in time')),
+    milliseconds(timeoutSeconds + gracePeriodSeconds + context.patienceSeconds),
+  );
+  const deadline = setTimeout(
+    () => interruption.raise({ kind: 'deadline', seconds: timeoutSeconds }, gracePeriodSeconds),
+    milliseconds(timeoutSeconds),
+  );
+
+  using endpoint = new Endpoint({
+    ...description.endpoint,
+    tokenFile: locations.token,
+    currentCa: async () => (await readRunDescription(locations.description)).endpoint.ca,
+    random,
+  });
+  await using spool = new Spool({ folder: scratch, limitBytes: SPOOL_BYTES });
+  const recorder = new Recorder({
+    spool,
+    mirror,
+    now: context.now,
+    eventFormat: description.eventFormat,
+    unreportable: over.signal,
+  });
+  const sender = new Sender({
+    endpoint,
+    spool,
+    random,
+    elapsed,
+    onTrouble: (message) =>
+      mirror.say(message === undefined ? 'the log is stored again' : `the log waits: ${message}`),
+  });
+  const refused = (error: unknown): void => {
+    if (over.signal.aborted) return;
+    interruption.raise({ kind: 'refused', message: messageOf(error) }, gracePeriodSeconds);
+    over.abort(error);
+  };
+  const sending = sender.run(over.signal).catch(refused);
+  const listening = new AbortController();
+  const control = stopRequested(endpoint, { signal: listening.signal, elapsed }).then((stop) => {
+    if (stop) {
+      const { gracePeriodSeconds: grace, ...who } = stop;
+      interruption.raise({ kind: 'stop', ...who }, grace);
+    }
+  }, refused);
+
+  const handIn: HandInOptions = { endpoint, recorder, sender, locations, scratch, signal: over.signal };
+  const times: Pick<RunResult, 'startedAt' | 'finishedAt'> = { finishedAt: '' };
+  let result: RunResult | undefined;
+  try {
+    const work = await commandPhase(context, { endpoint, recorder, scratch }, () => {
+      times.startedAt = context.now().toISOString();
+    }).catch((error: unknown): { ending: Ending; baseline?: Baseline } => {
+      if (over.signal.aborted || isRefused(error)) throw error;
+      recorder.error(messageOf(error));
+      return { ending: { outcome: 'RunnerError', message: sentence(messageOf(error)) } };
+    });
+    clearTimeout(deadline);
+    listening.abort();
+    times.finishedAt = context.now().toISOString();
+    result = { ...work.ending, ...times, lastSeq: recorder.lastSeq };
+    const files = await handInFiles(work.ending, work.baseline, handIn);
+    const loss = await handInRecords(handIn);
+    const ending = loss === undefined ? files.ending : withLoss(files.ending, loss);
+    result = {
+      ...ending,
+      message: ending.message.slice(0, 4096),
+      ...times,
+      lastSeq: recorder.lastSeq,
+      ...skippedInResult(files.skipped),
+    };
+    await handInResult(result, handIn);
+  } catch (error) {
+    const cause = interruption.cause;
+    const why = cause?.kind === 'refused' ? cause.message : messageOf(over.signal.reason ?? error);
+    result = {
+      outcome: 'RunnerError',
+      message: `${sentence(`the run could not be reported: ${why}`)} ${result?.message ?? ''}`
+        .trim()
+        .slice(0, 4096),
+      ...(result?.exitCode !== undefined && { exitCode: result.exitCode }),
+      ...times,
+      finishedAt: times.finishedAt || context.now().toISOString(),
+      lastSeq: recorder.lastSeq,
+    };
+  } finally {
+    clearTimeout(deadline);
+    clearTimeout(giveUp);
+    listening.abort();
+    over.abort(new Error('the run is over'));
+    await Promise.all([sending, control]);
+    await rm(scratch, { recursive: true, force: true });
+  }
+  await leaveTerminationMessage(result, locations.terminationMessage);
+  return result;
+}
+
+/** setTimeout takes at most 2^31 - 1 milliseconds, more than the longest session. */
+const milliseconds = (value: number): number => Math.min(value * 1000, 2 ** 31 - 1);
+
+interface Tools {
+  endpoint: Endpoint;
+  recorder: Recorder;
+  scratch: string;
+}
+
+/** Everything up to the command's end. Rejects only when the operator refuses this runner. */
+async function commandPhase(
+  context: RunContext,
+  { endpoint, recorder, scratch }: Tools,
+  onStarted: () => void,
+): Promise<{ ending: Ending; baseline?: Baseline }> {
+  const { description, locations, env, interruption, elapsed } = context;
+  const gitHome = join(scratch, 'git-home');
+  await mkdir(gitHome, { mode: 0o700 });
+  const signal = interruption.signal;
+  let baseline: Baseline | undefined;
+  try {
+    await bringSource({ description, locations, env, endpoint, recorder, scratch, gitHome, elapsed, signal });
+    baseline = await snapshot(context, recorder, scratch, gitHome);
+  } catch (error) {
+    if (isRefused(error)) throw error;
+    if (!signal.aborted) {
+      const message = messageOf(error);
+      recorder.error(message, { name: 'source' });
+      const outcome = error instanceof SourceError ? 'SourceUnavailable' : 'RunnerError';
+      return { ending: { outcome, message: sentence(message).slice(0, 2000) } };
+    }
+  }
+  if (signal.aborted) {
+    const ending = endingOf(undefined, interruption.cause);
+    recorder.status(ending.message, { name: 'exit' });
+    return { ending };
+  }
+
+  const home = await makeHome(locations.temporary);
+  const from = elapsed();
+  const said = interruption.listen((grace) => {
+    const cause = endingOf(undefined, interruption.cause).message.replace(
+      / before the command started\.$/,
+      '',
+    );
+    recorder.status(`${cause}; ending the command, it has ${grace} s`, { name: 'stop' });
+  });
+  const end = await runCommand({
+    argv: description.command,
+    cwd: locations.workspace,
+    env: commandEnvironment(context, home),
+    recorder,
+    interruption,
+    ownsAllProcesses: ownsAllProcesses(context.self, env),
+    onStarted: (pid) => {
+      onStarted();
+      recorder.status(`started: ${description.command.map(shown).join(' ')}`, {
+        name: 'start',
+        data: { pid },
+      });
+    },
+  });
+  const ending = endingOf(end, interruption.cause);
+  said[Symbol.dispose]();
+  sayEnd(recorder, end, seconds(elapsed() - from), ending);
+  return { ending, ...(baseline && { baseline }) };
+}
+
+/** Without it there is no patch, which is no reason not to run. */
+async function snapshot(
+  { locations, interruption }: RunContext,
+  recorder: Recorder,
+  scratch: string,
+  home: string,
+): Promise<Baseline | undefined> {
+  try {
+    const options = { cwd: locations.workspace, home, signal: interruption.signal };
+    return await Baseline.take(join(scratch, 'baseline'), options);
+  } catch (error) {
+    if (!interruption.signal.aborted)
+      recorder.error(`there will be no changes.patch: ${messageOf(error)}`, { name: 'source' });
+    return undefined;
+  }
+}
+
+function sayEnd(recorder: Recorder, end: CommandEnd, took: string, ending: Ending): void {
+  if (end.kind !== 'ended') {
+    recorder.error(end.message, { name: 'exit' });
+    return;
+  }
+  const how = end.signal ? `killed by ${end.signal}` : `exit code ${end.exitCode}`;
+  recorder.status(`${how} after ${took}`, { name: 'exit', data: { exitCode: end.exitCode } });
+  if (end.outOfMemory) recorder.error(ending.message, { name: 'exit' });
+  if (end.leftovers) recorder.status('ended processes that the command had left running', { name: 'exit' });
+}
+
+/** An argument as a shell would need it, so that people can read and repeat the command. */
+const shown = (argument: string): string =>
+  /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;

@@ -1,0 +1,114 @@
+/** Prepares what the command finds: the source in the workspace, a home, its environment. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RunDescription } from '../common/api/runner.ts';
+import type { Endpoint } from './endpoint.ts';
+import { proxyOf } from './git-process.ts';
+import type { Environment, Locations } from './locations.ts';
+import type { Recorder } from './records.ts';
+import { cloneGit, headOf } from './source/git.ts';
+import { bringUpload } from './source/upload.ts';
+import { SourceError } from './source/source-error.ts';
+
+const LINKS_NAMED = 10;
+
+export interface PrepareOptions {
+  description: RunDescription;
+  locations: Locations;
+  env: Environment;
+  endpoint: Endpoint;
+  recorder: Recorder;
+  /** Private folder of the runner. */
+  scratch: string;
+  /** Home of the runner's own git calls. */
+  gitHome: string;
+  elapsed: () => number;
+  signal: AbortSignal;
+}
+
+/** Throws SourceError when the source cannot be had, and the signal's reason when interrupted. */
+export async function bringSource(options: PrepareOptions): Promise<void> {
+  const { description, locations, recorder, signal } = options;
+  const { source } = description;
+  const git = {
+    cwd: locations.workspace,
+    home: options.gitHome,
+    signal,
+    env: proxyOf({ ...options.env, ...description.env }),
+  };
+  const from = options.elapsed();
+  const took = (): string => seconds(options.elapsed() - from);
+  switch (source.type) {
+    case 'none':
+      return;
+    case 'upload': {
+      if (!source.upload) throw new SourceError('the session names no uploaded source');
+      recorder.status(`unpacking the uploaded source (${bytes(source.upload.sizeBytes)})`, {
+        name: 'source',
+      });
+      const done = await bringUpload(options.endpoint, source.upload, options.scratch, git);
+      recorder.status(`source ready: ${done.files} files, ${bytes(done.bytes)}, in ${took()}`, {
+        name: 'source',
+      });
+      if (done.linksLeftOut.length > 0)
+        recorder.error(
+          `left out ${done.linksLeftOut.length} symbolic links that lead out of the workspace: ${done.linksLeftOut.slice(0, LINKS_NAMED).join(', ')}`,
+          { name: 'source' },
+        );
+      return;
+    }
+    case 'git': {
+      if (!source.git) throw new SourceError('the session names no git repository');
+      const { url, ref } = source.git;
+      recorder.status(`cloning ${url}${ref === undefined ? '' : ` at ${ref}`}`, { name: 'source' });
+      await cloneGit(source.git, git);
+      const head = await headOf(git);
+      recorder.status(`source ready: ${head ?? 'no commit'}, in ${took()}`, {
+        name: 'source',
+        ...(head && { data: { commit: head } }),
+      });
+      return;
+    }
+  }
+}
+
+/** A home that outlives nothing, with the git settings a container needs: the volume belongs to someone else there. */
+export async function makeHome(temporary: string): Promise<string> {
+  const home = join(temporary, 'home');
+  await mkdir(home, { recursive: true });
+  await writeFile(
+    join(home, '.gitconfig'),
+    '[safe]\n\tdirectory = *\n[user]\n\tname = Ambient Session\n\temail = session@ambient.invalid\n[advice]\n\tdetachedHead = false\n',
+  );
+  return home;
+}
+
+/** Built from nothing: what the runner itself was given, its token's place included, does not pass through. */
+export function commandEnvironment(
+  { description, locations, env }: Pick<PrepareOptions, 'description' | 'locations' | 'env'>,
+  home: string,
+): Record<string, string> {
+  const { namespace, name, uid } = description.session;
+  return {
+    PATH: env.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    HOME: home,
+    USER: 'ambient',
+    LANG: 'C.UTF-8',
+    ...description.env,
+    AMBIENT_NAMESPACE: namespace,
+    AMBIENT_SESSION: name,
+    AMBIENT_SESSION_UID: uid,
+    AMBIENT_WORKSPACE: locations.workspace,
+    AMBIENT_ARTIFACTS: locations.artifacts,
+  };
+}
+
+export function bytes(count: number): string {
+  if (count < 1000) return `${count} B`;
+  const step =
+    count < 1e6 ? (['kB', 1e3] as const) : count < 1e9 ? (['MB', 1e6] as const) : (['GB', 1e9] as const);
+  return `${(count / step[1]).toFixed(1)} ${step[0]}`;
+}
+
+export const seconds = (milliseconds: number): string =>
+  `${(milliseconds / 1000).toFixed(milliseconds < 10_000 ? 1 : 0)} s`;

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
+import { HAND_IN_SECONDS } from '../common/api/runner.ts';
 import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../common/api/names.ts';
 import { AmbientError } from '../common/errors.ts';
 
@@ -61,8 +62,13 @@ const OPTIONS = {
   },
   'stop-slack-seconds': {
     kind: 'seconds',
-    default: 30,
+    default: HAND_IN_SECONDS + 30,
     about: 'Beyond the grace period of a stop, until the pod is taken away.',
+  },
+  'sweep-seconds': {
+    kind: 'seconds',
+    default: 600,
+    about: 'How often data is looked for whose session is gone, and how old it must be.',
   },
   'log-level': { kind: 'level', default: 'info', about: LOG_LEVELS.join(', ') },
 } as const satisfies Record<string, Option>;
@@ -95,6 +101,7 @@ export interface Config {
   sourcePatienceMs: number;
   frameworkPatienceMs: number;
   stopSlackMs: number;
+  sweepMs: number;
   logLevel: (typeof LOG_LEVELS)[number];
 }
 
@@ -162,6 +169,7 @@ export function readConfig(args: readonly string[], env: Environment): Config {
     sourcePatienceMs: milliseconds('source-patience-seconds'),
     frameworkPatienceMs: milliseconds('framework-patience-seconds'),
     stopSlackMs: milliseconds('stop-slack-seconds'),
+    sweepMs: milliseconds('sweep-seconds'),
     logLevel: choice('log-level', LOG_LEVELS),
   };
   if (problems.length > 0) throw new AmbientError('invalid_request', problems.join('; '));

@@ -73,7 +73,7 @@ export class Draft {
   moveTo(phase: SessionPhase): void {
     if (!canMove(this.phase, phase))
       throw new RangeError(`a session cannot go from ${this.phase} to ${phase}`);
-    if (this.#status.phase === undefined) this.record('session.created', createdData(this.#session));
+    if (this.#status.phase === undefined) this.record('Created', createdData(this.#session));
     this.#status.phase = phase;
     if (this.#session.metadata.generation !== undefined)
       this.#status.observedGeneration = this.#session.metadata.generation;
@@ -89,7 +89,7 @@ export class Draft {
         completionTime: completionTime ?? this.#now,
         ...(outcome.exitCode === undefined ? {} : { exitCode: outcome.exitCode }),
       });
-    this.record(outcome.phase === 'Completed' ? 'session.completed' : 'session.failed', {
+    this.record(outcome.phase, {
       reason: outcome.reason,
       message: shorten(oneLine(outcome.message), MESSAGE_MAX),
       ...(outcome.exitCode === undefined ? {} : { exitCode: outcome.exitCode }),

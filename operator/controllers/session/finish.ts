@@ -1,15 +1,18 @@
 /** Step: the run is over. Collect what it left, judge it, and write the end. */
 import { DEFAULT_TIMEOUT_SECONDS } from '../../../common/api/session.ts';
-import type { RunResult } from '../../../common/api/runner.ts';
+import { Compile } from 'typebox/compile';
+import { RunResult } from '../../../common/api/runner.ts';
 import { judge } from '../../../common/rules/outcome.ts';
 import { nextPhase } from '../../../common/rules/phase.ts';
 import { count, formatBytes, formatList } from '../../../common/rules/wording.ts';
 import type { Ending, Look, StepResult } from './step.ts';
 
+const resultValidator = Compile(RunResult);
+
 export async function finish(look: Look): Promise<StepResult> {
   const { session, draft, ending, controller } = look;
   if (ending === undefined) return 'done';
-  const result = await controller.records.result(session);
+  const result = (await controller.records.result(session)) ?? lastWords(ending);
   const outcome = ending.outcome ?? (await judgeRun(look, ending, result));
 
   // Completed comes after Running, also for a run that was over before anybody looked: one write each.
@@ -21,6 +24,17 @@ export async function finish(look: Look): Promise<StepResult> {
   await collect(look, result);
   draft.finish(outcome, result?.finishedAt ?? ending.completionTime);
   return 'done';
+}
+
+/** A runner that could not report, as when the store is full, leaves its result in the container's termination message. */
+function lastWords({ container }: Ending): RunResult | undefined {
+  if (container?.message.startsWith('{') !== true) return undefined;
+  try {
+    const parsed: unknown = JSON.parse(container.message);
+    return resultValidator.Check(parsed) ? parsed : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function judgeRun({ session, controller }: Look, ending: Ending, result: RunResult | undefined) {

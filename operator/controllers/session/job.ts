@@ -11,16 +11,14 @@ import {
   RUNNER_SERVICE_ACCOUNT,
   TOKEN_AUDIENCE,
 } from '../../../common/api/names.ts';
-import { MOUNTS } from '../../../common/api/runner.ts';
+import { HAND_IN_SECONDS, MOUNTS } from '../../../common/api/runner.ts';
 import type { Session } from '../../../common/api/session.ts';
 import type { Container, Job } from '../../../common/kube/core-types.ts';
 import type { RunPlan } from '../../../common/rules/admission.ts';
 import { smallerQuantity } from '../../../common/rules/quantity.ts';
 
-/** Beyond the session's own timeout and grace, for fetching the source and storing artifacts. */
+/** Beyond what the runner needs by its own clock, which starts later: for pulling the image. */
 const DEADLINE_MARGIN_SECONDS = 300;
-/** Beyond the session's grace period, for the runner's last records and its result. */
-const TERMINATION_MARGIN_SECONDS = 15;
 /** What the scheduler sets aside; small, since most agents wait for their model most of the time. */
 const REQUESTS = { cpu: '100m', memory: '128Mi', 'ephemeral-storage': '64Mi' } as const;
 /** Size of each writable volume where no storage limit is set. */
@@ -69,8 +67,9 @@ export function buildJob(session: Session, plan: RunPlan, run: string): Job {
           automountServiceAccountToken: false,
           enableServiceLinks: false,
           // Of the pod, not of the Job: time in a scheduler's queue does not count, and the pod stays to be looked at.
-          activeDeadlineSeconds: timeoutSeconds + gracePeriodSeconds + DEADLINE_MARGIN_SECONDS,
-          terminationGracePeriodSeconds: gracePeriodSeconds + TERMINATION_MARGIN_SECONDS,
+          activeDeadlineSeconds:
+            timeoutSeconds + gracePeriodSeconds + HAND_IN_SECONDS + DEADLINE_MARGIN_SECONDS,
+          terminationGracePeriodSeconds: gracePeriodSeconds + HAND_IN_SECONDS,
           securityContext: {
             runAsNonRoot: true,
             runAsUser: NONROOT,

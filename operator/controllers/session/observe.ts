@@ -207,7 +207,7 @@ function noteStarted(look: Look, startTime: string): void {
     ...(pod === undefined ? {} : { podName: pod.metadata.name }),
     ...(nodeName === undefined ? {} : { nodeName }),
   });
-  draft.record('session.started', {
+  draft.record('Started', {
     pod: pod?.metadata.name ?? '',
     ...(nodeName === undefined ? {} : { node: nodeName }),
   });

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import type { RunDescription } from '../../../../../common/api/runner.ts';
+import { admit } from '../../../../../common/rules/admission.ts';
+import type { RunPlan } from '../../../../../common/rules/admission.ts';
+import { buildJob } from '../../../../../operator/controllers/session/job.ts';
+import { describeRun } from '../../../../../operator/controllers/session/run-description.ts';
+import { trimJob, trimSession } from '../../../../../operator/controllers/session/trim.ts';
+import { aFramework, aSession } from '../../../../support/fixtures.ts';
+
+const endpoint = { url: 'https://operator:8444', ca: 'PEM' };
+const planOf = (session: ReturnType<typeof aSession>): RunPlan => {
+  const admission = admit(session.build().spec, 100, [aFramework()]);
+  assert.ok(admission.accepted);
+  return admission.plan;
+};
+const jobOf = (builder: ReturnType<typeof aSession>) =>
+  buildJob(builder.build(), planOf(builder), '{"run":1}');
+
+describe('the Job of a session', () => {
+  it('is named and owned by the session alone', () => {
+    const { metadata } = jobOf(aSession('s1').in('team-a'));
+    assert.equal(metadata.name, 'ambient-uid-of-s1');
+    assert.equal(metadata.namespace, 'team-a');
+    assert.deepEqual(metadata.ownerReferences, [
+      { apiVersion: 'ambient.ai/v1alpha1', kind: 'Session', name: 's1', uid: 'uid-of-s1', controller: true },
+    ]);
+  });
+
+  it('runs a pod without rights, keys or a writable root', () => {
+    const { spec } = jobOf(aSession()).spec.template;
+    assert.equal(spec.automountServiceAccountToken, false);
+    assert.equal(spec.enableServiceLinks, false);
+    assert.equal(spec.serviceAccountName, 'ambient-runner');
+    assert.equal(spec.securityContext?.runAsNonRoot, true);
+    assert.deepEqual(spec.securityContext?.seccompProfile, { type: 'RuntimeDefault' });
+    const [container] = spec.containers;
+    assert.equal(spec.containers.length, 1);
+    assert.deepEqual(container?.securityContext, {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    });
+    assert.deepEqual(
+      container?.volumeMounts?.map(({ mountPath, readOnly }) => [mountPath, readOnly === true]),
+      [
+        ['/ambient', true],
+        ['/workspace', false],
+        ['/artifacts', false],
+        ['/tmp', false],
+      ],
+    );
+  });
+
+  it('leaves the runner its time before Kubernetes ends the pod', () => {
+    const { spec } = jobOf(aSession().spec({ limits: { timeoutSeconds: 100, gracePeriodSeconds: 20 } })).spec
+      .template;
+    assert.ok((spec.activeDeadlineSeconds ?? 0) >= 100 + 20 + 60);
+    assert.ok((spec.terminationGracePeriodSeconds ?? 0) >= 20 + 60);
+  });
+
+  it('asks for no more than the limits allow, and for no local storage unless it is limited', () => {
+    const plain = jobOf(aSession()).spec.template.spec.containers[0]?.resources;
+    assert.deepEqual(plain, {
+      limits: { cpu: '2', memory: '2Gi' },
+      requests: { cpu: '100m', memory: '128Mi' },
+    });
+    const limits = { timeoutSeconds: 9, gracePeriodSeconds: 9, cpu: '50m', memory: '32Mi', storage: '1Gi' };
+    const small = jobOf(aSession().spec({ limits })).spec.template.spec;
+    assert.deepEqual(small.containers[0]?.resources, {
+      limits: { cpu: '50m', memory: '32Mi', 'ephemeral-storage': '1Gi' },
+      requests: { cpu: '50m', memory: '32Mi', 'ephemeral-storage': '64Mi' },
+    });
+    assert.equal(small.volumes?.find(({ name }) => name === 'workspace')?.emptyDir?.sizeLimit, '1Gi');
+  });
+
+  it('passes a Kueue queue on and waits to be admitted', () => {
+    const job = jobOf(aSession().labelled({ 'kueue.x-k8s.io/queue-name': 'team', other: 'x' }));
+    assert.equal(job.spec.suspend, true);
+    assert.equal(job.metadata.labels?.['kueue.x-k8s.io/queue-name'], 'team');
+    assert.equal(job.metadata.labels?.['other'], undefined);
+    assert.equal(jobOf(aSession()).spec.suspend, undefined);
+  });
+
+  it('keeps only what is read when it is held in memory', () => {
+    const trimmed = trimJob(jobOf(aSession()));
+    assert.ok(JSON.stringify(trimmed).length < 700);
+    assert.equal(trimmed.spec.template.spec.containers[0]?.image, 'ambient-runner:test');
+  });
+
+  it('drops the payload of a session that has been looked at, and managed fields always', () => {
+    const payload = { big: 'x'.repeat(1000) };
+    const trigger = { source: 'github' as const, event: 'push', payload };
+    const fresh = aSession().spec({ trigger }).build();
+    fresh.metadata.managedFields = [{}];
+    assert.deepEqual(trimSession(fresh).spec.trigger, trigger);
+    assert.equal('managedFields' in fresh.metadata, false);
+    const seen = trimSession(aSession().spec({ trigger }).pending().build());
+    assert.deepEqual(seen.spec.trigger, { source: 'github', event: 'push' });
+  });
+});
+
+describe('the run description', () => {
+  it('tells the runner all it needs and nothing more', () => {
+    const builder = aSession('s1')
+      .in('team-a')
+      .spec({
+        source: {
+          type: 'upload',
+          upload: { sizeBytes: 5, digest: `sha256:${'0'.repeat(64)}`, name: 'my folder' },
+        },
+      });
+    const description: RunDescription = describeRun(builder.build(), planOf(builder), endpoint);
+    assert.deepEqual(description, {
+      apiVersion: 'runner.ambient.ai/v1alpha1',
+      session: { namespace: 'team-a', name: 's1', uid: 'uid-of-s1' },
+      framework: { type: 'generic', version: '1', config: { command: 'true' } },
+      command: ['/bin/bash', '-c', 'true'],
+      env: {},
+      eventFormat: 'text',
+      source: { type: 'upload', upload: { sizeBytes: 5, digest: `sha256:${'0'.repeat(64)}` } },
+      limits: { timeoutSeconds: 3600, gracePeriodSeconds: 30 },
+      endpoint,
+    });
+  });
+});

@@ -5,6 +5,7 @@ import { Backoff, pause } from './backoff.ts';
 import { DEFAULT_PAGE_SIZE } from './client.ts';
 import type { KubeClient } from './client.ts';
 import {
+  errorCode,
   isForbidden,
   isGone,
   isNotFound,
@@ -13,6 +14,7 @@ import {
   noAnswer,
   statusError,
 } from './errors.ts';
+import { IdleTimer } from './idle-timer.ts';
 import { ObjectStore } from './object-store.ts';
 import type { Index } from './object-store.ts';
 import { resourcePath } from './resource.ts';
@@ -128,7 +130,8 @@ export class Reflector<T extends KubeObject> implements AsyncDisposable {
    * waiting does not heal (forbidden, unauthorized, no such resource; trying goes on), when closed, or when aborted.
    */
   async synced(signal?: AbortSignal): Promise<void> {
-    await abortable(this.#firstSync.promise, signal);
+    this.#closing.signal.throwIfAborted();
+    if (this.#state.lastSync === undefined) await abortable(this.#firstSync.promise, signal);
   }
 
   /** Listeners are called in order, synchronously, after the store has changed; the stream waits for them. */
@@ -224,6 +227,7 @@ export class Reflector<T extends KubeObject> implements AsyncDisposable {
           if (line === '') continue;
           this.#receive(line);
           progressed = true;
+          if (signal.aborted) break;
         }
         if (progressed) this.#succeeded();
         // Whatever the listeners took is not the server's silence.
@@ -233,7 +237,10 @@ export class Reflector<T extends KubeObject> implements AsyncDisposable {
     } catch (error) {
       this.#closing.signal.throwIfAborted();
       if (idle.signal.aborted) throw idle.signal.reason;
-      throw error instanceof KubeError ? error : noAnswer(error, client.connection.server);
+      // What has no code comes from reading the stream's content, not from the network.
+      throw error instanceof KubeError || errorCode(error) === ''
+        ? error
+        : noAnswer(error, client.connection.server);
     } finally {
       idle.stop();
     }
@@ -295,10 +302,15 @@ export class Reflector<T extends KubeObject> implements AsyncDisposable {
     }
     const failure =
       error instanceof KubeError ? error : noAnswer(error, this.#options.client.connection.server);
-    if (!(error instanceof KubeError)) this.#report(error);
+    if (failure.reason === 'Closed') {
+      this.#end(failure);
+      return;
+    }
+    if (failure !== error) this.#report(error);
     const fatal = isForbidden(failure) || isUnauthorized(failure) || isNotFound(failure);
     if (fatal) this.#firstSync.reject(failure);
-    if (failure.status !== 0 && !BUSY_STATUS.has(failure.status)) this.#refusals += 1;
+    const isAnswer = failure !== error || failure.status !== 0;
+    if (isAnswer && !BUSY_STATUS.has(failure.status)) this.#refusals += 1;
     if (isNotFound(failure) || this.#refusals >= REFUSALS_BEFORE_RELIST) this.#resourceVersion = undefined;
     this.#setState(
       fatal ? 'failed' : this.#state.lastSync === undefined ? 'starting' : 'reconnecting',
@@ -351,31 +363,6 @@ export class Reflector<T extends KubeObject> implements AsyncDisposable {
   #report(error: unknown): void {
     if (this.#options.onError !== undefined) this.#options.onError(error);
     else process.emitWarning(error instanceof Error ? error : String(error));
-  }
-}
-
-/** Aborts with a KubeError when not restarted for so long. */
-class IdleTimer {
-  readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout;
-
-  constructor(milliseconds: number, server: string) {
-    this.#timer = setTimeout(() => {
-      const message = `${server} sent nothing on a watch for ${milliseconds} ms`;
-      this.#controller.abort(new KubeError(message, { status: 0, reason: 'Timeout' }));
-    }, milliseconds);
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  restart(): void {
-    this.#timer.refresh();
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
   }
 }
 

@@ -92,7 +92,7 @@ export class RootNode implements TreeNode {
   #fileProblems(kubeconfig: Kubeconfig): TreeNode[] {
     const shown = new Set([...this.#clusters.values()].map(({ cluster }) => cluster));
     return kubeconfig.problems
-      .filter(({ details }) => details['context'] === undefined || shown.has(String(details['context'])))
+      .filter(({ details }) => details['context'] === undefined || shown.has(details['context'] as string))
       .map(
         (problem, index) =>
           new MessageNode(this, `file:${index}`, {

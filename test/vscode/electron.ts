@@ -22,10 +22,10 @@ const RELEASES = 'https://update.code.visualstudio.com/api/releases/stable';
  * that is there already.
  */
 export async function runInElectron(options: InHostOptions): Promise<InHostCounts> {
+  const executable = process.env['VSCODE_EXECUTABLE'] ?? (await download(options.log ?? (() => undefined)));
   if (process.platform === 'linux' && !process.env['DISPLAY'] && !process.env['WAYLAND_DISPLAY']) {
     throw new VscodeUnavailable('the desktop VS Code needs a display: run under xvfb-run or set DISPLAY');
   }
-  const executable = process.env['VSCODE_EXECUTABLE'] ?? (await download(options.log ?? (() => undefined)));
   const keeper = await startKeeper('ambient-electron');
   try {
     return await runIn(executable, keeper, options);

@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { run } from '../cluster/process.ts';
+import { skipBecause } from '../support/skip.ts';
 import { describeInHost, runInHost } from './in-host.ts';
 import { PROJECT_NODE, PROJECT_ROOT } from './install.ts';
 import { openWindow, orSkip, startVscode } from './launch.ts';
@@ -250,21 +251,26 @@ describe('the harness of a real VS Code', function () {
       const hanging = await runInHost({ server, folder, tests: [hangs], timeoutMs: 3000 });
       assert.deepEqual([hanging.passed, hanging.failed], [0, 1]);
       assert.match(hanging.failures[0]?.message ?? '', /did not end within 3000 ms.*x spins/);
+      const hosts = (await processesOf(server.root)).filter((command) =>
+        command.includes('--type=extensionHost'),
+      );
+      assert.deepEqual(hosts, [], 'the hanging host was ended');
       const none = await runInHost({ server, folder, tests: [await write('none', 'export {};')] });
       assert.deepEqual([none.passed, none.failed], [0, 1]);
     });
 
     it('is skipped with the reason where the desktop VS Code cannot be had', async function () {
-      if (process.env['DISPLAY'] || process.platform !== 'linux') this.skip();
+      if (process.env['VSCODE_EXECUTABLE'] !== undefined) skipBecause(this, 'a desktop VS Code is here');
       const result = await runInHost({ launcher: 'electron', extensionPath: sample, folder, tests: [] });
+      if (result.skipped === 0) skipBecause(this, 'the desktop VS Code can be downloaded and shown here');
       assert.deepEqual([result.passed, result.failed, result.skipped], [0, 0, 1]);
-      assert.match(result.skips[0]?.reason ?? '', /display/);
+      assert.match(result.skips[0]?.reason ?? '', /cannot be reached|display/);
     });
 
     describeInHost('shown as tests of the outer run', async () => ({
       server,
       folder,
-      tests: [await write('good', good)],
+      tests: [await write('shown', good.replace('it.skip(', 'it('))],
     }));
   });
 
@@ -283,7 +289,7 @@ describe('the harness of a real VS Code', function () {
   });
 
   it('leaves nothing behind, stopped or killed', async function () {
-    if (process.platform !== 'linux') this.skip();
+    if (process.platform !== 'linux') skipBecause(this, 'looks for processes in /proc');
     const script = path.join(work, 'holder.ts');
     const launch = path.join(import.meta.dirname, 'launch.ts');
     await writeFile(

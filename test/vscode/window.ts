@@ -95,6 +95,7 @@ export class VscodeWindow implements AsyncDisposable {
   async load(url?: string): Promise<void> {
     const folder = this.server.bridgeFolder;
     const known = new Set(folder === undefined ? [] : await bridgeSockets(folder));
+    const previous = this.#bridge;
     if (url === undefined) await this.page.reload();
     else await this.page.goto(url);
     await this.page.locator('.monaco-workbench .part.statusbar').waitFor();
@@ -103,6 +104,7 @@ export class VscodeWindow implements AsyncDisposable {
       this.#bridge = (await bridgeSockets(folder)).find((socket) => !known.has(socket));
       return this.#bridge !== undefined;
     });
+    if (previous !== undefined) await endHost(previous);
   }
 
   /** Waits until `condition` holds. Throws, naming `what`, when it does not within `timeoutMs`. */
@@ -441,11 +443,29 @@ export class VscodeWindow implements AsyncDisposable {
     return file;
   }
 
+  /** Also waits for its extension host to end, and ends one that hangs: the server would keep it for a reconnection. */
   async close(): Promise<void> {
     await this.page.context().close();
+    if (this.#bridge !== undefined) await endHost(this.#bridge);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+}
+
+async function endHost(socketFile: string): Promise<void> {
+  const pid = Number(path.basename(socketFile, '.sock'));
+  const alive = (signal: NodeJS.Signals | 0): boolean => {
+    try {
+      return process.kill(pid, signal);
+    } catch {
+      return false;
+    }
+  };
+  const deadline = performance.now() + 3000;
+  while (alive(0)) {
+    if (performance.now() > deadline) alive('SIGKILL');
+    await delay(20);
   }
 }

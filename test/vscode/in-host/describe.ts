@@ -23,7 +23,7 @@ export function describeInHost(title: string, options: () => InHostOptions | Pro
       if (outcome.tests.length === 0 && skip !== undefined) skipBecause(this, skip.reason);
       for (const test of outcome.tests) {
         const shown = new Mocha.Test(test.title, function (this: Mocha.Context) {
-          if (test.outcome === 'skipped') this.skip();
+          if (test.outcome === 'skipped') skipBecause(this, 'skipped by the test itself');
           if (test.outcome === 'passed') return;
           const error = new Error(test.message);
           if (test.stack !== undefined) error.stack = test.stack;

@@ -189,7 +189,7 @@ function readFlags(args: readonly string[], problems: string[]): Partial<Record<
       strict: true,
       allowPositionals: false,
     });
-    return values as Partial<Record<OptionName, string>>;
+    return values;
   } catch (error) {
     problems.push(error instanceof Error ? error.message : String(error));
     return {};

@@ -23,7 +23,7 @@ export interface OperatorMetrics {
 export function makeMetrics(
   connection: Connection,
   sessions: ObjectStore<Session>,
-  reflectors: readonly { resource: string; reflector: Reflector<KubeObject> }[],
+  watches: readonly { resource: string; reflector: Pick<Reflector<KubeObject>, 'onState'> }[],
 ): OperatorMetrics {
   const registry = new Registry();
   const registers = [registry];
@@ -60,7 +60,7 @@ export function makeMetrics(
     labelNames: ['resource'],
     registers,
   });
-  for (const { resource, reflector } of reflectors)
+  for (const { resource, reflector } of watches)
     reflector.onState(({ phase }) => {
       synced.set({ resource }, phase === 'synced' ? 1 : 0);
       if (phase === 'reconnecting') restarts.inc({ resource });

@@ -1,12 +1,11 @@
 /** What the operator watches, on every replica: doors and controllers read the same stores. */
 import { LABEL_SESSION_UID, RUNNER_SERVICE_ACCOUNT } from '../common/api/names.ts';
 import type { Framework } from '../common/api/framework.ts';
-import type { KubeObject } from '../common/api/kubernetes.ts';
 import type { Session } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
 import type { Job, Pod, ServiceAccount } from '../common/kube/core-types.ts';
 import { Reflector } from '../common/kube/reflector.ts';
-import { frameworks, jobs, pods, serviceAccounts, sessions } from '../common/kube/resource.ts';
+import * as resources from '../common/kube/resource.ts';
 import { byUid, UID_INDEX } from './controllers/session/cleanup.ts';
 import { bySessionUid, SESSION_INDEX, trimJob, trimPod, trimSession } from './controllers/session/index.ts';
 import { byPhase, PHASE_INDEX } from './metrics.ts';
@@ -24,26 +23,28 @@ export function makeWatches(client: KubeClient, onError: (error: unknown) => voi
   return {
     sessions: new Reflector({
       client,
-      resource: sessions,
+      resource: resources.sessions,
       trim: trimSession,
       indexes: { [UID_INDEX]: byUid, [PHASE_INDEX]: byPhase },
       onError,
     }),
-    jobs: new Reflector({ client, resource: jobs, trim: trimJob, ...ofSessions, onError }),
-    pods: new Reflector({ client, resource: pods, trim: trimPod, ...ofSessions, onError }),
-    frameworks: new Reflector({ client, resource: frameworks, onError }),
+    jobs: new Reflector({ client, resource: resources.jobs, trim: trimJob, ...ofSessions, onError }),
+    pods: new Reflector({ client, resource: resources.pods, trim: trimPod, ...ofSessions, onError }),
+    frameworks: new Reflector({ client, resource: resources.frameworks, onError }),
     serviceAccounts: new Reflector({
       client,
-      resource: serviceAccounts,
+      resource: resources.serviceAccounts,
       fieldSelector: `metadata.name=${RUNNER_SERVICE_ACCOUNT}`,
       onError,
     }),
   };
 }
 
-export const allOf = (watches: Watches): { resource: string; reflector: Reflector<KubeObject> }[] =>
-  Object.entries(watches).map(([resource, reflector]) => ({
-    resource,
-    // Who takes all of them together only looks at their state.
-    reflector: reflector as unknown as Reflector<KubeObject>,
-  }));
+/** With the name of what each watches. The kinds differ; who takes all of them looks only at their state. */
+export const allOf = ({ sessions, jobs, pods, frameworks, serviceAccounts }: Watches) => [
+  { resource: 'sessions', reflector: sessions },
+  { resource: 'jobs', reflector: jobs },
+  { resource: 'pods', reflector: pods },
+  { resource: 'frameworks', reflector: frameworks },
+  { resource: 'serviceaccounts', reflector: serviceAccounts },
+];

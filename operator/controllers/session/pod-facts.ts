@@ -97,6 +97,7 @@ function endOf({ metadata, status }: Pod, overdue: boolean): PodEnd | undefined 
     case 'PreemptionByScheduler':
     case 'EvictionByEvictionAPI':
       return { kind: 'Evicted', message };
+    default:
   }
   switch (status?.reason) {
     case 'DeadlineExceeded':
@@ -107,6 +108,7 @@ function endOf({ metadata, status }: Pod, overdue: boolean): PodEnd | undefined 
       return { kind: 'NodeLost', message };
     case 'Evicted':
       return { kind: 'Evicted', message };
+    default:
   }
   if (disruption !== undefined) return { kind: 'Evicted', message };
   if (overdue) return { kind: 'NodeLost', message: 'the node did not end the pod in time' };

@@ -1,0 +1,527 @@
+import assert from 'node:assert/strict';
+import { pino } from 'pino';
+import type { RunResult } from '../../../../../common/api/runner.ts';
+import type { Framework } from '../../../../../common/api/framework.ts';
+import type { HistoryEntry, Session } from '../../../../../common/api/session.ts';
+import type { KubeClient } from '../../../../../common/kube/client.ts';
+import type { Job, Pod } from '../../../../../common/kube/core-types.ts';
+import { KubeError } from '../../../../../common/kube/errors.ts';
+import { ObjectStore } from '../../../../../common/kube/object-store.ts';
+import { findCondition } from '../../../../../common/rules/conditions.ts';
+import { appendHistory } from '../../../../../operator/record/history.ts';
+import { Committer } from '../../../../../operator/controllers/session/committer.ts';
+import { Memory } from '../../../../../operator/controllers/session/memory.ts';
+import {
+  bySessionUid,
+  makeReconcile,
+  sessionKey,
+} from '../../../../../operator/controllers/session/reconcile.ts';
+import { FakeClock } from '../../../../support/fake-clock.ts';
+import { aFramework, aJob, aPod, aResult, aSession } from '../../../../support/fixtures.ts';
+import type { PodBuilder, SessionBuilder } from '../../../../support/fixtures.ts';
+
+const refusal = (status: number, reason: string, message: string, causeReason?: string): KubeError =>
+  new KubeError(message, {
+    status,
+    reason,
+    kubeStatus: {
+      kind: 'Status',
+      apiVersion: 'v1',
+      status: 'Failure',
+      message,
+      ...(causeReason === undefined ? {} : { details: { causes: [{ reason: causeReason }] } }),
+    },
+  });
+
+/**
+ * A controller over stores that a test fills by hand. Stands in for the API server where a test needs what a real one does
+ * not do on demand: minutes passing, a watch that lags, a refusal. test/operator runs the same against a real one.
+ */
+function aController(builder: SessionBuilder, registry: Framework[] = [aFramework()]) {
+  const clock = new FakeClock();
+  const cluster = 'test';
+  const indexes = { session: bySessionUid };
+  const sessions = new ObjectStore<Session>({ cluster });
+  const jobs = new ObjectStore<Job>({ cluster, indexes });
+  const pods = new ObjectStore<Pod>({ cluster, indexes });
+  const frameworks = new ObjectStore<Framework>({ cluster });
+  for (const framework of registry) frameworks.upsert(framework);
+  const requests: string[] = [];
+  const log: Session[] = [];
+  const world = {
+    clock,
+    sessions,
+    jobs,
+    pods,
+    frameworks,
+    requests,
+    log,
+    /** The watch delivers what was written. */
+    watching: true,
+    refuse: undefined as KubeError | undefined,
+    sourceReady: false,
+    result: undefined as RunResult | undefined,
+    serviceAccounts: 0,
+    jobsVersion: '1000',
+    memory: new Memory(),
+  };
+  let version = 10;
+  const nextVersion = (): string => String(++version);
+  const session = builder.build();
+  session.metadata.resourceVersion = nextVersion();
+  let truth = session;
+  sessions.upsert(session);
+  const api = {
+    async create(_: unknown, job: Job) {
+      requests.push('create job');
+      if (world.refuse) throw world.refuse;
+      const made = { ...job, metadata: { ...job.metadata, uid: 'job-uid', resourceVersion: nextVersion() } };
+      if (world.watching) jobs.upsert(made);
+      return made;
+    },
+    async get() {
+      requests.push('get job');
+      const job = jobs.list()[0];
+      if (!job) throw refusal(404, 'NotFound', 'no such job');
+      return job;
+    },
+    async list() {
+      requests.push('list events');
+      return { items: [], resourceVersion: '1' };
+    },
+    async delete() {
+      requests.push('delete job');
+      for (const { metadata } of jobs.list()) jobs.remove(metadata);
+    },
+    async mergePatch(
+      _: unknown,
+      __: unknown,
+      patch: { metadata: { resourceVersion: string }; status: object },
+    ) {
+      requests.push('patch status');
+      if (patch.metadata.resourceVersion !== truth.metadata.resourceVersion)
+        throw refusal(409, 'Conflict', 'changed');
+      truth = {
+        ...truth,
+        metadata: { ...truth.metadata, resourceVersion: nextVersion() },
+        status: { ...truth.status, ...patch.status },
+      };
+      // Merge patches merge objects; workload is the only one that is written in parts.
+      truth.status = {
+        ...truth.status,
+        workload: { ...session.status?.workload, ...log.at(-1)?.status?.workload, ...truth.status?.workload },
+      };
+      log.push(truth);
+      if (world.watching) sessions.upsert(truth);
+      return truth;
+    },
+  };
+  const client = api as unknown as KubeClient;
+  const append = async (
+    of: Session,
+    entries: readonly Omit<HistoryEntry, 'seq'>[],
+  ): Promise<HistoryEntry[]> => appendHistory(of.status?.history, entries).history;
+  const reconcile = makeReconcile(
+    {
+      client,
+      sessions,
+      jobs,
+      pods,
+      frameworks,
+      clock,
+      memory: world.memory,
+      jobsVersion: () => world.jobsVersion,
+      records: {
+        sourceReady: async () => world.sourceReady,
+        result: async () => world.result,
+        artifacts: async () => ({ generated: [], count: 0, totalBytes: 0 }),
+        storageFull: async () => false,
+      },
+      settings: {
+        startPatienceMs: 300_000,
+        sourcePatienceMs: 900_000,
+        frameworkPatienceMs: 3000,
+        stopSlackMs: 90_000,
+      },
+      endpoint: () => ({ url: 'https://operator', ca: 'PEM' }),
+      ensureServiceAccount: async () => void world.serviceAccounts++,
+      log: pino({ level: 'silent' }),
+    },
+    new Committer({ client, clock, append, memory: world.memory }),
+  );
+  const look = async (): Promise<number | undefined> =>
+    (
+      await reconcile(
+        sessionKey(session.metadata.namespace ?? '', session.metadata.name),
+        new AbortController().signal,
+      )
+    )?.requeueAfterMs;
+  const status = () => truth.status ?? {};
+  return {
+    ...world,
+    world,
+    look,
+    status,
+    condition: (type: string) => findCondition(status().conditions, type),
+    /** Somebody else writes the session. */
+    change(to: Session['status']) {
+      truth = {
+        ...truth,
+        metadata: { ...truth.metadata, resourceVersion: nextVersion() },
+        status: { ...truth.status, ...to },
+      };
+      if (world.watching) sessions.upsert(truth);
+    },
+    pod: (build: (pod: PodBuilder) => PodBuilder) => pods.upsert(build(aPod(session)).build()),
+    noPod: () => {
+      for (const { metadata } of pods.list()) pods.remove(metadata);
+    },
+    job: (status?: NonNullable<Job['status']>) => jobs.upsert(aJob(session, status)),
+    deliver: () => sessions.upsert(truth),
+    session,
+    /** Looks until nothing is written any more. */
+    async settle() {
+      for (let before = -1; before !== requests.length;) {
+        before = requests.length;
+        await look();
+      }
+    },
+  };
+}
+
+describe('reconciling a session', () => {
+  it('makes its Job and tells so in one write', async () => {
+    const c = aController(aSession());
+    await c.look();
+    assert.deepEqual(c.requests, ['create job', 'patch status']);
+    assert.equal(c.serviceAccounts + c.world.serviceAccounts, 1);
+    assert.equal(c.status().phase, 'Pending');
+    assert.deepEqual(
+      ['PolicyValidated', 'SourceReady', 'WorkloadCreated'].map((type) => c.condition(type)?.status),
+      ['True', 'True', 'True'],
+    );
+    assert.equal(c.status().workload?.jobName, 'ambient-uid-of-s1');
+    assert.deepEqual(
+      c.status().history?.map(({ seq, event, actor }) => [seq, event, actor]),
+      [[1, 'Created', 'system:ambient-operator']],
+    );
+    await c.look();
+    await c.look();
+    assert.equal(c.requests.length, 2, 'nothing is written when nothing changed');
+  });
+
+  it('takes five requests from creation to the end at most, ServiceAccount and token aside', async () => {
+    const c = aController(aSession());
+    await c.settle();
+    c.pod((pod) => pod.waiting('ContainerCreating'));
+    await c.settle();
+    c.pod((pod) => pod.running());
+    await c.settle();
+    c.world.result = aResult('Succeeded', { exitCode: 0 });
+    c.pod((pod) => pod.ended(0));
+    await c.settle();
+    c.job({ conditions: [{ type: 'Complete', status: 'True' }] });
+    await c.settle();
+    assert.deepEqual(c.requests, ['create job', 'patch status', 'patch status', 'patch status']);
+    assert.equal(c.status().phase, 'Completed');
+    assert.equal(c.condition('Completed')?.reason, 'Succeeded');
+    assert.deepEqual(
+      c.status().history?.map(({ event }) => event),
+      ['Created', 'Started', 'Completed'],
+    );
+    assert.deepEqual(c.status().workload?.exitCode, 0);
+  });
+
+  it('goes over Running when the run was over before anybody looked', async () => {
+    const c = aController(aSession());
+    await c.look();
+    c.world.result = aResult('Succeeded');
+    c.pod((pod) => pod.ended(0));
+    await c.settle();
+    assert.deepEqual(
+      c.log.map(({ status }) => status?.phase),
+      ['Pending', 'Running', 'Completed'],
+    );
+  });
+
+  it('goes straight to Failed when the run had failed before anybody looked, and still tells that it started', async () => {
+    const c = aController(aSession());
+    await c.look();
+    c.world.result = aResult('CommandFailed', { exitCode: 3 });
+    c.pod((pod) => pod.ended(3));
+    await c.settle();
+    assert.deepEqual(
+      c.log.map(({ status }) => status?.phase),
+      ['Pending', 'Failed'],
+    );
+    assert.deepEqual(
+      c.status().history?.map(({ event }) => event),
+      ['Created', 'Started', 'Failed'],
+    );
+  });
+
+  it('waits a moment for an unknown framework, takes it when it appears', async () => {
+    const c = aController(aSession(), []);
+    assert.equal(await c.look(), 3000);
+    assert.deepEqual(c.requests, []);
+    c.frameworks.upsert(aFramework());
+    await c.look();
+    assert.equal(c.status().phase, 'Pending');
+  });
+
+  it('fails when the framework does not appear, naming those there are', async () => {
+    const c = aController(aSession().of('nope'));
+    await c.look();
+    await c.clock.advance(3000);
+    await c.look();
+    assert.equal(c.status().phase, 'Failed');
+    assert.equal(c.condition('Failed')?.reason, 'UnknownFramework');
+    assert.match(c.condition('PolicyValidated')?.message ?? '', /This cluster has: generic/);
+    assert.deepEqual(c.requests, ['patch status']);
+  });
+
+  it('waits for the upload, starts when woken, and gives up after a while', async () => {
+    const upload = { sizeBytes: 9, digest: `sha256:${'0'.repeat(64)}` };
+    const waiting = () => aController(aSession().spec({ source: { type: 'upload', upload } }));
+    const c = waiting();
+    assert.equal(await c.look(), 5000);
+    assert.equal(c.condition('SourceReady')?.reason, 'AwaitingUpload');
+    c.world.sourceReady = true;
+    await c.look();
+    assert.deepEqual(c.requests, ['patch status', 'create job', 'patch status']);
+
+    const late = waiting();
+    await late.look();
+    await late.clock.advance(900_000);
+    await late.look();
+    assert.equal(late.condition('Failed')?.reason, 'SourceUnavailable');
+    assert.match(late.status().message ?? '', /did not arrive within 15 min/);
+  });
+
+  it('tells once that the image cannot be pulled, fails after its patience, and takes the Job away', async () => {
+    const c = aController(aSession());
+    await c.look();
+    c.pod((pod) => pod.waiting('ErrImagePull', 'manifest unknown'));
+    assert.equal(await c.look(), 300_000);
+    assert.match(c.status().message ?? '', /cannot be pulled \(ErrImagePull\): manifest unknown/);
+    c.pod((pod) => pod.waiting('ImagePullBackOff', 'Back-off pulling'));
+    await c.look();
+    assert.equal(c.requests.length, 3, 'other words for the same trouble are not worth a write');
+    await c.clock.advance(300_000);
+    await c.settle();
+    assert.equal(c.condition('Failed')?.reason, 'ImagePullFailed');
+    assert.match(c.status().message ?? '', /went on for 5 min/);
+    assert.deepEqual(c.requests.slice(3), ['patch status', 'delete job']);
+  });
+
+  it('forgets the trouble when the image comes after all', async () => {
+    const c = aController(aSession());
+    await c.look();
+    c.pod((pod) => pod.waiting('ErrImagePull'));
+    await c.look();
+    await c.clock.advance(299_000);
+    c.pod((pod) => pod.running());
+    await c.look();
+    assert.equal(c.status().phase, 'Running');
+    assert.match(c.status().message ?? '', /^Running on node/);
+  });
+
+  it('lets a session wait for room on a node as long as it takes', async () => {
+    const c = aController(aSession());
+    await c.look();
+    c.pod((pod) => pod.unschedulable('0/3 nodes are available'));
+    assert.equal(await c.look(), undefined);
+    await c.clock.advance(86_400_000);
+    await c.look();
+    assert.equal(c.status().phase, 'Pending');
+    assert.match(c.status().message ?? '', /0\/3 nodes/);
+  });
+
+  it('stops before there is a Job without making one', async () => {
+    const c = aController(aSession().pending().stopRequested('ann'));
+    await c.look();
+    assert.deepEqual(c.requests, ['patch status']);
+    assert.equal(c.condition('Failed')?.reason, 'Stopped');
+    assert.match(c.status().message ?? '', /by ann/);
+  });
+
+  it('stops a pod that has not started at once', async () => {
+    const c = aController(aSession());
+    await c.look();
+    c.pod((pod) => pod.waiting('ContainerCreating'));
+    c.change(aSession().stopRequested().build().status);
+    await c.settle();
+    assert.equal(c.condition('Failed')?.reason, 'Stopped');
+    assert.equal(c.requests.at(-1), 'delete job');
+  });
+
+  it('gives a running session its grace period and takes the pod away after it', async () => {
+    const c = aController(aSession());
+    await c.look();
+    c.pod((pod) => pod.running());
+    await c.look();
+    c.change(aSession().stopRequested('ann', 10).build().status);
+    assert.equal(await c.look(), 100_000);
+    assert.equal(c.status().phase, 'Running');
+    await c.clock.advance(100_000);
+    await c.settle();
+    assert.equal(c.condition('Failed')?.reason, 'Stopped');
+    assert.equal(c.requests.at(-1), 'delete job');
+  });
+
+  it('believes the pod that ended in time after a stop', async () => {
+    const c = aController(aSession());
+    await c.look();
+    c.pod((pod) => pod.running());
+    await c.look();
+    c.change(aSession().stopRequested('ann', 10).build().status);
+    await c.look();
+    c.world.result = aResult('Stopped');
+    c.pod((pod) => pod.ended(143));
+    await c.settle();
+    assert.match(c.status().message ?? '', /^Stopped by ann/);
+    assert.ok(!c.requests.includes('delete job'));
+  });
+
+  it('does nothing while the watch lags behind its own write', async () => {
+    const c = aController(aSession());
+    c.world.watching = false;
+    await c.look();
+    const before = c.requests.length;
+    await c.look();
+    await c.look();
+    assert.equal(c.requests.length, before);
+    c.deliver();
+    c.world.jobsVersion = '5';
+    assert.equal(await c.look(), 1000, 'the Job it made is not gone, only not seen yet');
+    assert.equal(c.requests.length, before);
+  });
+
+  it('starts over when somebody else was faster', async () => {
+    const c = aController(aSession());
+    c.world.watching = false;
+    c.change({ message: 'mine' });
+    assert.equal(await c.look(), 1000);
+    c.deliver();
+    c.world.watching = true;
+    c.world.refuse = refusal(409, 'AlreadyExists', 'exists');
+    c.job();
+    await c.look();
+    assert.equal(c.status().phase, 'Pending');
+  });
+
+  it('finds the Job that was made just before a crash', async () => {
+    const c = aController(aSession());
+    c.job();
+    c.world.refuse = refusal(409, 'AlreadyExists', 'exists');
+    c.world.watching = false;
+    await c.look();
+    assert.equal(c.status().workload?.jobName, 'ambient-uid-of-s1');
+  });
+
+  it('asks the API server before it says that a Job is gone', async () => {
+    const c = aController(
+      aSession()
+        .running()
+        .status({
+          conditions: [
+            {
+              type: 'WorkloadCreated',
+              status: 'True',
+              reason: 'JobCreated',
+              message: '',
+              lastTransitionTime: '2030-01-01T00:00:00Z',
+            },
+          ],
+        }),
+    );
+    await c.look();
+    assert.deepEqual(c.requests, ['get job', 'patch status']);
+    assert.equal(c.condition('Failed')?.reason, 'PodDeleted');
+    assert.match(c.status().message ?? '', /Job ambient-uid-of-s1 is not there any more/);
+  });
+
+  it('still knows how a pod ended when the pod is gone', async () => {
+    const c = aController(aSession());
+    await c.look();
+    c.pod((pod) => pod.running());
+    await c.look();
+    c.pod((pod) => pod.running().disrupted('DeletionByPodGC', 'node not found'));
+    await c.look();
+    c.noPod();
+    c.job({ conditions: [{ type: 'Failed', status: 'True', reason: 'BackoffLimitExceeded' }] });
+    await c.settle();
+    assert.equal(c.condition('Failed')?.reason, 'NodeLost');
+  });
+
+  it('waits for room in a quota, and says so', async () => {
+    const c = aController(aSession());
+    c.world.refuse = refusal(403, 'Forbidden', 'jobs.batch "x" is forbidden: exceeded quota: jobs');
+    assert.equal(await c.look(), 15_000);
+    assert.equal(c.status().phase, 'Pending');
+    assert.match(c.status().message ?? '', /Waiting for room in the quota.*exceeded quota: jobs/);
+    c.world.refuse = undefined;
+    await c.look();
+    assert.equal(c.condition('WorkloadCreated')?.status, 'True');
+  });
+
+  it('fails when an admission webhook denies the Job', async () => {
+    const c = aController(aSession());
+    c.world.refuse = refusal(403, 'Forbidden', 'admission webhook "guard" denied the request: no');
+    await c.look();
+    assert.equal(c.condition('Failed')?.reason, 'WorkloadRejected');
+    assert.match(c.status().message ?? '', /guard.*denied/);
+  });
+
+  it('waits for its own rights instead of blaming the session', async () => {
+    const c = aController(aSession());
+    c.world.refuse = refusal(
+      403,
+      'Forbidden',
+      'jobs.batch is forbidden: User "x" cannot create resource "jobs"',
+    );
+    assert.equal(await c.look(), 30_000);
+    assert.equal(c.condition('WorkloadCreated')?.reason, 'OperatorForbidden');
+  });
+
+  it('does nothing in a namespace that goes away, nor for a session that does', async () => {
+    const c = aController(aSession());
+    c.world.refuse = refusal(403, 'Forbidden', 'is being terminated', 'NamespaceTerminating');
+    await c.look();
+    const leaving = aController(aSession());
+    leaving.sessions.upsert({
+      ...leaving.session,
+      metadata: { ...leaving.session.metadata, deletionTimestamp: '2030-01-01T00:00:00Z' },
+    });
+    await leaving.look();
+    assert.deepEqual(leaving.requests, []);
+  });
+
+  it('lets a refusal that may pass be tried again', async () => {
+    const c = aController(aSession());
+    c.world.refuse = refusal(500, 'InternalError', 'etcd is slow');
+    await assert.rejects(c.look(), /etcd is slow/);
+  });
+
+  it('reads the result from the last words of a runner that could not report', async () => {
+    const c = aController(aSession());
+    await c.look();
+    c.pod((pod) =>
+      pod.ended(
+        74,
+        'Error',
+        JSON.stringify(aResult('ArtifactsIncomplete', { message: 'two files were lost' })),
+      ),
+    );
+    await c.settle();
+    assert.equal(c.condition('Failed')?.reason, 'ArtifactsIncomplete');
+    assert.match(c.status().message ?? '', /two files were lost/);
+  });
+
+  it('refuses a description that no pod can be given', async () => {
+    const c = aController(aSession().of('generic', { command: 'x', note: 'y'.repeat(250_000) }));
+    await c.look();
+    assert.equal(c.condition('Failed')?.reason, 'TooLarge');
+    assert.ok(!c.requests.includes('create job'));
+  });
+});

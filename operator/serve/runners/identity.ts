@@ -1,0 +1,101 @@
+/** Which session a runner may report on: the one whose Job owns its pod, as long as that pod runs. */
+import { API_VERSION, LABEL_SESSION, LABEL_SESSION_UID } from '../../../common/api/names.ts';
+import type { OwnerReference } from '../../../common/api/kubernetes.ts';
+import type { Session } from '../../../common/api/session.ts';
+import { AmbientError } from '../../../common/errors.ts';
+import type { Job, Pod } from '../../../common/kube/core-types.ts';
+import type { SessionLookup } from '../../sessions/lookup.ts';
+import { Tokens } from './tokens.ts';
+import type { TokenPod, TokenReviewer } from './tokens.ts';
+
+export interface PodLookup {
+  /** What is known here and now. */
+  get(namespace: string, name: string): Pod | undefined;
+  /** What the API server says, for a pod too young to be known. */
+  fetch(namespace: string, name: string, signal?: AbortSignal): Promise<Pod | undefined>;
+}
+
+export interface JobLookup {
+  get(namespace: string, name: string): Job | undefined;
+}
+
+export interface RunnerIdentityOptions {
+  reviewer: TokenReviewer;
+  pods: PodLookup;
+  jobs: JobLookup;
+  sessions: SessionLookup;
+  /** Name of the Job of the session with this UID. */
+  jobNameOf: (sessionUid: string) => string;
+  now: () => Date;
+}
+
+const forbidden = (why: string): AmbientError => new AmbientError('forbidden', why);
+
+export class RunnerIdentity {
+  readonly #options: RunnerIdentityOptions;
+  readonly #tokens: Tokens;
+
+  constructor(options: RunnerIdentityOptions) {
+    this.#options = options;
+    this.#tokens = new Tokens({
+      reviewer: options.reviewer,
+      now: options.now,
+      mayExist: async (pod) => {
+        const found = await this.#pod(pod);
+        return found?.metadata.uid === pod.uid && (found.metadata.labels?.[LABEL_SESSION_UID] ?? '') !== '';
+      },
+    });
+  }
+
+  /**
+   * The session of the bearer of a token. Labels alone prove nothing, as whoever may create pods may write them: the chain
+   * of owners from pod to Job to session is what counts. Throws unauthenticated, forbidden, unavailable.
+   */
+  async sessionOf(authorization: string | undefined, signal?: AbortSignal): Promise<Session> {
+    const at = await this.#tokens.podOf(authorization);
+    const pod = await this.#pod(at, signal);
+    if (pod?.metadata.uid !== at.uid) throw forbidden(`pod ${at.name} is gone`);
+    if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') {
+      throw forbidden(`pod ${at.name} has ended`);
+    }
+    const { labels = {}, ownerReferences } = pod.metadata;
+    const name = labels[LABEL_SESSION] ?? '';
+    const uid = labels[LABEL_SESSION_UID] ?? '';
+    if (name === '' || uid === '') throw forbidden(`pod ${at.name} is not a session's`);
+    this.#checkJob(at, uid, controllerOf(ownerReferences));
+    const { sessions } = this.#options;
+    const session = sessions.get(at.namespace, name) ?? (await sessions.fetch(at.namespace, name, signal));
+    if (session?.metadata.uid !== uid) throw forbidden(`session ${name} is gone`);
+    const expected = session.status?.workload?.podName;
+    if (expected !== undefined && expected !== at.name)
+      throw forbidden(`session ${name} runs in pod ${expected}`);
+    return session;
+  }
+
+  #checkJob({ namespace, name }: TokenPod, sessionUid: string, owner: OwnerReference | undefined): void {
+    const { jobs, jobNameOf } = this.#options;
+    const jobName = jobNameOf(sessionUid);
+    if (owner?.kind !== 'Job' || owner.apiVersion !== 'batch/v1' || owner.name !== jobName) {
+      throw forbidden(`pod ${name} does not belong to the Job of its session`);
+    }
+    const job = jobs.get(namespace, jobName);
+    // Our watch of Jobs is behind: the runner asks again.
+    if (job === undefined) throw new AmbientError('unavailable', `Job ${jobName} is not known yet`);
+    const session = controllerOf(job.metadata.ownerReferences);
+    const isOurs =
+      job.metadata.uid === owner.uid &&
+      session?.kind === 'Session' &&
+      session.apiVersion === API_VERSION &&
+      session.uid === sessionUid;
+    if (!isOurs) throw forbidden(`Job ${jobName} does not belong to the session of pod ${name}`);
+  }
+
+  async #pod({ namespace, name, uid }: TokenPod, signal?: AbortSignal): Promise<Pod | undefined> {
+    const { pods } = this.#options;
+    const known = pods.get(namespace, name);
+    return known?.metadata.uid === uid ? known : await pods.fetch(namespace, name, signal);
+  }
+}
+
+const controllerOf = (owners: OwnerReference[] | undefined): OwnerReference | undefined =>
+  owners?.find(({ controller }) => controller === true);

@@ -1,0 +1,226 @@
+/** The door for runner pods (contract: common/api/runner.ts): a token leads to exactly one session, no path names it. */
+import type { Logger } from 'pino';
+import { Counter, Histogram } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { HEADER_ARTIFACT_TYPE, HEADER_DIGEST, RUNNER_PATHS } from '../../../common/api/runner.ts';
+import { isTerminal } from '../../../common/api/session.ts';
+import type { Session } from '../../../common/api/session.ts';
+import { AmbientError } from '../../../common/errors.ts';
+import type { Artifacts } from '../../sessions/artifacts.ts';
+import type { SessionLog } from '../../sessions/log.ts';
+import { parseRecords } from '../../sessions/log-records.ts';
+import type { SessionLookup } from '../../sessions/lookup.ts';
+import type { Results } from '../../sessions/result.ts';
+import type { Sources } from '../../sessions/source.ts';
+import { bodyStream, decodeUtf8, readBody, readJson } from '../http/body.ts';
+import { listenerOf, sendJson } from '../http/exchange.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { numberParam, parseTarget } from '../http/path.ts';
+import { sendObject } from '../http/send-object.ts';
+import { createTlsServer, doorOf } from '../http/server.ts';
+import type { Certificates, Door } from '../http/server.ts';
+import { CONTROL_WAIT_MAX_SECONDS, controlOf } from './control.ts';
+import type { RunnerIdentity } from './identity.ts';
+
+export interface RunnerServerOptions {
+  identity: RunnerIdentity;
+  sessions: SessionLookup;
+  log: SessionLog;
+  artifacts: Artifacts;
+  sources: Sources;
+  results: Results;
+  certificates: Certificates;
+  logger: Logger;
+  metrics: Registry;
+  /** Bytes of one artifact; default 10 GiB. */
+  artifactBytesMax?: number;
+}
+
+export const EVENTS_BYTES_MAX = 4 * 1024 * 1024;
+const RESULT_BYTES_MAX = 512 * 1024;
+const ARTIFACT_BYTES_MAX = 10 * 1024 ** 3;
+const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60];
+
+type Name = keyof typeof RUNNER_PATHS;
+const METHODS: Record<Name, readonly string[]> = {
+  events: ['POST'],
+  control: ['GET'],
+  source: ['GET', 'HEAD'],
+  artifacts: ['PUT'],
+  result: ['POST'],
+};
+
+interface Meters {
+  records: Counter;
+  artifactBytes: Counter;
+}
+
+interface Route {
+  name: Name;
+  /** Below artifacts. */
+  path: string;
+  query: URLSearchParams;
+}
+
+export function createRunnerServer(options: RunnerServerOptions): Door {
+  const { certificates, logger, metrics } = options;
+  const closing = new AbortController();
+  const registers = [metrics];
+  const duration = new Histogram({
+    name: 'ambient_runner_request_duration_seconds',
+    help: 'Time from a request of a runner to the end of its answer.',
+    labelNames: ['route', 'method', 'status'],
+    buckets: SECONDS,
+    registers,
+  });
+  const meters: Meters = {
+    records: new Counter({
+      name: 'ambient_log_records_received_total',
+      help: 'Log records received from runners, repeated ones included.',
+      registers,
+    }),
+    artifactBytes: new Counter({
+      name: 'ambient_artifact_bytes_received_total',
+      help: 'Bytes of artifacts stored for runners.',
+      registers,
+    }),
+  };
+  const listener = listenerOf({
+    handle: (exchange) => handle(options, meters, exchange),
+    refuse,
+    observe: (route, method, status, seconds) =>
+      duration.observe({ route, method, status: String(status) }, seconds),
+    log: logger,
+    closing: closing.signal,
+  });
+  const server = createTlsServer(certificates, {}, listener);
+  const renewal = certificates.onChange(() => server.setSecureContext({ ...certificates.current }));
+  return doorOf(server, { closing, release: () => renewal[Symbol.dispose]() });
+}
+
+async function handle(options: RunnerServerOptions, meters: Meters, exchange: Exchange): Promise<void> {
+  const { request, facts, signal } = exchange;
+  const route = routeOf(request.url ?? '/');
+  facts.route = route.name;
+  if (!METHODS[route.name].includes(request.method ?? '')) {
+    throw new AmbientError(
+      'invalid_request',
+      `${route.name} takes ${METHODS[route.name].join(' and ')} only`,
+    );
+  }
+  const session = await options.identity.sessionOf(request.headers.authorization, signal);
+  facts.namespace = session.metadata.namespace ?? '';
+  facts.session = session.metadata.name;
+  switch (route.name) {
+    case 'events':
+      return await takeEvents(options, meters, exchange, session);
+    case 'control':
+      return await sendControl(options, exchange, session, route);
+    case 'source':
+      return await sendSource(options, exchange, session);
+    case 'artifacts':
+      return await takeArtifact(options, meters, exchange, { session, path: route.path });
+    case 'result':
+      return await takeResult(options, exchange, session);
+  }
+}
+
+/** Throws not_found, unsafe_path. */
+function routeOf(url: string): Route {
+  const { segments, query } = parseTarget(url);
+  const [runner, version, name = '', ...rest] = segments;
+  const isOurs = runner === 'runner' && version === 'v1' && isName(name);
+  if (!isOurs || (name === 'artifacts') !== rest.length > 0) {
+    throw new AmbientError('not_found', 'runners have no such path');
+  }
+  return { name, path: rest.join('/'), query };
+}
+
+const isName = (text: string): text is Name => Object.hasOwn(RUNNER_PATHS, text);
+
+async function takeEvents(
+  { log }: RunnerServerOptions,
+  meters: Meters,
+  { request, response }: Exchange,
+  session: Session,
+): Promise<void> {
+  const records = parseRecords(decodeUtf8(await readBody(request, EVENTS_BYTES_MAX)));
+  if (isTerminal(session.status?.phase)) {
+    throw new AmbientError('already_finished', 'the session takes no more records');
+  }
+  meters.records.inc(records.length);
+  sendJson(response, 200, { acknowledged: await log.append(session, records) });
+}
+
+async function sendControl(
+  { sessions }: RunnerServerOptions,
+  { response, signal, closing }: Exchange,
+  session: Session,
+  { query }: Route,
+): Promise<void> {
+  const wait = Math.min(numberParam(query, 'wait', 0), CONTROL_WAIT_MAX_SECONDS);
+  const control = await controlOf(sessions, session, wait, AbortSignal.any([signal, closing]));
+  sendJson(response, 200, control);
+}
+
+async function sendSource(
+  { sources }: RunnerServerOptions,
+  exchange: Exchange,
+  session: Session,
+): Promise<void> {
+  await sendObject(exchange, {
+    describe: () => sources.describe(session),
+    open: async (range) => {
+      const { info, body } = await sources.get(session, range);
+      return { digest: info.digest, body };
+    },
+    fileName: 'source.tar.gz',
+  });
+}
+
+async function takeArtifact(
+  { artifacts, artifactBytesMax = ARTIFACT_BYTES_MAX }: RunnerServerOptions,
+  meters: Meters,
+  { request, response, signal }: Exchange,
+  { session, path }: { session: Session; path: string },
+): Promise<void> {
+  const { headers } = request;
+  const artifact = await artifacts.put(
+    session,
+    {
+      path,
+      type: single(headers[HEADER_ARTIFACT_TYPE]),
+      contentType: headers['content-type'],
+      digest: single(headers[HEADER_DIGEST]),
+    },
+    bodyStream(request, artifactBytesMax),
+    signal,
+  );
+  meters.artifactBytes.inc(artifact.size);
+  sendJson(response, 201, artifact);
+}
+
+async function takeResult(
+  { results, log }: RunnerServerOptions,
+  { request, response }: Exchange,
+  session: Session,
+): Promise<void> {
+  await results.put(session, await readJson(request, RESULT_BYTES_MAX));
+  log.finish(session);
+  response.writeHead(204).end();
+}
+
+const single = (header: string | string[] | undefined): string | undefined =>
+  Array.isArray(header) ? header.join(',') : header;
+
+function refuse({ response, traceId }: Exchange, error: AmbientError): void {
+  const { acknowledged } = error.details;
+  const body = { error: error.code, message: error.message, details: error.details, traceId };
+  // A gap is answered with where the log stands, as success is.
+  sendJson(response, error.status, typeof acknowledged === 'number' ? { ...body, acknowledged } : body, {
+    ...([429, 503].includes(error.status) ? { 'retry-after': '1' } : {}),
+    ...(error.code === 'range_not_satisfiable'
+      ? { 'content-range': `bytes */${String(error.details['size'])}` }
+      : {}),
+  });
+}

@@ -1,0 +1,92 @@
+/**
+ * What the operator's TLS Secret holds, and when which part of it is made anew. An authority is exchanged in three steps, days
+ * apart, so that nobody ever meets a certificate they cannot check: publish the next one, sign with it, forget the old one.
+ */
+import { checkSignature, factsOf, isDue, joinPem, makeAuthority, makeLeaf, splitPem } from './authority.ts';
+import type { KeyPair } from './authority.ts';
+
+export interface Material {
+  /** Signs leaves. */
+  authority: KeyPair;
+  /** Trusted already, to sign when everybody knows it. */
+  next?: KeyPair;
+  /** PEM of former authorities, trusted as long as they are valid. */
+  retired: string[];
+  leaf: KeyPair;
+}
+
+/** Longer than a session may last: its pod was told at its start whom to trust. */
+export const ANNOUNCED_DAYS = 10;
+const DAY_MS = 24 * 3600_000;
+
+/** PEM: whom clients shall trust. */
+export const bundleOf = ({ authority, next, retired }: Material): string =>
+  joinPem([authority.cert, ...(next === undefined ? [] : [next.cert]), ...retired]);
+
+export async function makeMaterial(names: readonly string[], now: Date): Promise<Material> {
+  const authority = await makeAuthority(now);
+  return { authority, retired: [], leaf: await makeLeaf(authority, names, now) };
+}
+
+/** The same object when nothing is due. */
+export async function renewMaterial(
+  material: Material,
+  names: readonly string[],
+  now: Date,
+): Promise<Material> {
+  let { authority, next, retired, leaf } = material;
+  const isExpired = (pem: string): boolean => factsOf(pem).notAfter <= now;
+  if (isExpired(authority.cert)) return await makeMaterial(names, now);
+  if (retired.some(isExpired)) retired = retired.filter((pem) => !isExpired(pem));
+  if (next === undefined && isDue(factsOf(authority.cert), now)) next = await makeAuthority(now);
+  const announcedSince = next === undefined ? Infinity : factsOf(next.cert).notBefore.getTime();
+  if (next !== undefined && now.getTime() - announcedSince >= ANNOUNCED_DAYS * DAY_MS) {
+    retired = [authority.cert, ...retired];
+    authority = next;
+    next = undefined;
+  }
+  const facts = factsOf(leaf.cert);
+  const isMeantFor = names.every((name) => facts.names.includes(name));
+  if (authority !== material.authority || isDue(facts, now) || !isMeantFor) {
+    leaf = await makeLeaf(authority, names, now);
+  }
+  const isSame =
+    authority === material.authority &&
+    next === material.next &&
+    retired === material.retired &&
+    leaf === material.leaf;
+  return isSame ? material : { authority, retired, leaf, ...(next === undefined ? {} : { next }) };
+}
+
+/** As base64 for a Secret of type kubernetes.io/tls. */
+export function toSecretData(material: Material): Record<string, string> {
+  const { authority, next, leaf } = material;
+  const texts: Record<string, string> = {
+    'tls.crt': leaf.cert,
+    'tls.key': leaf.key,
+    'ca.crt': bundleOf(material),
+    'ca.key': authority.key,
+    ...(next === undefined ? {} : { 'next-ca.crt': next.cert, 'next-ca.key': next.key }),
+  };
+  return Object.fromEntries(
+    Object.entries(texts).map(([name, text]) => [name, Buffer.from(text).toString('base64')]),
+  );
+}
+
+/** Throws when a part is missing or does not fit the others. */
+export async function fromSecretData(data: Record<string, string>): Promise<Material> {
+  const text = (name: string): string => {
+    const value = data[name];
+    if (value === undefined || value === '') throw new Error(`${name} is missing`);
+    return Buffer.from(value, 'base64').toString('utf8');
+  };
+  const [signer, ...others] = splitPem(text('ca.crt'));
+  if (signer === undefined) throw new Error('ca.crt holds no certificate');
+  const leaf = { cert: text('tls.crt'), key: text('tls.key') };
+  await checkSignature(leaf.cert, signer);
+  const material: Material = { authority: { cert: signer, key: text('ca.key') }, retired: others, leaf };
+  if (data['next-ca.crt'] === undefined) return material;
+  const next = { cert: text('next-ca.crt'), key: text('next-ca.key') };
+  const [same] = splitPem(next.cert);
+  return { ...material, next, retired: others.filter((pem) => pem !== same) };
+}

@@ -1,0 +1,48 @@
+/** What the controller asks about a session beside its object, answered from the store. */
+import type { RunResult } from '../../common/api/runner.ts';
+import type { GeneratedArtifact, Session } from '../../common/api/session.ts';
+import { isAmbientError } from '../../common/errors.ts';
+import type { ArtifactStore } from '../store/store.ts';
+import type { Artifacts } from './artifacts.ts';
+import type { Results } from './result.ts';
+import type { Sources } from './source.ts';
+
+export interface StoredRecordsOptions {
+  store: ArtifactStore;
+  artifacts: Artifacts;
+  results: Results;
+  sources: Sources;
+}
+
+/** Methods throw storage_unavailable and storage_full as the store does. */
+export class StoredRecords {
+  readonly #options: StoredRecordsOptions;
+
+  constructor(options: StoredRecordsOptions) {
+    this.#options = options;
+  }
+
+  sourceReady(session: Session): Promise<boolean> {
+    return this.#options.sources.isComplete(session);
+  }
+
+  result(session: Session): Promise<RunResult | undefined> {
+    return this.#options.results.get(session);
+  }
+
+  artifacts(
+    session: Session,
+  ): Promise<{ generated: GeneratedArtifact[]; count: number; totalBytes: number }> {
+    return this.#options.artifacts.summary(session);
+  }
+
+  async storageFull(): Promise<boolean> {
+    try {
+      await this.#options.store.check();
+      return false;
+    } catch (error) {
+      if (isAmbientError(error, 'storage_full')) return true;
+      throw error;
+    }
+  }
+}

@@ -34,8 +34,8 @@ const decoded = (text: string | undefined): Buffer => Buffer.from(text ?? '', 'b
 
 export class FaultProxy implements AsyncDisposable {
   readonly seen: Seen[] = [];
-  /** Asked for every request. */
-  fault: (seen: Seen) => Fault | undefined = () => undefined;
+  /** Asked for every request, which waits for the answer. */
+  fault: (seen: Seen) => Fault | undefined | Promise<Fault | undefined> = () => undefined;
   readonly #server: Server;
   readonly #upstream: string;
   readonly #agent: Agent;
@@ -44,7 +44,9 @@ export class FaultProxy implements AsyncDisposable {
   private constructor(upstream: string, agent: Agent) {
     this.#upstream = upstream;
     this.#agent = agent;
-    this.#server = createServer((request, response) => this.#handle(request, response));
+    this.#server = createServer((request, response) => {
+      this.#handle(request, response).catch(() => response.destroy());
+    });
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
@@ -90,10 +92,10 @@ export class FaultProxy implements AsyncDisposable {
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
-  #handle(request: IncomingMessage, response: ServerResponse): void {
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const seen = { method: request.method ?? '', url: new URL(request.url ?? '', this.#upstream) };
     this.seen.push(seen);
-    const fault = this.fault(seen) ?? {};
+    const fault = (await this.fault(seen)) ?? {};
     if (fault.drop === true) {
       request.socket.destroy();
       return;

@@ -263,7 +263,7 @@ describe('a reflector', function () {
     const names = Array.from({ length: 10 }, (_, index) => `n${index}`);
     for (const name of names) await create(name);
     const fixture = join(import.meta.dirname, 'slow-consumer.fixture.ts');
-    const child = spawn(process.execPath, [fixture, proxy.url, namespace, '30'], {
+    const child = spawn(process.execPath, [fixture, proxy.url, namespace, '20'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     try {

@@ -26,6 +26,9 @@ export interface LeaderOptions {
 
 const LEASE_MS = 15_000;
 
+/** Why `lead` must end: at once, as another may lead already. */
+export class LeaseLost extends Error {}
+
 export class LeaderElection {
   readonly #options: LeaderOptions;
   readonly #leaseMs: number;
@@ -56,7 +59,7 @@ export class LeaderElection {
       leading.catch(() => undefined);
       try {
         lease = await this.#renew(lease, ending);
-        term.abort(new Error('the lease was lost'));
+        term.abort(new LeaseLost('the lease was lost'));
         await leading;
       } finally {
         onChange?.(false);

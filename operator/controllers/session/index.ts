@@ -17,6 +17,7 @@ import type { SessionKey } from './reconcile.ts';
 import type { SessionDependencies } from './step.ts';
 
 export { bySessionUid, SESSION_INDEX } from './reconcile.ts';
+export { jobNameOf } from './job.ts';
 export { trimJob, trimPod, trimSession } from './trim.ts';
 export type { AppendHistory } from './committer.ts';
 export type { SessionRecords, SessionSettings } from './step.ts';

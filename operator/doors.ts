@@ -1,0 +1,151 @@
+/** The doors of the operator, on every replica: live API, runners, and the certificates they show. */
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { OPERATOR_NAME } from '../common/api/names.ts';
+import type { Session } from '../common/api/session.ts';
+import type { KubeClient } from '../common/kube/client.ts';
+import { isNotFound } from '../common/kube/errors.ts';
+import { pods } from '../common/kube/resource.ts';
+import type { Config } from './config.ts';
+import { systemClock } from './controllers/clock.ts';
+import { jobNameOf, trimPod } from './controllers/session/index.ts';
+import { createLiveServer } from './serve/live/server.ts';
+import { WatchedFrontProxy } from './serve/live/front-proxy.ts';
+import { RunnerIdentity } from './serve/runners/identity.ts';
+import { createRunnerServer } from './serve/runners/server.ts';
+import { CaBundlePublisher } from './serve/tls/api-service.ts';
+import { OperatorCertificates } from './serve/tls/certificates.ts';
+import { Artifacts } from './sessions/artifacts.ts';
+import { SessionLog } from './sessions/log.ts';
+import { ReflectedSessions } from './sessions/lookup.ts';
+import { StoredRecords } from './sessions/records.ts';
+import { Results } from './sessions/result.ts';
+import { Sources } from './sessions/source.ts';
+import { Stops } from './sessions/stop.ts';
+import type { ArtifactStore } from './store/store.ts';
+import type { Watches } from './watches.ts';
+
+export interface DoorsOptions {
+  config: Config;
+  client: KubeClient;
+  store: ArtifactStore;
+  watches: Watches;
+  registry: Registry;
+  log: Logger;
+}
+
+export interface Doors {
+  ports: { live: number; runners: number };
+  /** Where runners report to, and the PEM of whom they may trust there. */
+  endpoint(): { url: string; ca: string };
+  records: StoredRecords;
+  /** Calls back when the upload of a session is complete. */
+  onSource(listener: (session: Session) => void): Disposable;
+  close(drainMs: number): Promise<void>;
+}
+
+/** Resolves when both doors listen. What was opened is closed again when something fails. */
+export async function openDoors(options: DoorsOptions): Promise<Doors> {
+  const { config, client, store, watches, registry, log } = options;
+  await using stack = new AsyncDisposableStack();
+
+  const certificates = stack.use(
+    new OperatorCertificates({
+      client,
+      namespace: config.namespace,
+      names: namesOf(config),
+      clock: systemClock,
+      log,
+    }),
+  );
+  const frontProxy = stack.use(new WatchedFrontProxy(client));
+  await Promise.all([certificates.start(), frontProxy.start()]);
+
+  const waiting = new Set<(session: Session) => void>();
+  const sessions = stack.use(new ReflectedSessions(watches.sessions, client));
+  const sessionLog = new SessionLog({
+    store,
+    sessions,
+    onError: (err) => log.warn({ err }, 'merging a log failed'),
+  });
+  stack.defer(() => sessionLog.close());
+  const artifacts = new Artifacts(store);
+  const results = new Results(store);
+  const sources = new Sources({
+    store,
+    onComplete: (session) => {
+      for (const listener of waiting) listener(session);
+    },
+  });
+  const stops = new Stops({ client, store, now });
+  const shared = {
+    sessions,
+    log: sessionLog,
+    artifacts,
+    sources,
+    certificates,
+    logger: log,
+    metrics: registry,
+  };
+  const live = createLiveServer({ ...shared, stops, frontProxy });
+  const runners = createRunnerServer({
+    ...shared,
+    results,
+    identity: new RunnerIdentity({
+      reviewer: client,
+      sessions,
+      pods: podsOf(client, watches),
+      jobs: { get: (namespace, name) => watches.jobs.store.get({ namespace, name }) },
+      jobNameOf,
+      now,
+    }),
+  });
+  let drain = 0;
+  const livePort = await live.listen(config.livePort, config.listenAddress);
+  stack.defer(() => live.close(drain));
+  const runnerPort = await runners.listen(config.runnerPort, config.listenAddress);
+  stack.defer(() => runners.close(drain));
+  const publisher = stack.use(new CaBundlePublisher({ client, certificates, clock: systemClock, log }));
+  await publisher.start();
+
+  const opened = stack.move();
+  const url = config.runnerUrl ?? `https://${config.listenAddress}:${runnerPort}`;
+  return {
+    ports: { live: livePort, runners: runnerPort },
+    endpoint: () => ({ url, ca: certificates.caBundle }),
+    records: new StoredRecords({ store, artifacts, results, sources }),
+    onSource(listener) {
+      waiting.add(listener);
+      return { [Symbol.dispose]: () => waiting.delete(listener) };
+    },
+    close: async (drainMs) => {
+      drain = drainMs;
+      await opened.disposeAsync();
+    },
+  };
+}
+
+const now = (): Date => new Date();
+
+/** By which kube-apiserver and runner pods call the operator. */
+function namesOf({ namespace, runnerUrl, listenAddress }: Config): string[] {
+  const service = `${OPERATOR_NAME}.${namespace}`;
+  const names = new Set([`${service}.svc`, `${service}.svc.cluster.local`, service, OPERATOR_NAME]);
+  if (runnerUrl !== undefined) names.add(new URL(runnerUrl).hostname);
+  else names.add(listenAddress);
+  return [...names];
+}
+
+function podsOf(client: KubeClient, watches: Watches) {
+  return {
+    get: (namespace: string, name: string) => watches.pods.store.get({ namespace, name }),
+    fetch: async (namespace: string, name: string, signal?: AbortSignal) => {
+      try {
+        return trimPod(await client.get(pods, { namespace, name }, { signal }));
+      } catch (error) {
+        if (isNotFound(error)) return undefined;
+        throw error;
+      }
+    },
+  };
+}

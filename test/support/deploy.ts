@@ -1,0 +1,120 @@
+/** The operator in a cluster, as its manifests have it: images built, loaded and deployed. For tests, demo and `cluster up --operator`. */
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../../common/api/names.ts';
+import { buildTargets } from '../../scripts/build.ts';
+import type { Cluster } from '../cluster/index.ts';
+import { buildImage } from '../cluster/images.ts';
+import { removeHostService } from './host-service.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+export const manifests = join(root, 'manifests');
+
+export interface Deployed extends Record<string, unknown> {
+  operatorImage: string;
+  runnerImage: string;
+  namespace: string;
+}
+
+export interface DeployOptions {
+  log?: (line: string) => void;
+  /** Use what stands in dist/. */
+  built?: boolean;
+  /** Arguments of the operator, beside those of its manifest. */
+  args?: string[];
+}
+
+/**
+ * Builds what is not built, and returns when operator and aggregated API are available. Deploying the same again changes
+ * nothing. Throws with what the operator says when it does not come up.
+ */
+export async function deployOperator(cluster: Cluster, options: DeployOptions = {}): Promise<Deployed> {
+  const { log = () => undefined, args = [] } = options;
+  if (!options.built) await buildTargets(['operator', 'runner']);
+  const [operatorImage, runnerImage] = await loadImages(cluster, ['operator', 'runner'] as const, log);
+  await applyApi(cluster);
+  await applyFrameworks(cluster, runnerImage);
+  log('deploying the operator');
+  await removeHostService(cluster);
+  const objects = await operatorManifests();
+  const text = objects
+    .replaceAll('image: ambient-operator:0.1.0', `image: ${operatorImage}`)
+    .replace(
+      '          env:\n',
+      args.length === 0 ? '          env:\n' : `          args: ${JSON.stringify(args)}\n          env:\n`,
+    );
+  await cluster.kubectl(['apply', '-f', '-'], { input: text });
+  await available(cluster, log);
+  return { operatorImage, runnerImage, namespace: OPERATOR_NAMESPACE };
+}
+
+/** Builds images from dist/ and loads them into the node. Their tags tell their content, so no pod runs an older one. */
+export async function loadImages<const T extends readonly ('operator' | 'runner')[]>(
+  cluster: Cluster,
+  names: T,
+  log: (line: string) => void,
+): Promise<{ [K in keyof T]: string }> {
+  const tags: string[] = [];
+  for (const name of names) {
+    const context = join(root, 'dist', name);
+    const dockerfile = join(root, name, 'Dockerfile');
+    const hash = createHash('sha256');
+    for (const file of [dockerfile, join(context, 'main.mjs')]) hash.update(await readFile(file));
+    const tag = `docker.io/library/ambient-${name}:${hash.digest('hex').slice(0, 16)}`;
+    const archive = await buildImage({ dockerfile, context, tag, log });
+    log(`loading image ${tag}`);
+    await cluster.loadImage(archive);
+    tags.push(tag);
+  }
+  return tags as { [K in keyof T]: string };
+}
+
+/** The CRDs, served. */
+export async function applyApi(cluster: Cluster): Promise<void> {
+  const folder = join(manifests, 'crds');
+  await cluster.kubectl(['apply', '-f', folder]);
+  const names = (await readdir(folder)).map((file) => `crd/${file.replace(/\.yaml$/, '')}`);
+  await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', ...names]);
+}
+
+/** The frameworks of the repository, with the runner image of this build. */
+export async function applyFrameworks(cluster: Cluster, runnerImage: string): Promise<void> {
+  const text = await readAll(join(manifests, 'frameworks'));
+  const input = text.replaceAll('image: ambient-runner:0.1.0', `image: ${runnerImage}`);
+  await cluster.kubectl(['apply', '-f', '-'], { input });
+}
+
+export const operatorManifests = (): Promise<string> => readAll(join(manifests, 'operator'));
+
+async function readAll(folder: string): Promise<string> {
+  const files = (await readdir(folder)).filter((file) => file.endsWith('.yaml')).sort();
+  const texts = await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')));
+  return texts.join('\n---\n');
+}
+
+async function available(cluster: Cluster, log: (line: string) => void): Promise<void> {
+  const inNamespace = ['-n', OPERATOR_NAMESPACE];
+  try {
+    await cluster.kubectl(
+      [...inNamespace, 'rollout', 'status', `deployment/${OPERATOR_NAME}`, '--timeout=90s'],
+      {
+        timeoutMs: 100_000,
+      },
+    );
+    await cluster.kubectl(
+      ['wait', '--for=condition=Available', '--timeout=60s', 'apiservice/v1alpha1.live.ambient.ai'],
+      {
+        timeoutMs: 70_000,
+      },
+    );
+  } catch (error) {
+    for (const args of [
+      ['describe', 'pods', '-l', `app.kubernetes.io/name=${OPERATOR_NAME}`],
+      ['logs', `deployment/${OPERATOR_NAME}`, '--tail=50'],
+      ['get', 'apiservice', 'v1alpha1.live.ambient.ai', '-o', 'jsonpath={.status}'],
+    ])
+      log(await cluster.kubectl([...inNamespace, ...args]).catch(String));
+    throw error;
+  }
+}

@@ -1,0 +1,223 @@
+/** The operator as a process on this machine, with exactly the rights that its manifests give it. */
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile, mkdir } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parse, parseAllDocuments } from 'yaml';
+import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../../common/api/names.ts';
+import type { Cluster } from '../cluster/index.ts';
+import { operatorManifests } from './deploy.ts';
+import { addHostEndpoint, useHostService } from './host-service.ts';
+import { until } from './until.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+
+export interface OperatorProcessOptions {
+  /** Flags of operator/config.ts without dashes, for example { 'stop-slack-seconds': 1 }. */
+  flags?: Record<string, string | number | boolean>;
+  /** Kept by the caller, so that another process can go on with it. Default: a folder that goes with the process. */
+  storeDir?: string;
+  /** Where it finds the API server; default the cluster's own address. */
+  server?: string;
+  /** Run dist/operator/main.mjs instead of the sources. */
+  bundle?: boolean;
+  /** Name in the lease; one process at a time. */
+  identity?: string;
+  env?: Record<string, string>;
+  /** Do not wait until it is ready. */
+  unready?: boolean;
+}
+
+export interface OperatorProcess extends AsyncDisposable {
+  readonly pid: number;
+  readonly ports: { live: number; runners: number; health: number };
+  readonly storeDir: string;
+  /** What it logged so far, a JSON object a line. */
+  readonly log: string[];
+  /** Exit code or signal, when it has ended. */
+  readonly exited: Promise<number | string>;
+  running(): boolean;
+  ready(): Promise<boolean>;
+  /** The text of /metrics. */
+  metrics(): Promise<string>;
+  /** SIGTERM, and waits for the end. */
+  stop(): Promise<number | string>;
+  /** SIGKILL, and waits for the end. */
+  kill(): Promise<void>;
+}
+
+export async function runOperatorProcess(
+  cluster: Cluster,
+  options: OperatorProcessOptions = {},
+): Promise<OperatorProcess> {
+  await prepare(cluster);
+  const folder = await mkdtemp(join(tmpdir(), 'ambient-operator-'));
+  const storeDir = options.storeDir ?? join(folder, 'store');
+  await mkdir(storeDir, { recursive: true });
+  const kubeconfig = join(folder, 'kubeconfig');
+  await writeFile(kubeconfig, await operatorKubeconfig(cluster, options.server), { mode: 0o600 });
+  const address = cluster.nodeHostAddress;
+  const [live, runners, health] = await freePorts(address, 3);
+  const ports = { live: live ?? 0, runners: runners ?? 0, health: health ?? 0 };
+  const flags = {
+    kubeconfig,
+    namespace: OPERATOR_NAMESPACE,
+    'store-dir': storeDir,
+    'listen-address': address,
+    'live-port': ports.live,
+    'runner-port': ports.runners,
+    'health-port': ports.health,
+    'runner-url': `https://${address}:${ports.runners}`,
+    'lease-seconds': 2,
+    ...(options.identity === undefined ? {} : { identity: options.identity }),
+    ...options.flags,
+  };
+  const entry = options.bundle === true ? 'dist/operator/main.mjs' : 'operator/main.ts';
+  const child = spawn(
+    process.execPath,
+    [join(root, entry), ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)],
+    {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env['PATH'] ?? '', ...options.env },
+    },
+  );
+  const log: string[] = [];
+  for (const stream of [child.stdout, child.stderr])
+    createInterface({ input: stream }).on('line', (line) => log.push(line));
+  const { promise: exited, resolve } = Promise.withResolvers<number | string>();
+  let over = false;
+  child.once('close', (code, signal) => {
+    over = true;
+    resolve(code ?? signal ?? 'unknown');
+  });
+  // A test run that is killed takes its operators along.
+  const killWithUs = (): void => void child.kill('SIGKILL');
+  process.once('exit', killWithUs);
+  const endpoint = await addHostEndpoint(cluster, `host-${child.pid}`, ports);
+
+  const get = async (path: string): Promise<Response> => fetch(`http://${address}:${ports.health}${path}`);
+  const handle: OperatorProcess = {
+    pid: child.pid ?? 0,
+    ports,
+    storeDir,
+    log,
+    exited,
+    running: () => !over,
+    ready: async () => (await get('/readyz').catch(() => undefined))?.ok === true,
+    metrics: async () => (await get('/metrics')).text(),
+    async stop() {
+      child.kill('SIGTERM');
+      return exited;
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await exited;
+    },
+    async [Symbol.asyncDispose]() {
+      process.off('exit', killWithUs);
+      if (!over) child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), 30_000);
+      await exited;
+      clearTimeout(timer);
+      await endpoint[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+  if (options.unready === true) return handle;
+  try {
+    await until(
+      () => {
+        if (over) throw new Error(`the operator ended:\n${log.slice(-20).join('\n')}`);
+        return handle.ready();
+      },
+      'the operator is ready',
+      30_000,
+    );
+  } catch (error) {
+    const said = log.slice(-20).join('\n');
+    await handle[Symbol.asyncDispose]();
+    throw new Error(`${String(error)}\n${said}`, { cause: error });
+  }
+  return handle;
+}
+
+/** Waits until kube-apiserver takes the aggregated API for available. */
+export async function liveApiAvailable(cluster: Cluster): Promise<void> {
+  await cluster.kubectl([
+    'wait',
+    '--for=condition=Available',
+    '--timeout=30s',
+    'apiservice/v1alpha1.live.ambient.ai',
+  ]);
+}
+
+const prepared = new WeakMap<Cluster, Promise<void>>();
+
+/** Namespace, account, roles and Service, once for each cluster. */
+function prepare(cluster: Cluster): Promise<void> {
+  let done = prepared.get(cluster);
+  if (done === undefined) {
+    done = (async () => {
+      const wanted = new Set([
+        'Namespace',
+        'ServiceAccount',
+        'ClusterRole',
+        'ClusterRoleBinding',
+        'Role',
+        'RoleBinding',
+      ]);
+      const objects = parseAllDocuments(await operatorManifests())
+        .map((document) => document.toJS() as { kind: string } | null)
+        .filter((object) => object !== null && wanted.has(object.kind));
+      const list = { apiVersion: 'v1', kind: 'List', items: objects };
+      await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(list) });
+      await useHostService(cluster);
+    })();
+    prepared.set(cluster, done);
+    done.catch(() => prepared.delete(cluster));
+  }
+  return done;
+}
+
+interface KubeconfigFile {
+  clusters: { cluster: { server: string; 'certificate-authority-data'?: string } }[];
+}
+
+async function operatorKubeconfig(cluster: Cluster, server: string | undefined): Promise<string> {
+  const file = parse(await readFile(cluster.kubeconfig, 'utf8')) as KubeconfigFile;
+  const from = file.clusters[0]?.cluster;
+  const token = (
+    await cluster.kubectl(['-n', OPERATOR_NAMESPACE, 'create', 'token', OPERATOR_NAME, '--duration=4h'])
+  ).trim();
+  const name = 'operator';
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': name,
+    clusters: [{ name, cluster: server === undefined ? from : { server } }],
+    users: [{ name, user: { token } }],
+    contexts: [{ name, context: { cluster: name, user: name } }],
+  });
+}
+
+/** Ports nobody listens on now; all held at once, so that they differ. */
+async function freePorts(address: string, count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
+          const server = createServer().once('error', reject);
+          server.listen(0, address, () => resolve(server));
+        }),
+    ),
+  );
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}

@@ -39,13 +39,15 @@ export interface Problem {
   actions: ProblemAction[];
 }
 
-/** Installs CRDs, frameworks and operator. One address for the release, so the docs and the button agree. */
-export const INSTALL_MANIFEST =
-  'https://github.com/ambient-sessions/ambient-sessions/releases/latest/download/install.yaml';
+/** The setting's default: in a checkout of the project, as the README has it. */
+export const INSTALL_COMMAND =
+  'kubectl apply -f manifests/crds -f manifests/operator -f manifests/frameworks';
 
-/** The command that a platform administrator runs, for a context when one is known. */
-export const installCommand = (context?: string): string =>
-  `kubectl ${context === undefined ? '' : `--context ${shellWord(context)} `}apply --server-side -f ${INSTALL_MANIFEST}`;
+/** The command that a platform administrator runs, for a context when one is known and the command is kubectl. */
+export const installCommand = (command: string, context?: string): string =>
+  context === undefined || context === '' || !command.startsWith('kubectl ')
+    ? command
+    : command.replace('kubectl ', `kubectl --context ${shellWord(context)} `);
 
 /** Quoted for the shells that VS Code opens: single quotes mean the same in sh, zsh, fish and PowerShell. */
 export const shellWord = (text: string): string =>
@@ -130,7 +132,7 @@ export class NotInstalled extends AmbientError {
   }
 
   override get remedy(): string {
-    return `Ask an administrator of the cluster to run: ${installCommand()}`;
+    return 'Install the CRDs and the operator, or ask an administrator of the cluster to do so.';
   }
 }
 
@@ -145,3 +147,9 @@ export class NoNamespaces extends AmbientError {
     return 'Pin a namespace in which you may see sessions.';
   }
 }
+
+export const isProblem = (value: unknown): value is Problem =>
+  typeof value === 'object' &&
+  value !== null &&
+  (PROBLEM_KINDS as readonly unknown[]).includes(Reflect.get(value, 'kind')) &&
+  Array.isArray(Reflect.get(value, 'actions'));

@@ -49,12 +49,12 @@ export class SessionWatches {
     this.#options = options;
   }
 
-  /** The sessions of one namespace; with '' those of all namespaces. */
-  acquire(cluster: string, namespace: string): SessionWatch {
-    const key = `${namespace}/${cluster}`;
+  /** The sessions of one namespace; with '' those of all namespaces, with a name only that one. */
+  acquire(cluster: string, namespace: string, name?: string): SessionWatch {
+    const key = `${namespace}/${name ?? ''}/${cluster}`;
     let shared = this.#shared.get(key);
     if (shared === undefined) {
-      const own: SharedWatch = new SharedWatch(this.#options, cluster, namespace, () => {
+      const own: SharedWatch = new SharedWatch(this.#options, { cluster, namespace, name }, () => {
         if (this.#shared.get(key) === own) this.#shared.delete(key);
       });
       shared = own;
@@ -63,7 +63,7 @@ export class SessionWatches {
     return shared.hold();
   }
 
-  /** Watches now open, for tests: `namespace/cluster`. */
+  /** Watches now open, for tests: `namespace/name/cluster`. */
   get open(): string[] {
     return [...this.#shared.keys()].sort();
   }
@@ -78,13 +78,19 @@ export class SessionWatches {
   }
 }
 
+interface Scope {
+  cluster: string;
+  namespace: string;
+  name: string | undefined;
+}
+
 class SharedWatch {
   readonly cluster: string;
   readonly #changed: Emitter<SessionChange>;
   readonly #stateChanged: Emitter<WatchState>;
   readonly #first = Promise.withResolvers<void>();
   readonly #options: SessionWatchesOptions;
-  readonly #namespace: string;
+  readonly #scope: Scope;
   readonly #onUnused: () => void;
   readonly #closing = new AbortController();
   readonly #starting: Promise<void>;
@@ -94,10 +100,11 @@ class SharedWatch {
   #holders = 0;
   #linger: NodeJS.Timeout | undefined;
 
-  constructor(options: SessionWatchesOptions, cluster: string, namespace: string, onUnused: () => void) {
+  constructor(options: SessionWatchesOptions, scope: Scope, onUnused: () => void) {
+    const { cluster, namespace } = scope;
     this.#options = options;
     this.cluster = cluster;
-    this.#namespace = namespace;
+    this.#scope = scope;
     this.#onUnused = onUnused;
     this.#changed = new Emitter(options.onError);
     this.#stateChanged = new Emitter(options.onError);
@@ -168,13 +175,15 @@ class SharedWatch {
   }
 
   async #start(): Promise<void> {
+    const { namespace, name } = this.#scope;
     const client = await this.#options.clusters.client(this.cluster);
     const { Reflector } = await import('../clusters/kube.ts');
     this.#closing.signal.throwIfAborted();
     const reflector = new Reflector<Session>({
       client,
       resource: sessions,
-      ...(this.#namespace === '' ? {} : { namespace: this.#namespace }),
+      ...(namespace === '' ? {} : { namespace }),
+      ...(name === undefined ? {} : { fieldSelector: `metadata.name=${name}` }),
       trim,
       onError: this.#options.onError,
     });

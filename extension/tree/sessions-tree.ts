@@ -9,6 +9,8 @@ import { treeItem } from './tree-item.ts';
 export const VIEW_ID = 'ambient.sessions';
 /** Ages in descriptions are in minutes; an unreachable cluster may be back. */
 const TICK_MS = 30_000;
+/** How long a new session may take to appear before nobody waits for its row any more. */
+const REVEAL_MS = 10_000;
 const RETRIED = ['unreachable', 'other', 'operatorAway'];
 
 export class SessionsTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disposable {
@@ -71,14 +73,33 @@ export class SessionsTree implements vscode.TreeDataProvider<TreeNode>, vscode.D
     return this.#root.problem;
   }
 
-  /** Selects a session's row, opening what it lies in. Does nothing when its cluster or namespace is not shown. */
-  async reveal(ref: SessionRef): Promise<void> {
+  /**
+   * Selects a session's row, opening what it lies in, as soon as the watch has told of it. Does nothing while the view
+   * is hidden, or when cluster or namespace are not shown.
+   */
+  async revealWhenThere(ref: SessionRef): Promise<void> {
+    const deadline = performance.now() + REVEAL_MS;
+    while (this.#view.visible && performance.now() < deadline) {
+      if (await this.#reveal(ref)) return;
+      await new Promise<void>((resolve) => {
+        const subscription = this.#changed.event(() => {
+          subscription.dispose();
+          resolve();
+        });
+        setTimeout(resolve, 500);
+      });
+    }
+  }
+
+  async #reveal(ref: SessionRef): Promise<boolean> {
     const cluster = [...this.#root.clusters].find((each) => each.cluster === ref.cluster);
     const namespace = [...(cluster?.namespaces ?? [])].find((each) => each.namespace === ref.namespace);
-    if (namespace === undefined) return;
+    if (namespace === undefined) return false;
     for (const group of await namespace.children()) await group.children();
     const node = namespace.node(ref.name);
-    if (node !== undefined) await this.#view.reveal(node, { select: true, focus: false });
+    if (node === undefined) return false;
+    await this.#view.reveal(node, { select: true, focus: false });
+    return true;
   }
 
   /** All rows as VS Code would be given them, down to `depth`: for tests and for reports of problems. */

@@ -1,0 +1,69 @@
+/** The last step of a launch: the exact YAML in an editor, already tried by the cluster, and what to do with it. */
+import * as vscode from 'vscode';
+import { messageOf } from '../../common/errors.ts';
+import type { Session } from '../../common/api/session.ts';
+import { plain } from '../ide/plain-text.ts';
+import { QuickQuestions } from '../ide/questions.ts';
+import type { Choice } from '../ide/questions.ts';
+import { dryRun, listFrameworks } from '../sessions/launch.ts';
+import { LAUNCH_TITLE } from '../sessions/launch-steps.ts';
+import { titleOf } from '../sessions/state.ts';
+import type { CommandContext } from './context.ts';
+
+export type ReviewOutcome = 'create' | 'edit' | 'back' | 'cancel';
+
+export async function reviewSession(
+  context: CommandContext,
+  cluster: string,
+  session: Session,
+  step: number,
+): Promise<ReviewOutcome> {
+  const { toYaml } = await import('../sessions/session-yaml.ts');
+  const text = toYaml(session);
+  const refused = refusal(context, cluster, session);
+  const uri = await context.previews.show(plain(titleOf(session), 60).replaceAll(/[/\\?#%:]/g, '-'), text);
+  const choices = refused.then((reason): Choice<ReviewOutcome>[] => [
+    reason === undefined
+      ? { label: '$(rocket) Create', value: 'create', detail: 'The cluster would accept it (dry run)' }
+      : { label: '$(arrow-left) Back, to change the answers', value: 'back', detail: plain(reason, 400) },
+    { label: '$(edit) Edit YAML', value: 'edit', detail: 'Then “Launch Session from YAML”' },
+    ...(reason === undefined ? [{ label: '$(arrow-left) Back', value: 'back' as const }] : []),
+    { label: '$(close) Cancel', value: 'cancel' },
+  ]);
+  const answer = await new QuickQuestions().pick<ReviewOutcome>({
+    title: LAUNCH_TITLE,
+    step,
+    total: step,
+    canGoBack: true,
+    placeholder: `Create this session in ${plain(session.metadata.namespace ?? '')} of ${plain(cluster)}?`,
+    choices,
+  });
+  await context.previews.close(uri);
+  const outcome = answer.go === 'next' ? answer.value : answer.go;
+  if (outcome === 'edit') {
+    const document = await vscode.workspace.openTextDocument({ language: 'yaml', content: text });
+    context.editing.set(document.uri.toString(), cluster);
+    await vscode.window.showTextDocument(document, { preview: false });
+  }
+  return outcome;
+}
+
+/** Why the session would be refused, by the API server or by the operator; undefined when it would not. */
+export async function refusal(
+  { clusters, notify }: CommandContext,
+  cluster: string,
+  session: Session,
+): Promise<string | undefined> {
+  try {
+    const client = await clusters.client(cluster);
+    const [frameworks, { admissionProblem }] = await Promise.all([
+      listFrameworks(client),
+      import('../sessions/session-yaml.ts'),
+      dryRun(client, session),
+    ]);
+    return admissionProblem(session, frameworks);
+  } catch (error) {
+    notify.log('trying the session without creating it', error);
+    return messageOf(error);
+  }
+}

@@ -1,0 +1,33 @@
+/** The live API as the extension uses it. Brings the schemas along: `await import` it. */
+import { livePaths } from '../../common/api/live.ts';
+import type { Artifact, ArtifactList, StopAccepted, StopRequest } from '../../common/api/live.ts';
+import { SOURCE_BYTES_MAX } from '../../common/api/session.ts';
+import type { Connection } from '../../common/kube/connection.ts';
+import type { SessionRef } from './session-ref.ts';
+
+export { SOURCE_BYTES_MAX };
+export { uploadSource } from './upload.ts';
+
+/** All of a session's artifacts, ordered by path. Throws KubeError. */
+export async function listArtifacts(
+  connection: Connection,
+  { namespace, name }: SessionRef,
+  signal?: AbortSignal,
+): Promise<Artifact[]> {
+  const list = await connection.json<ArtifactList>(livePaths.artifacts(namespace, name), { signal });
+  return list.items;
+}
+
+/** Asks for the end of a session; its state tells when it came. Throws KubeError, `already_finished` in causeCode. */
+export function stopSession(
+  connection: Connection,
+  { namespace, name }: SessionRef,
+  request: StopRequest,
+  signal?: AbortSignal,
+): Promise<StopAccepted> {
+  return connection.json<StopAccepted>(livePaths.stop(namespace, name), {
+    method: 'POST',
+    body: request,
+    signal,
+  });
+}

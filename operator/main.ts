@@ -90,7 +90,7 @@ export async function runOperator(
       random: Math.random,
       log,
       leaseMs: config.leaseMs,
-      onChange: metrics.leading,
+      onChange: (leading) => metrics.leading(leading),
     });
     await election.run(signal, lead);
   }

@@ -7,8 +7,10 @@ export type ViewState = 'loading' | 'tree' | ProblemKind;
 
 export interface ContextKeys {
   'ambient.view': ViewState;
-  /** Some namespaces are left out of the tree because no session is in them. */
-  'ambient.emptyNamespacesHidden': boolean;
+  /** The active editor holds the YAML of a Session. */
+  'ambient.isSessionYaml': boolean;
+  /** The log in the active editor is being followed. */
+  'ambient.logFollowed': boolean;
 }
 
 export async function setContextKey<K extends keyof ContextKeys>(

@@ -54,6 +54,8 @@ export interface TreeContext {
   /** The node's view and children may have changed; without a node, all. Gathered and passed on at most every 100 ms. */
   refresh(node?: TreeNode): void;
   listArtifacts(ref: SessionRef, signal?: AbortSignal): Promise<Artifact[]>;
+  /** The files that the kubeconfig was read from, to be watched. */
+  onKubeconfig(files: readonly string[]): void;
   /** What stands in place of an empty tree. */
   setViewState(state: ViewState): void;
   log(message: string, error?: unknown): void;

@@ -39,6 +39,7 @@ export class RootNode implements TreeNode {
       this.#context.log('reading the kubeconfig', error);
       return this.#nothing(problemOf(error, ''));
     }
+    this.#context.onKubeconfig(kubeconfig.files);
     const { contexts } = this.#context.settings();
     const missing = contexts.filter((name) => !kubeconfig.contexts.some((context) => context.name === name));
     const infos = chosenContexts(kubeconfig, contexts);

@@ -1,5 +1,7 @@
 /** The view `ambient.sessions`: shows nodes to VS Code, and lets them watch only while somebody can see them. */
 import * as vscode from 'vscode';
+import { count } from '../../common/rules/wording.ts';
+import type { LaunchedSessions } from '../sessions/launched.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
 import type { NodeView, TreeContext, TreeNode } from './node.ts';
 import { Refresh } from './refresh.ts';
@@ -18,21 +20,28 @@ export class SessionsTree implements vscode.TreeDataProvider<TreeNode>, vscode.D
   readonly #refresh: Refresh;
   readonly #root: RootNode;
   readonly #view: vscode.TreeView<TreeNode>;
-  readonly #subscriptions: vscode.Disposable[];
+  readonly #launched: LaunchedSessions;
+  readonly #subscriptions: { dispose(): unknown }[];
   #tick: NodeJS.Timeout | undefined;
 
   readonly onDidChangeTreeData = this.#changed.event;
 
-  constructor(context: Omit<TreeContext, 'refresh'>) {
+  constructor(context: Omit<TreeContext, 'refresh'> & { launched: LaunchedSessions }) {
+    this.#launched = context.launched;
     this.#refresh = new Refresh((node) => {
       this.#changed.fire(node);
       this.#showBadge();
     });
     this.#root = new RootNode({ ...context, refresh: (node) => this.#refresh.request(node) });
-    this.#view = vscode.window.createTreeView(VIEW_ID, { treeDataProvider: this, showCollapseAll: true });
+    this.#view = vscode.window.createTreeView(VIEW_ID, {
+      treeDataProvider: this,
+      showCollapseAll: true,
+      canSelectMany: true,
+    });
     this.#subscriptions = [
       this.#changed,
       this.#view,
+      context.launched.onDidChange(() => this.#showBadge()),
       this.#view.onDidChangeVisibility(({ visible }) => this.#onVisible(visible)),
       // Closing a row releases it; opening it again begins anew where something was released.
       this.#view.onDidCollapseElement(({ element }) => element.release?.()),
@@ -131,6 +140,7 @@ export class SessionsTree implements vscode.TreeDataProvider<TreeNode>, vscode.D
       clearInterval(this.#tick);
       this.#tick = undefined;
       this.#root.release();
+      this.#showBadge();
     }
   }
 
@@ -146,13 +156,15 @@ export class SessionsTree implements vscode.TreeDataProvider<TreeNode>, vscode.D
       if (cluster.problem !== undefined && RETRIED.includes(cluster.problem.kind)) cluster.invalidate();
   }
 
+  /** While the view is shown: what has not ended in it. While it is hidden: of those launched from here. */
   #showBadge(): void {
-    if (!this.#view.visible) return;
     let active = 0;
-    for (const cluster of this.#root.clusters)
-      for (const namespace of cluster.namespaces) active += namespace.active;
-    const value = active;
-    const tooltip = `${value} active ${value === 1 ? 'session' : 'sessions'}`;
-    if (this.#view.badge?.value !== value) this.#view.badge = value === 0 ? undefined : { value, tooltip };
+    if (this.#view.visible)
+      for (const cluster of this.#root.clusters)
+        for (const namespace of cluster.namespaces) active += namespace.active;
+    const value = Math.max(active, this.#launched.active);
+    const tooltip = count(value, 'active session');
+    if ((this.#view.badge?.value ?? 0) !== value)
+      this.#view.badge = value === 0 ? undefined : { value, tooltip };
   }
 }

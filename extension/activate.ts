@@ -1,0 +1,118 @@
+/** Entry point of the extension: makes its parts and connects them, nothing else. Kubernetes code loads on first use. */
+import { homedir } from 'node:os';
+import * as vscode from 'vscode';
+import { Clusters } from './clusters/clusters.ts';
+import { KubeconfigWatch } from './clusters/kubeconfig-watch.ts';
+import { registerCommands } from './commands/index.ts';
+import { setContextKey } from './ide/context-keys.ts';
+import { expandPath } from './ide/expand-path.ts';
+import { tellFinished } from './ide/finished-messages.ts';
+import { Notify } from './ide/notify.ts';
+import { followSessionYaml } from './ide/session-yaml-key.ts';
+import { affects, settings, TREE_SETTINGS } from './ide/settings.ts';
+import { LaunchedSessions } from './sessions/launched.ts';
+import { PackedSources } from './sessions/packed-sources.ts';
+import { PreviewDocuments } from './sessions/preview-documents.ts';
+import { SessionWatches } from './sessions/session-watch.ts';
+import { YamlDocuments } from './sessions/yaml-documents.ts';
+import { SessionsTree } from './tree/sessions-tree.ts';
+
+/** For tests, and for other extensions that want to know what is shown. */
+export interface AmbientApi {
+  /** Milliseconds that activate() took. */
+  activationMs: number;
+  /** The tree's rows, open ones with what is below them. */
+  tree: Pick<SessionsTree, 'snapshot'>;
+}
+
+let closing: (() => Promise<void>) | undefined;
+
+export function activate(context: vscode.ExtensionContext): AmbientApi {
+  const started = performance.now();
+  const output = vscode.window.createOutputChannel('Ambient Sessions', { log: true });
+  const notify = new Notify(output);
+  const clusters = new Clusters({
+    kubeconfigPath: () => expandPath(settings.kubeconfig(), process.env, homedir()),
+    execTimeoutMs: settings.credentialTimeoutMs,
+    env: process.env,
+    homeDir: homedir(),
+    userAgent: `ambient-vscode/${(context.extension.packageJSON as { version: string }).version}`,
+  });
+  const watches = new SessionWatches({
+    clusters,
+    onError: (error) => notify.log('watching sessions', error),
+  });
+  const kubeconfigWatch = new KubeconfigWatch(() =>
+    notify.background('reading the kubeconfig again', clusters.reload()),
+  );
+  const launched = new LaunchedSessions(watches);
+  const packed = new PackedSources();
+  const previews = new PreviewDocuments();
+  const yaml = new YamlDocuments({ clusters, watches });
+  const diagnostics = vscode.languages.createDiagnosticCollection('ambient');
+  const tree = new SessionsTree({
+    clusters,
+    watches,
+    settings: settings.tree,
+    now: Date.now,
+    listArtifacts: async (ref, signal) => {
+      const { listArtifacts } = await import('./sessions/live.ts');
+      return await listArtifacts(await clusters.connection(ref.cluster), ref, signal);
+    },
+    setViewState: (state) => notify.background('setting a context key', setContextKey('ambient.view', state)),
+    onKubeconfig: (files) => kubeconfigWatch.follow(files),
+    launched,
+    log: (message, error) => notify.log(message, error),
+  });
+
+  const commands = registerCommands({
+    clusters,
+    tree,
+    notify,
+    output,
+    workspaceState: context.workspaceState,
+    previews,
+    packed,
+    editing: new Map(),
+    launched,
+    diagnostics,
+  });
+
+  clusters.onDidChange(() => {
+    // Connections may be others now: who watches begins anew.
+    notify.background('ending watches', watches.end());
+    launched.restart();
+    yaml.reload();
+    tree.reload();
+  });
+  launched.onDidFinish((finished) => tellFinished(notify, finished));
+
+  context.subscriptions.push(
+    output,
+    previews,
+    yaml,
+    diagnostics,
+    tree,
+    commands,
+    kubeconfigWatch,
+    launched,
+    followSessionYaml(notify),
+    vscode.workspace.onDidChangeConfiguration((event) => {
+      if (affects(event, 'kubeconfig', 'credentialTimeoutSeconds'))
+        notify.background('reading the kubeconfig again', clusters.reload());
+      else if (affects(event, ...TREE_SETTINGS)) tree.reload();
+    }),
+  );
+  closing = async () => {
+    await watches.end();
+    await clusters.close();
+    await packed[Symbol.asyncDispose]();
+  };
+  const activationMs = performance.now() - started;
+  output.info(`activated in ${activationMs.toFixed(1)} ms`);
+  return { activationMs, tree };
+}
+
+export async function deactivate(): Promise<void> {
+  await closing?.();
+}

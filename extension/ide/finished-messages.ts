@@ -1,0 +1,19 @@
+/** Tells the person that a session they launched from this window has ended. */
+import { STATE_WORDS, stateOf, titleOf } from '../sessions/state.ts';
+import type { Finished } from '../sessions/launched.ts';
+import type { Notify } from './notify.ts';
+import { plain } from './plain-text.ts';
+import { settings } from './settings.ts';
+
+export function tellFinished(notify: Notify, { ref, session }: Finished): void {
+  if (!settings.notifyWhenFinished()) return;
+  const state = stateOf(session);
+  const reason = state === 'failed' ? `: ${plain(session.status?.message ?? '', 200)}` : '.';
+  const text = `Session “${plain(titleOf(session), 80)}” ${state === 'failed' ? 'has ' : 'is '}${STATE_WORDS[state]}${reason}`;
+  const actions = [
+    { title: 'Open Session', command: 'ambient.openSession', arguments: [ref] },
+    { title: 'Open Log', command: 'ambient.openLog', arguments: [ref] },
+  ];
+  if (state === 'failed') notify.warn(text, actions);
+  else notify.info(text, actions);
+}

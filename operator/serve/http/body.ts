@@ -48,6 +48,31 @@ export function decodeUtf8(bytes: Buffer): string {
   }
 }
 
+const DRAINED_BYTES_MAX = 16 * 1024 * 1024;
+const DRAINED_MS_MAX = 3000;
+
+/**
+ * Reads away what is left of a body, up to a bound: a client that is still sending when the connection is closed on it may
+ * never see the answer. Never rejects.
+ */
+export async function drain(request: IncomingMessage): Promise<void> {
+  if (request.complete || request.destroyed) return;
+  await new Promise<void>((resolve) => {
+    let left = DRAINED_BYTES_MAX;
+    const timer = setTimeout(resolve, DRAINED_MS_MAX);
+    const done = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    request.on('data', (chunk: Buffer) => {
+      left -= chunk.length;
+      if (left < 0) done();
+    });
+    for (const event of ['end', 'close', 'error']) request.once(event, done);
+    request.resume();
+  });
+}
+
 function announced(request: IncomingMessage, limit: number): void {
   if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
 }

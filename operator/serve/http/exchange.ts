@@ -4,6 +4,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Logger } from 'pino';
 import { AmbientError, messageOf } from '../../../common/errors.ts';
 import { KubeError } from '../../../common/kube/errors.ts';
+import { drain } from './body.ts';
 
 export interface Exchange {
   readonly request: IncomingMessage;
@@ -76,7 +77,8 @@ async function serve(exchange: Exchange, options: ListenerOptions): Promise<void
       // An answer cut short must not look like one that ended.
       response.destroy();
     } else {
-      options.refuse(exchange, failure);
+      await drain(request);
+      if (!response.destroyed) options.refuse(exchange, failure);
     }
   }
   const seconds = (performance.now() - started) / 1000;

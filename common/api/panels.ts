@@ -1,0 +1,177 @@
+/**
+ * What the extension and its pages say to each other. The page shows what agents wrote and is the less trusted side:
+ * its requests have schemas, checked by the extension; what the extension sends has types only.
+ */
+import Type from 'typebox';
+import type { ARTIFACT_TYPES } from './session.ts';
+import type { LogRecord } from './log.ts';
+
+/** A handler for each message: one that is missing or too many does not compile. */
+export type Handlers<M> = { readonly [K in keyof M]: (payload: M[K]) => void | Promise<void> };
+
+/** One message on its way. */
+export type Message<M> = { [K in keyof M & string]: { type: K; payload: M[K] } }[keyof M & string];
+
+/** Posts a message; the payload has to be that of the type. */
+export type Post<M> = <K extends keyof M & string>(type: K, payload: M[K]) => void;
+
+const Nothing = Type.Object({}, { additionalProperties: false });
+const ArtifactPath = Type.Object(
+  { path: Type.String({ minLength: 1, maxLength: 4096 }) },
+  { additionalProperties: false },
+);
+
+/** Which session a page shows: what is kept while VS Code restarts. */
+export const PageRef = Type.Object({
+  cluster: Type.String({ minLength: 1, maxLength: 1024 }),
+  namespace: Type.String({ minLength: 1, maxLength: 63 }),
+  name: Type.String({ minLength: 1, maxLength: 253 }),
+  uid: Type.Optional(Type.String({ maxLength: 64 })),
+});
+export type PageRef = Type.Static<typeof PageRef>;
+
+/** Requests of the session page, by type. */
+export const SESSION_PAGE_REQUESTS = {
+  /** The page listens now; answered with the whole state. Sent again whenever the page was made anew. */
+  ready: Nothing,
+  retry: Nothing,
+  stop: Nothing,
+  delete: Nothing,
+  openLog: Nothing,
+  openYaml: Nothing,
+  copyName: Nothing,
+  openArtifact: ArtifactPath,
+  saveArtifact: ArtifactPath,
+  /** One of the actions of the problem that is shown. */
+  act: Type.Object(
+    { action: Type.String({ minLength: 1, maxLength: 100 }) },
+    { additionalProperties: false },
+  ),
+} as const;
+export type SessionPageRequests = {
+  -readonly [K in keyof typeof SESSION_PAGE_REQUESTS]: Type.Static<(typeof SESSION_PAGE_REQUESTS)[K]>;
+};
+
+/** What the extension tells the session page. */
+export interface SessionPageUpdates {
+  state: SessionPageState;
+  log: LogUpdate;
+}
+
+export interface SessionPageState {
+  ref: PageRef;
+  /** Absent until the session was seen once. */
+  view?: SessionView;
+  /** What keeps the view from being there, or from being current. */
+  problem?: PageProblem;
+}
+
+export interface PageProblem {
+  title: string;
+  message: string;
+  remedy: string;
+  /** `id` comes back in the request `act`. */
+  actions: { id: string; title: string }[];
+}
+
+/** Like the states of the tree: finer than the phase. */
+export type SessionViewState =
+  'deleting' | 'attention' | 'pending' | 'running' | 'stopping' | 'completed' | 'stopped' | 'failed';
+
+/** A session as the page shows it. Text is as it came from outside; times are RFC 3339. */
+export interface SessionView {
+  title: string;
+  state: SessionViewState;
+  /** The state as a word for people. */
+  stateWord: string;
+  message?: string;
+  createdAt?: string;
+  startedAt?: string;
+  endedAt?: string;
+  deleted: boolean;
+  canStop: boolean;
+  canDelete: boolean;
+  stop?: { requestedAt: string; requestedBy: string; reason?: string; gracePeriodSeconds: number };
+  timeline: TimelineStep[];
+  details: Fact[];
+  workload: Fact[];
+  conditions: ConditionRow[];
+  history: HistoryRow[];
+  /** Older entries that stand only in the archive. */
+  historyArchived: number;
+  artifacts: ArtifactsView;
+  cost?: CostView;
+}
+
+export interface TimelineStep {
+  id: 'created' | 'validated' | 'source' | 'workload' | 'running' | 'artifacts' | 'end';
+  label: string;
+  state: StepState;
+  /** When it was reached. */
+  at?: string;
+  /** From this step to the next one reached, in ms; absent for the last. */
+  durationMs?: number;
+  detail?: string;
+}
+export type StepState = 'done' | 'active' | 'waiting' | 'failed' | 'stopped' | 'skipped';
+
+export interface Fact {
+  label: string;
+  value: string;
+  /** time: `value` is RFC 3339. code: shown in the editor's font. */
+  kind?: 'time' | 'code';
+}
+
+export interface ConditionRow {
+  type: string;
+  status: 'True' | 'False' | 'Unknown';
+  /** Failed=True is bad, Completed=True is good. */
+  good: boolean;
+  reason: string;
+  message: string;
+  at: string;
+}
+
+export interface HistoryRow {
+  seq: number;
+  at: string;
+  event: string;
+  actor: string;
+  data: string;
+}
+
+export interface ArtifactRow {
+  path: string;
+  type: (typeof ARTIFACT_TYPES)[number];
+  contentType: string;
+  size: string;
+  createdAt: string;
+}
+
+export interface ArtifactsView {
+  rows: ArtifactRow[];
+  /** All there are; more than `rows` when the list comes from the Session object. */
+  total: number;
+  totalSize: string;
+  /** Why the list may be incomplete. */
+  note?: string;
+}
+
+export interface CostView {
+  total: string;
+  breakdown: { name: string; amount: string }[];
+}
+
+export type LogLine = Pick<LogRecord, 'seq' | 'time' | 'type' | 'text' | 'stream' | 'partial' | 'name'>;
+
+export interface LogUpdate {
+  /** Forget what was shown before. */
+  reset: boolean;
+  lines: LogLine[];
+  /** following: more may come. ended: that was all. unavailable: see `problem`. */
+  state: 'waiting' | 'following' | 'ended' | 'unavailable';
+  problem?: string;
+}
+
+/** Lines that the page keeps; the whole log is a document of its own. */
+export const LOG_TAIL_LINES = 200;

@@ -1,0 +1,99 @@
+/** Pages as panels of the editor: `ambient.openSession` shows one for each session, also again after VS Code restarted. */
+import * as vscode from 'vscode';
+import type { LogRecord } from '../../common/api/log.ts';
+import type { Clusters } from '../clusters/clusters.ts';
+import type { Notify } from '../ide/notify.ts';
+import { isSessionRef, refKey } from '../sessions/session-ref.ts';
+import type { SessionRef } from '../sessions/session-ref.ts';
+import type { SessionWatches } from '../sessions/session-watch.ts';
+import { tabTitle } from './tab-title.ts';
+import type { SessionPanel } from './session-panel.ts';
+
+export const SESSION_PANEL = 'ambient.session';
+
+export interface PanelsDeps {
+  clusters: Pick<Clusters, 'connection'>;
+  watches: Pick<SessionWatches, 'acquire'>;
+  notify: Pick<Notify, 'log' | 'failed' | 'background'>;
+  /**
+   * Records after `since` until the session has ended and all were given; reconnects by itself. Absent: pages show no log.
+   */
+  followLog?: (
+    ref: SessionRef,
+    options: { since: number; signal: AbortSignal },
+  ) => AsyncIterable<LogRecord[]>;
+}
+
+export function registerPanels(
+  context: Pick<vscode.ExtensionContext, 'extensionUri'>,
+  deps: PanelsDeps,
+): vscode.Disposable {
+  const open = new Map<string, Promise<SessionPanel>>();
+
+  const adopt = async (panel: vscode.WebviewPanel, ref: SessionRef): Promise<SessionPanel> => {
+    const key = refKey(ref);
+    const { SessionPanel } = await import('./session-panel.ts').catch((error: unknown) => {
+      open.delete(key);
+      panel.dispose();
+      throw error;
+    });
+    return new SessionPanel({
+      panel,
+      ref,
+      extensionUri: context.extensionUri,
+      deps,
+      open: (other) => deps.notify.background('opening a session', show(other)),
+      onClosed: () => open.delete(key),
+    });
+  };
+
+  const show = async (ref: SessionRef): Promise<void> => {
+    const key = refKey(ref);
+    const known = open.get(key);
+    if (known !== undefined) return (await known).show(ref);
+    const panel = vscode.window.createWebviewPanel(
+      SESSION_PANEL,
+      tabTitle(ref.name),
+      vscode.ViewColumn.Active,
+      { enableFindWidget: true },
+    );
+    const adopted = adopt(panel, ref);
+    open.set(key, adopted);
+    await adopted;
+  };
+
+  return vscode.Disposable.from(
+    vscode.commands.registerCommand('ambient.openSession', async (argument: unknown) => {
+      if (isSessionRef(argument)) await show(plainRef(argument));
+    }),
+    vscode.window.registerWebviewPanelSerializer(SESSION_PANEL, {
+      deserializeWebviewPanel: async (panel, state: unknown) => {
+        const ref: unknown = Object(state).ref;
+        const key = isSessionRef(ref) ? refKey(ref) : undefined;
+        // A second page of the same session, or one that does not say of which.
+        if (!isSessionRef(ref) || key === undefined || open.has(key)) return panel.dispose();
+        const adopted = adopt(panel, plainRef(ref));
+        open.set(key, adopted);
+        await adopted;
+      },
+    }),
+    {
+      dispose: () => {
+        // The panels stay: VS Code is shutting down and restores them.
+        for (const panel of open.values())
+          deps.notify.background(
+            'closing a page',
+            panel.then((each) => each.rest()),
+          );
+      },
+    },
+  );
+}
+
+/** Without whatever else a tree node carries. */
+const plainRef = ({ cluster, namespace, name, uid }: SessionRef): SessionRef => ({
+  cluster,
+  namespace,
+  name,
+  ...(uid === undefined || uid === '' ? {} : { uid }),
+});

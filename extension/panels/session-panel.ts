@@ -1,0 +1,241 @@
+/** The page of one session as a panel of the editor: its document, what it asks for, what it is told. `await import` it: brings schemas along. */
+import { randomBytes } from 'node:crypto';
+import * as vscode from 'vscode';
+import { SESSION_PAGE_REQUESTS } from '../../common/api/panels.ts';
+import type {
+  Handlers,
+  LogUpdate,
+  SessionPageRequests,
+  SessionPageUpdates,
+} from '../../common/api/panels.ts';
+import { isForbidden, isNotFound } from '../../common/kube/errors.ts';
+import { liveProblemOf } from '../clusters/problem.ts';
+import { titleOf } from '../sessions/state.ts';
+import type { SessionRef } from '../sessions/session-ref.ts';
+import type { PanelsDeps } from './index.ts';
+import { LogTail } from './log-tail.ts';
+import { pageHtml } from './page-html.ts';
+import { dispatch } from './requests.ts';
+import { CLOSE_PAGE, OPEN_SUCCESSOR, RETRY_PAGE, SessionFeed } from './session-feed.ts';
+import { tabTitle } from './tab-title.ts';
+
+export interface SessionPanelOptions {
+  panel: vscode.WebviewPanel;
+  ref: SessionRef;
+  extensionUri: vscode.Uri;
+  deps: PanelsDeps;
+  /** Opens the page of another session. */
+  open: (ref: SessionRef) => void;
+  onClosed: () => void;
+}
+
+export class SessionPanel {
+  readonly #options: SessionPanelOptions;
+  readonly #panel: vscode.WebviewPanel;
+  readonly #subscriptions: vscode.Disposable[];
+  #feed: SessionFeed;
+  #tail: LogTail | undefined;
+  /** The page listens: it asked for its state and was not made anew since. */
+  #listens = false;
+  #closed = false;
+
+  constructor(options: SessionPanelOptions) {
+    this.#options = options;
+    const { panel } = options;
+    this.#panel = panel;
+    this.#feed = this.#newFeed(options.ref);
+    panel.webview.options = { enableScripts: true, localResourceRoots: [this.#pages()] };
+    panel.webview.html = this.#html();
+    this.#subscriptions = [
+      panel.webview.onDidReceiveMessage((message: unknown) => this.#receive(message)),
+      panel.onDidChangeViewState(() => this.#onVisible(panel.visible)),
+      panel.onDidDispose(() => this.#onDispose()),
+    ];
+    this.#onVisible(panel.visible);
+  }
+
+  get ref(): SessionRef {
+    return this.#feed.ref;
+  }
+
+  /** To the front; on a ref of a later session of the same name, that one. */
+  show(ref: SessionRef): void {
+    if (ref.uid !== undefined && this.#feed.ref.uid !== undefined && ref.uid !== this.#feed.ref.uid)
+      this.#turnTo(ref);
+    else if (this.#feed.isDeleted) this.#feed.retry();
+    this.#panel.reveal(undefined, false);
+  }
+
+  dispose(): void {
+    this.#panel.dispose();
+  }
+
+  #onDispose(): void {
+    this.#closed = true;
+    this.rest();
+    for (const subscription of this.#subscriptions) subscription.dispose();
+    this.#options.onClosed();
+  }
+
+  /** Watches only while somebody can see it. A hidden page is unloaded, and asks for its state when it is made anew. */
+  #onVisible(visible: boolean): void {
+    if (this.#closed) return;
+    if (visible) {
+      this.#feed.start();
+      this.#startTail();
+    } else {
+      this.#listens = false;
+      this.rest();
+    }
+  }
+
+  /** Stops watching and following; the page stays as it is. */
+  rest(): void {
+    this.#feed.stop();
+    this.#tail?.stop();
+  }
+
+  #turnTo(ref: SessionRef): void {
+    this.rest();
+    this.#tail = undefined;
+    this.#feed = this.#newFeed(ref);
+    this.#onVisible(this.#panel.visible);
+    this.#tellAll();
+  }
+
+  #newFeed(ref: SessionRef): SessionFeed {
+    const { deps } = this.#options;
+    return new SessionFeed(ref, {
+      watches: deps.watches,
+      listArtifacts: async (of, signal) => {
+        const [connection, { listArtifacts }] = await Promise.all([
+          deps.clusters.connection(of.cluster),
+          import('../sessions/live.ts'),
+        ]);
+        return await listArtifacts(connection, of, signal);
+      },
+      onChange: () => this.#onChange(),
+      onError: (doing, error) => deps.notify.log(doing, error),
+    });
+  }
+
+  #onChange(): void {
+    const { session } = this.#feed;
+    this.#panel.title = tabTitle(session === undefined ? this.ref.name : titleOf(session));
+    if (session !== undefined) this.#startTail();
+    this.#post('state', this.#feed.state());
+  }
+
+  #tellAll(): void {
+    this.#post('state', this.#feed.state());
+    if (this.#tail === undefined) this.#post('log', { reset: true, lines: [], state: 'waiting' });
+    else this.#post('log', this.#tail.whole());
+  }
+
+  /** There is a log once the pod runs; it stays after the pod is gone. */
+  #startTail(): void {
+    const { followLog } = this.#options.deps;
+    const { session } = this.#feed;
+    if (followLog === undefined || !this.#panel.visible || this.#feed.isDeleted) return;
+    if (session?.status?.workload?.startTime === undefined) return;
+    this.#tail ??= new LogTail({
+      follow: (options) => followLog(this.ref, options),
+      send: (update: LogUpdate) => this.#post('log', update),
+      describe: (error) => {
+        const { title, remedy } = liveProblemOf(error, this.ref.cluster);
+        if (isNotFound(error)) return 'There is no log of this session.';
+        if (isForbidden(error)) return `You may not read the log of this session. ${remedy}`;
+        return `${title}. ${remedy}`;
+      },
+    });
+    this.#tail.start();
+  }
+
+  #receive(message: unknown): void {
+    const { notify } = this.#options.deps;
+    notify.background(
+      'a request of the session page',
+      dispatch<typeof SESSION_PAGE_REQUESTS, SessionPageRequests>(
+        SESSION_PAGE_REQUESTS,
+        this.#handlers,
+        message,
+      ),
+    );
+  }
+
+  readonly #handlers: Handlers<SessionPageRequests> = {
+    ready: () => {
+      this.#listens = true;
+      this.#tellAll();
+    },
+    retry: () => this.#retry(),
+    stop: () => this.#run('ambient.stop', this.ref),
+    delete: () => this.#run('ambient.delete', this.ref),
+    openLog: () => this.#run('ambient.openLog', this.ref),
+    openYaml: () => this.#run('ambient.openYaml', this.ref),
+    copyName: () => this.#run('ambient.copyName', this.ref),
+    openArtifact: ({ path }) => this.#withArtifact('ambient.openArtifact', path),
+    saveArtifact: ({ path }) => this.#withArtifact('ambient.saveArtifact', path),
+    act: ({ action }) => this.#act(action),
+  };
+
+  #retry(): void {
+    this.#feed.retry();
+    this.#startTail();
+  }
+
+  /** Only what the shown problem offers: a page cannot name a command. */
+  async #act(id: string): Promise<void> {
+    switch (id) {
+      case RETRY_PAGE:
+        return this.#retry();
+      case CLOSE_PAGE:
+        return this.dispose();
+      case OPEN_SUCCESSOR: {
+        const { successor } = this.#feed;
+        if (successor !== undefined) this.#options.open(successor);
+        return;
+      }
+    }
+    const action = this.#feed.action(id);
+    if (action !== undefined) await this.#run(action.command, ...(action.arguments ?? []));
+  }
+
+  async #withArtifact(command: string, path: string): Promise<void> {
+    const artifact = this.#feed.artifact(path);
+    if (artifact !== undefined) await this.#run(command, this.ref, artifact);
+  }
+
+  async #run(command: string, ...args: unknown[]): Promise<void> {
+    try {
+      await vscode.commands.executeCommand(command, ...args);
+    } catch (error) {
+      this.#options.deps.notify.failed(`run ${command}`, error, this.ref.cluster);
+    }
+  }
+
+  #post<K extends keyof SessionPageUpdates>(type: K, payload: SessionPageUpdates[K]): void {
+    if (!this.#listens || this.#closed) return;
+    this.#options.deps.notify.background(
+      'telling the session page',
+      this.#panel.webview.postMessage({ type, payload }),
+    );
+  }
+
+  #pages(): vscode.Uri {
+    return vscode.Uri.joinPath(this.#options.extensionUri, 'dist/webview');
+  }
+
+  #html(): string {
+    const { webview } = this.#panel;
+    const uri = (name: string): string =>
+      webview.asWebviewUri(vscode.Uri.joinPath(this.#pages(), name)).toString();
+    return pageHtml({
+      title: 'Session',
+      cspSource: webview.cspSource,
+      scriptUri: uri('session.js'),
+      styleUri: uri('session.css'),
+      nonce: randomBytes(24).toString('hex'),
+    });
+  }
+}

@@ -1,0 +1,76 @@
+/** Which session this is, how it stands, and what one can do with it. */
+import { html, nothing } from 'lit';
+import type { TemplateResult } from 'lit';
+import type {
+  PageRef,
+  Post,
+  SessionPageRequests,
+  SessionView,
+  SessionViewState,
+} from '../../common/api/panels.ts';
+import { button } from '../kit/elements.ts';
+import type { Content } from '../kit/elements.ts';
+import { ringIcon } from '../kit/icons.ts';
+import type { IconName } from '../kit/icons.ts';
+import { text } from '../kit/text-element.ts';
+import { ago, running } from '../kit/time-element.ts';
+import { formatDuration } from '../kit/time.ts';
+
+const ICONS: Readonly<Record<SessionViewState, IconName>> = {
+  deleting: 'trash',
+  attention: 'bell',
+  pending: 'clock',
+  running: 'play',
+  stopping: 'square',
+  completed: 'check',
+  stopped: 'slash',
+  failed: 'cross',
+};
+
+export const header = (
+  ref: PageRef,
+  view: SessionView,
+  post: Post<SessionPageRequests>,
+): TemplateResult => html`
+  <header>
+    <p class="path">${text(ref.cluster)} <span aria-hidden="true">›</span> ${text(ref.namespace)}</p>
+    <div class="title">
+      <h1>${text(view.title)}</h1>
+      <span class="state state-${view.state}">${ringIcon(ICONS[view.state])}${view.stateWord}</span>
+    </div>
+    <p class="facts">
+      ${view.title === ref.name ? nothing : html`<code>${text(ref.name)}</code>`}
+      ${view.createdAt === undefined ? nothing : html`<span>created ${ago(view.createdAt)}</span>`}
+      ${ranFor(view)}
+    </p>
+    ${
+      view.message === undefined || view.message === ''
+        ? nothing
+        : html`<p class="message state-${view.state}">${text(view.message)}</p>`
+    }
+    ${stopping(view)}
+    <div class="actions" role="group" aria-label="Actions">
+      ${button({ label: 'Open Log', look: 'primary', onClick: () => post('openLog', {}) })}
+      ${view.canStop ? button({ label: 'Stop…', onClick: () => post('stop', {}) }) : nothing}
+      ${button({ label: 'Open YAML', onClick: () => post('openYaml', {}) })}
+      ${button({ label: 'Copy Name', onClick: () => post('copyName', {}) })}
+      ${view.canDelete ? button({ label: 'Delete…', onClick: () => post('delete', {}) }) : nothing}
+    </div>
+  </header>
+`;
+
+function ranFor({ startedAt, endedAt }: SessionView): Content {
+  if (startedAt === undefined) return nothing;
+  if (endedAt === undefined) return html`<span>running for ${running(startedAt)}</span>`;
+  return html`<span>ran for ${formatDuration(Date.parse(endedAt) - Date.parse(startedAt))}</span>
+    <span>ended ${ago(endedAt)}</span>`;
+}
+
+function stopping({ stop, state }: SessionView): Content {
+  if (stop === undefined || state !== 'stopping') return nothing;
+  return html`<p class="message state-stopping">
+    ${text(stop.requestedBy)} asked it to stop
+    ${ago(stop.requestedAt)}${stop.reason === undefined ? '' : html`: ${text(stop.reason)}`}. It is killed if
+    it has not ended after ${formatDuration(stop.gracePeriodSeconds * 1000)}.
+  </p>`;
+}

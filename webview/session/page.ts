@@ -1,0 +1,114 @@
+/** The session page as a whole: header, timeline, and below it two columns that become one where there is no room. */
+import { html, nothing } from 'lit';
+import type { TemplateResult } from 'lit';
+import type {
+  PageRef,
+  Post,
+  SessionPageRequests,
+  SessionPageState,
+  SessionView,
+} from '../../common/api/panels.ts';
+import { badge, progressRing, section } from '../kit/elements.ts';
+import type { Content } from '../kit/elements.ts';
+import { visible } from '../kit/visible-text.ts';
+import { artifacts } from './artifacts.ts';
+import { conditions, cost, factList } from './facts.ts';
+import { header } from './header.ts';
+import { history } from './history.ts';
+import { logTail } from './log.ts';
+import type { LogModel } from './log.ts';
+import { problemBanner } from './problem.ts';
+import { timeline } from './timeline.ts';
+
+export interface PageModel {
+  state?: SessionPageState;
+  log: LogModel;
+}
+
+/** Kept while the page is hidden or VS Code restarts; `ref` is what the extension restores the page from. */
+export interface Remembered {
+  ref?: PageRef;
+  scroll: number;
+  /** Ids of sections that the person has closed. */
+  closed: string[];
+  allHistory: boolean;
+}
+
+export interface PageTools {
+  post: Post<SessionPageRequests>;
+  remember: (change: Partial<Remembered>) => void;
+}
+
+export function pageOf({ state, log }: PageModel, remembered: Remembered, tools: PageTools): TemplateResult {
+  const view = state?.view;
+  const problem = state?.problem;
+  return html`
+    <div class="unseen" role="status" aria-live="polite">
+      ${view === undefined ? '' : `${visible(view.title)}: ${view.stateWord}`}
+    </div>
+    ${problem === undefined ? nothing : problemBanner(problem, tools.post)}
+    ${
+      state === undefined || view === undefined
+        ? problem === undefined
+          ? html`<main>${progressRing('Loading the session…')}</main>`
+          : html`<main class="bare">${whichSession(state?.ref)}</main>`
+        : sessionPage(state.ref, view, log, remembered, tools)
+    }
+  `;
+}
+
+const whichSession = (ref: PageRef | undefined): Content =>
+  ref === undefined
+    ? nothing
+    : html`<h1>${visible(ref.name)}</h1>
+        <p class="path">${visible(ref.cluster)} › ${visible(ref.namespace)}</p>`;
+
+function sessionPage(
+  ref: PageRef,
+  view: SessionView,
+  log: LogModel,
+  remembered: Remembered,
+  { post, remember }: PageTools,
+): TemplateResult {
+  const part = (id: string, title: string, content: Content, aside?: Content): TemplateResult =>
+    section({
+      id,
+      title,
+      ...(aside === undefined ? {} : { aside }),
+      open: !remembered.closed.includes(id),
+      onToggle: (open) => {
+        const closed = remembered.closed.filter((each) => each !== id);
+        if (open !== !remembered.closed.includes(id)) remember({ closed: open ? closed : [...closed, id] });
+      },
+      content,
+    });
+  const { total } = view.artifacts;
+  return html`
+    ${header(ref, view, post)}
+    <main>
+      ${timeline(view)}
+      <div class="columns">
+        <div class="column">
+          ${part('log', 'Log', logTail(log, view, post))}
+          ${part(
+            'artifacts',
+            'Artifacts',
+            artifacts(view, post),
+            total === 0 ? undefined : badge(total, `${total} in all`),
+          )}
+          ${part(
+            'history',
+            'History',
+            history(view, remembered.allHistory, () => remember({ allHistory: true })),
+          )}
+        </div>
+        <div class="column">
+          ${part('details', 'Details', factList(view.details))}
+          ${view.cost === undefined ? nothing : part('cost', 'Cost', cost(view.cost))}
+          ${part('conditions', 'Conditions', conditions(view))}
+          ${part('workload', 'Workload', factList(view.workload, 'No workload yet.'))}
+        </div>
+      </div>
+    </main>
+  `;
+}

@@ -90,7 +90,7 @@ export async function readFiles(paths: readonly string[], required: boolean): Pr
 }
 
 async function mergeText(merged: MergedFiles, path: string, text: string): Promise<void> {
-  const { parseDocument } = await import('yaml');
+  const { parseDocument } = await import('./yaml.ts');
   const document = parseDocument(text, { prettyErrors: true, uniqueKeys: true });
   const [syntaxError] = document.errors;
   if (syntaxError !== undefined) {

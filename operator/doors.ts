@@ -5,10 +5,13 @@ import { OPERATOR_NAME } from '../common/api/names.ts';
 import type { Session } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
 import { isNotFound } from '../common/kube/errors.ts';
-import { pods } from '../common/kube/resource.ts';
+import type { Reflector } from '../common/kube/reflector.ts';
+import { jobs, pods } from '../common/kube/resource.ts';
+import type { Resource } from '../common/kube/resource.ts';
+import type { KubeObject } from '../common/api/kubernetes.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
-import { jobNameOf, trimPod } from './controllers/session/index.ts';
+import { jobNameOf, trimJob, trimPod } from './controllers/session/index.ts';
 import { createLiveServer } from './serve/live/server.ts';
 import { WatchedFrontProxy } from './serve/live/front-proxy.ts';
 import { RunnerIdentity } from './serve/runners/identity.ts';
@@ -94,8 +97,8 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     identity: new RunnerIdentity({
       reviewer: client,
       sessions,
-      pods: podsOf(client, watches),
-      jobs: { get: (namespace, name) => watches.jobs.store.get({ namespace, name }) },
+      pods: lookup(client, pods, watches.pods, trimPod),
+      jobs: lookup(client, jobs, watches.jobs, trimJob),
       jobNameOf,
       now,
     }),
@@ -136,12 +139,18 @@ function namesOf({ namespace, runnerUrl, listenAddress }: Config): string[] {
   return [...names];
 }
 
-function podsOf(client: KubeClient, watches: Watches) {
+/** The watched store, and the API server itself for what the watch does not know. */
+function lookup<T extends KubeObject>(
+  client: KubeClient,
+  resource: Resource<T>,
+  { store }: Reflector<T>,
+  trim: (object: T) => T,
+) {
   return {
-    get: (namespace: string, name: string) => watches.pods.store.get({ namespace, name }),
+    get: (namespace: string, name: string) => store.get({ namespace, name }),
     fetch: async (namespace: string, name: string, signal?: AbortSignal) => {
       try {
-        return trimPod(await client.get(pods, { namespace, name }, { signal }));
+        return trim(await client.get(resource, { namespace, name }, { signal }));
       } catch (error) {
         if (isNotFound(error)) return undefined;
         throw error;

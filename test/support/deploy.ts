@@ -1,5 +1,6 @@
 /** The operator in a cluster, as its manifests have it: images built, loaded and deployed. For tests, demo and `cluster up --operator`. */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../../common/api/names.ts';
@@ -49,7 +50,7 @@ export async function deployOperator(cluster: Cluster, options: DeployOptions = 
   return { operatorImage, runnerImage, namespace: OPERATOR_NAMESPACE };
 }
 
-/** Builds images from dist/ and loads them into the node. Their tags tell their content, so no pod runs an older one. */
+/** Builds images from what stands in dist/ and loads them into the node. Their tags tell their content, so no pod runs an older one. */
 export async function loadImages<const T extends readonly ('operator' | 'runner')[]>(
   cluster: Cluster,
   names: T,
@@ -58,6 +59,7 @@ export async function loadImages<const T extends readonly ('operator' | 'runner'
   const tags: string[] = [];
   for (const name of names) {
     const context = join(root, 'dist', name);
+    if (!existsSync(join(context, 'main.mjs'))) await buildTargets([name]);
     const dockerfile = join(root, name, 'Dockerfile');
     const hash = createHash('sha256');
     for (const file of [dockerfile, join(context, 'main.mjs')]) hash.update(await readFile(file));

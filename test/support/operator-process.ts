@@ -21,6 +21,8 @@ export interface OperatorProcessOptions {
   flags?: Record<string, string | number | boolean>;
   /** Kept by the caller, so that another process can go on with it. Default: a folder that goes with the process. */
   storeDir?: string;
+  /** The same as an earlier process had: runners go on to report there. Default: free ones. */
+  ports?: OperatorPorts;
   /** Where it finds the API server; default the cluster's own address. */
   server?: string;
   /** Run dist/operator/main.mjs instead of the sources. */
@@ -32,9 +34,15 @@ export interface OperatorProcessOptions {
   unready?: boolean;
 }
 
+export interface OperatorPorts {
+  live: number;
+  runners: number;
+  health: number;
+}
+
 export interface OperatorProcess extends AsyncDisposable {
   readonly pid: number;
-  readonly ports: { live: number; runners: number; health: number };
+  readonly ports: OperatorPorts;
   readonly storeDir: string;
   /** What it logged so far, a JSON object a line. */
   readonly log: string[];
@@ -61,8 +69,7 @@ export async function runOperatorProcess(
   const kubeconfig = join(folder, 'kubeconfig');
   await writeFile(kubeconfig, await operatorKubeconfig(cluster, options.server), { mode: 0o600 });
   const address = cluster.nodeHostAddress;
-  const [live, runners, health] = await freePorts(address, 3);
-  const ports = { live: live ?? 0, runners: runners ?? 0, health: health ?? 0 };
+  const ports = options.ports ?? (await freePorts(address));
   const flags = {
     kubeconfig,
     namespace: OPERATOR_NAMESPACE,
@@ -98,7 +105,9 @@ export async function runOperatorProcess(
   // A test run that is killed takes its operators along.
   const killWithUs = (): void => void child.kill('SIGKILL');
   process.once('exit', killWithUs);
-  const endpoint = await addHostEndpoint(cluster, `host-${child.pid}`, ports);
+  const endpoint = isReachable(cluster)
+    ? await addHostEndpoint(cluster, `host-${child.pid}`, ports)
+    : undefined;
 
   const get = async (path: string): Promise<Response> => fetch(`http://${address}:${ports.health}${path}`);
   const handle: OperatorProcess = {
@@ -124,7 +133,7 @@ export async function runOperatorProcess(
       const timer = setTimeout(() => child.kill('SIGKILL'), 30_000);
       await exited;
       clearTimeout(timer);
-      await endpoint[Symbol.asyncDispose]();
+      await endpoint?.[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -156,6 +165,9 @@ export async function liveApiAvailable(cluster: Cluster): Promise<void> {
   ]);
 }
 
+/** A cluster without a node has no address of this machine but the loopback one, which no Service may point at. */
+const isReachable = ({ nodeHostAddress }: Cluster): boolean => !nodeHostAddress.startsWith('127.');
+
 const prepared = new WeakMap<Cluster, Promise<void>>();
 
 /** Namespace, account, roles and Service, once for each cluster. */
@@ -176,7 +188,7 @@ function prepare(cluster: Cluster): Promise<void> {
         .filter((object) => object !== null && wanted.has(object.kind));
       const list = { apiVersion: 'v1', kind: 'List', items: objects };
       await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(list) });
-      await useHostService(cluster);
+      if (isReachable(cluster)) await useHostService(cluster);
     })();
     prepared.set(cluster, done);
     done.catch(() => prepared.delete(cluster));
@@ -205,19 +217,15 @@ async function operatorKubeconfig(cluster: Cluster, server: string | undefined):
   });
 }
 
-/** Ports nobody listens on now; all held at once, so that they differ. */
-async function freePorts(address: string, count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-          const server = createServer().once('error', reject);
-          server.listen(0, address, () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+/** Nobody listens there now; all are held at once, so that they differ. */
+export async function freePorts(address: string): Promise<OperatorPorts> {
+  const hold = () =>
+    new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
+      const server = createServer().once('error', reject);
+      server.listen(0, address, () => resolve(server));
+    });
+  const servers = await Promise.all([hold(), hold(), hold()]);
+  const [live, runners, health] = servers.map((server) => (server.address() as AddressInfo).port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  return { live: live ?? 0, runners: runners ?? 0, health: health ?? 0 };
 }

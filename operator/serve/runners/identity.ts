@@ -17,6 +17,8 @@ export interface PodLookup {
 
 export interface JobLookup {
   get(namespace: string, name: string): Job | undefined;
+  /** What the API server says: a Job that the watch does not know is too young, or deleted and its runner to be sent away. */
+  fetch?(namespace: string, name: string, signal?: AbortSignal): Promise<Job | undefined>;
 }
 
 export interface RunnerIdentityOptions {
@@ -62,7 +64,7 @@ export class RunnerIdentity {
     const name = labels[LABEL_SESSION] ?? '';
     const uid = labels[LABEL_SESSION_UID] ?? '';
     if (name === '' || uid === '') throw forbidden(`pod ${at.name} is not a session's`);
-    this.#checkJob(at, uid, controllerOf(ownerReferences));
+    await this.#checkJob(at, uid, controllerOf(ownerReferences), signal);
     const { sessions } = this.#options;
     const session = sessions.get(at.namespace, name) ?? (await sessions.fetch(at.namespace, name, signal));
     if (session?.metadata.uid !== uid) throw forbidden(`session ${name} is gone`);
@@ -72,13 +74,22 @@ export class RunnerIdentity {
     return session;
   }
 
-  #checkJob({ namespace, name }: TokenPod, sessionUid: string, owner: OwnerReference | undefined): void {
+  async #checkJob(
+    { namespace, name }: TokenPod,
+    sessionUid: string,
+    owner: OwnerReference | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const { jobs, jobNameOf } = this.#options;
     const jobName = jobNameOf(sessionUid);
     if (owner?.kind !== 'Job' || owner.apiVersion !== 'batch/v1' || owner.name !== jobName) {
       throw forbidden(`pod ${name} does not belong to the Job of its session`);
     }
-    const job = jobs.get(namespace, jobName);
+    let job = jobs.get(namespace, jobName);
+    if (job === undefined && jobs.fetch !== undefined) {
+      job = await jobs.fetch(namespace, jobName, signal);
+      if (job === undefined) throw forbidden(`Job ${jobName} is gone`);
+    }
     // Our watch of Jobs is behind: the runner asks again.
     if (job === undefined) throw new AmbientError('unavailable', `Job ${jobName} is not known yet`);
     const session = controllerOf(job.metadata.ownerReferences);

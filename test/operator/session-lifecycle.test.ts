@@ -1,0 +1,454 @@
+/** Sessions in real pods: what a user sees of each way a session can go. */
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { API_VERSION, OPERATOR_ACTOR } from '../../common/api/names.ts';
+import { frameworks, pods, serviceAccounts, sessions } from '../../common/kube/resource.ts';
+import { isNotFound, KubeError } from '../../common/kube/errors.ts';
+import { findCondition } from '../../common/rules/conditions.ts';
+import { testCluster } from '../support/cluster.ts';
+import type { TestCluster } from '../support/cluster.ts';
+import { applyFrameworks, loadImages } from '../support/deploy.ts';
+import { aFramework } from '../support/fixtures.ts';
+import { liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
+import type { OperatorProcess } from '../support/operator-process.ts';
+import {
+  aCommand,
+  artifactsOf,
+  current,
+  endOf,
+  finished,
+  inPhase,
+  launch,
+  logOf,
+  running,
+  stopSession,
+  workloadOf,
+} from '../support/sessions.ts';
+import { until } from '../support/until.ts';
+
+describe('a session in a real pod', function () {
+  this.timeout(90_000);
+  let cluster: TestCluster;
+  let operator: OperatorProcess;
+  let namespace: string;
+  let runnerImage: string;
+
+  before(async function () {
+    this.timeout(300_000);
+    cluster = await testCluster(this, { node: true });
+    [runnerImage] = await loadImages(cluster, ['runner'], () => undefined);
+    await applyFrameworks(cluster, runnerImage);
+    operator = await runOperatorProcess(cluster, {
+      flags: {
+        'start-patience-seconds': 6,
+        'stop-slack-seconds': 3,
+        'source-patience-seconds': 3,
+        'framework-patience-seconds': 1,
+      },
+    });
+    await liveApiAvailable(cluster);
+    namespace = await cluster.namespace('life');
+    // What the operator makes must pass the strictest standard.
+    await cluster.kubectl(['label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted']);
+  });
+
+  after(async function () {
+    this.timeout(60_000);
+    await operator?.[Symbol.asyncDispose]();
+  });
+
+  const end = async (builder: ReturnType<typeof aCommand>) =>
+    finished(cluster.client, await launch(cluster.client, builder));
+  const messageOf = ({ status }: Awaited<ReturnType<typeof end>>) => status?.message ?? '';
+
+  it('runs a command to its end, with log, artifacts, history and times', async () => {
+    const before = operator.log.length;
+    const session = await end(
+      aCommand(namespace, 'echo hello from $AMBIENT_SESSION; echo "# Done" > $AMBIENT_ARTIFACTS/report.md'),
+    );
+    assert.equal(endOf(session), 'Completed/Succeeded');
+    assert.match(await logOf(cluster.client, session), new RegExp(`hello from ${session.metadata.name}`));
+    assert.deepEqual(
+      (await artifactsOf(cluster.client, session)).map(({ path, size }) => [path, size]),
+      [['report.md', 7]],
+    );
+    const { status } = session;
+    assert.deepEqual(
+      status?.artifacts?.generated?.map(({ location, contentType }) => [location, contentType]),
+      [['report.md', 'text/markdown; charset=utf-8']],
+    );
+    assert.deepEqual(
+      status?.history?.map(({ seq, event, actor }) => [seq, event, actor]),
+      [
+        [1, 'Created', OPERATOR_ACTOR],
+        [2, 'Started', OPERATOR_ACTOR],
+        [3, 'Completed', OPERATOR_ACTOR],
+      ],
+    );
+    assert.equal(status?.workload?.exitCode, 0);
+    assert.equal(status?.workload?.image, runnerImage);
+    const { startTime = '', completionTime = '', podName = '', nodeName } = status?.workload ?? {};
+    assert.ok(
+      Date.parse(startTime) <= Date.parse(completionTime) + 1000,
+      `${startTime} to ${completionTime}`,
+    );
+    assert.equal(typeof nodeName, 'string');
+    const { jobs, pods: found } = await workloadOf(cluster.client, session);
+    assert.deepEqual([jobs.length, found.map(({ metadata }) => metadata.name)], [1, [podName]]);
+    for (const type of ['PolicyValidated', 'SourceReady', 'WorkloadCreated', 'ArtifactsGenerated'])
+      assert.equal(findCondition(status?.conditions, type)?.status, 'True', type);
+    assert.deepEqual(
+      operator.log.slice(before).filter((line) => !line.includes('"level":30')),
+      [],
+      'no warning is logged',
+    );
+  });
+
+  it('gives the pod no rights, no Kubernetes token and no writable root', async () => {
+    const session = await end(
+      aCommand(
+        namespace,
+        'ls /var/run/secrets/kubernetes.io 2>&1; touch /oops 2>&1; id -u; cat /ambient/token 2>&1 | head -c 20; env | grep -c "^KUBERNETES_" || true',
+      ),
+    );
+    const log = await logOf(cluster.client, session);
+    assert.match(log, /secrets\/kubernetes\.io': No such file/);
+    assert.match(log, /\/oops': Read-only file system/);
+    assert.match(log, /^65532$/m);
+    const account = await cluster.client.get(serviceAccounts, { namespace, name: 'ambient-runner' });
+    assert.equal(account.automountServiceAccountToken, false);
+  });
+
+  it('asks the API server for at most six things from beginning to end', async () => {
+    const count = async (): Promise<number> => {
+      const text = await operator.metrics();
+      return ['create', 'patch', 'update', 'get', 'list', 'delete']
+        .map((verb) =>
+          Number(new RegExp(`ambient_api_requests_total\\{verb="${verb}"\\} (\\d+)`).exec(text)?.[1] ?? 0),
+        )
+        .reduce((sum, each) => sum + each, 0);
+    };
+    const leaseOnly = await count();
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    const idle = (await count()) - leaseOnly;
+    const before = await count();
+    const from = performance.now();
+    await end(aCommand(namespace, 'true'));
+    const lease = (idle * (performance.now() - from)) / 3000;
+    const requests = (await count()) - before - lease;
+    assert.ok(requests <= 6.9, `${requests.toFixed(1)} requests besides the lease`);
+  });
+
+  const failures: [string, string, Parameters<ReturnType<typeof aCommand>['spec']>[0], string, RegExp][] = [
+    [
+      'a command that fails',
+      'echo oh no >&2; exit 3',
+      {},
+      'Failed/CommandFailed',
+      /exit code 3.*See the log/,
+    ],
+    ['a command that is not there', 'mkae all', {}, 'Failed/CommandNotFound', /Check its spelling/],
+    [
+      'more memory than allowed',
+      'node -e "const a=[]; for(;;) a.push(Buffer.alloc(1<<24, 1))"',
+      { limits: { timeoutSeconds: 60, gracePeriodSeconds: 2, memory: '128Mi' } },
+      'Failed/OutOfMemory',
+      /limit of 128Mi.*spec\.limits\.memory/,
+    ],
+    [
+      'more time than allowed',
+      'echo begun; sleep 600',
+      { limits: { timeoutSeconds: 3, gracePeriodSeconds: 1, memory: '256Mi' } },
+      'Failed/DeadlineExceeded',
+      /within 3 s.*timeoutSeconds/,
+    ],
+    [
+      'a repository that is not there',
+      'true',
+      { source: { type: 'git', git: { url: 'https://127.0.0.1:1/x.git' } } },
+      'Failed/SourceUnavailable',
+      /Check the source/,
+    ],
+  ];
+  for (const [name, command, spec, expected, message] of failures)
+    it(`tells ${name}`, async () => {
+      const session = await end(aCommand(namespace, command).spec(spec));
+      assert.equal(endOf(session), expected, messageOf(session));
+      assert.match(messageOf(session), message);
+      assert.equal(session.status?.history?.at(-1)?.event, 'Failed');
+      assert.equal(session.status?.history?.at(-1)?.data?.['reason'], expected.slice('Failed/'.length));
+    });
+
+  it('keeps the log of a command that failed', async () => {
+    const session = await end(aCommand(namespace, 'echo before; echo oh no >&2; exit 3'));
+    assert.match(await logOf(cluster.client, session), /before[\s\S]*oh no/);
+    assert.equal(session.status?.workload?.exitCode, 3);
+  });
+
+  const refusals: [string, object, string, RegExp][] = [
+    ['an unknown framework', { type: 'nope' }, 'UnknownFramework', /This cluster has: .*generic/],
+    [
+      'an unknown version',
+      { type: 'generic', version: '99', config: { command: 'true' } },
+      'UnknownFrameworkVersion',
+      /It has: 1/,
+    ],
+    ['a missing command', { type: 'generic', config: {} }, 'InvalidConfig', /required properties command/],
+    [
+      'a misspelt setting',
+      { type: 'generic', config: { command: 'true', comand: 'x' } },
+      'InvalidConfig',
+      /comand/,
+    ],
+    [
+      'a command that no kernel takes',
+      { type: 'generic', config: { command: 'x'.repeat(200_000) } },
+      'InvalidConfig',
+      /./,
+    ],
+    [
+      'an object too large',
+      {
+        type: 'generic',
+        config: { command: 'true', args: Array.from({ length: 900 }, () => 'x'.repeat(700)) },
+      },
+      'TooLarge',
+      /into the source/,
+    ],
+    [
+      'a description too large for a pod',
+      {
+        type: 'generic',
+        config: { command: 'true', args: Array.from({ length: 400 }, () => 'x'.repeat(700)) },
+      },
+      'TooLarge',
+      /a pod can be given at most 240 KiB/,
+    ],
+  ];
+  for (const [name, framework, reason, message] of refusals)
+    it(`refuses ${name} without making a Job`, async () => {
+      const session = await end(aCommand(namespace, '').spec({ framework: framework as { type: string } }));
+      assert.equal(endOf(session), `Failed/${reason}`, messageOf(session));
+      assert.match(messageOf(session), message);
+      assert.deepEqual((await workloadOf(cluster.client, session)).jobs, []);
+      assert.equal(session.status?.workload, undefined);
+    });
+
+  it('has malformed sessions refused by the API server itself', async () => {
+    const malformed = {
+      apiVersion: API_VERSION,
+      kind: 'Session' as const,
+      metadata: { name: 'bad', namespace },
+      spec: { framework: {} },
+    };
+    await assert.rejects(cluster.client.create(sessions, malformed as never), (error: unknown) => {
+      assert.ok(error instanceof KubeError && error.status === 422);
+      assert.match(error.message, /spec\.framework\.type: Required value/);
+      return true;
+    });
+  });
+
+  it('takes a framework that comes a moment after the session', async () => {
+    const name = `late-${Date.now()}`;
+    const session = await launch(cluster.client, aCommand(namespace, 'true').of(name, { command: 'true' }));
+    await cluster.client.create(
+      frameworks,
+      aFramework(name, { versions: [{ name: '1', image: runnerImage, imagePullPolicy: 'IfNotPresent' }] }),
+    );
+    assert.equal(endOf(await finished(cluster.client, session)), 'Completed/Succeeded');
+    await cluster.client.delete(frameworks, { name });
+  });
+
+  const images: [string, string, 'IfNotPresent' | 'Never', RegExp][] = [
+    [
+      'cannot be pulled',
+      'registry.invalid/nope:1',
+      'IfNotPresent',
+      /"registry\.invalid\/nope:1" cannot be pulled.*went on for 6 s/,
+    ],
+    ['has a name that is none', 'Not/A-Name', 'IfNotPresent', /cannot be used \(InvalidImageName\)/],
+    ['may not be pulled', 'registry.invalid/nope:2', 'Never', /ErrImageNeverPull/],
+  ];
+  for (const [name, image, imagePullPolicy, message] of images)
+    it(`fails when the image ${name}, and leaves no pod that tries on`, async () => {
+      const framework = `image-${images.findIndex(([each]) => each === name)}-${Date.now()}`;
+      await cluster.client.create(
+        frameworks,
+        aFramework(framework, { versions: [{ name: '1', image, imagePullPolicy }] }),
+      );
+      const session = await end(aCommand(namespace, '').of(framework, { command: 'true' }));
+      assert.equal(endOf(session), 'Failed/ImagePullFailed');
+      assert.match(messageOf(session), message);
+      await until(
+        async () => (await workloadOf(cluster.client, session)).pods.length === 0,
+        'the pod is gone',
+      );
+      await cluster.client.delete(frameworks, { name: framework });
+    });
+
+  it('tells that the source did not come', async () => {
+    const upload = { sizeBytes: 10, digest: `sha256:${'0'.repeat(64)}` };
+    const launched = await launch(
+      cluster.client,
+      aCommand(namespace, 'true').spec({ source: { type: 'upload', upload } }),
+    );
+    const waiting = await inPhase(
+      cluster.client,
+      launched,
+      ({ status }) => status?.phase === 'Pending',
+      'it waits',
+    );
+    assert.equal(findCondition(waiting.status?.conditions, 'SourceReady')?.reason, 'AwaitingUpload');
+    assert.deepEqual((await workloadOf(cluster.client, waiting)).jobs, []);
+    const session = await finished(cluster.client, launched);
+    assert.equal(endOf(session), 'Failed/SourceUnavailable');
+    assert.match(messageOf(session), /did not arrive within 3 s/);
+  });
+
+  it('stops a running session in its own time, and tells who asked and why', async () => {
+    const launched = await launch(
+      cluster.client,
+      aCommand(namespace, 'trap "echo tidied up; exit 0" TERM; echo ready; while :; do sleep 0.1; done'),
+    );
+    await running(cluster.client, launched);
+    await until(async () => (await logOf(cluster.client, launched)).includes('ready'), 'the command runs');
+    await stopSession(cluster.client, launched, { reason: 'changed my mind', gracePeriodSeconds: 5 });
+    const session = await finished(cluster.client, launched);
+    assert.equal(endOf(session), 'Failed/Stopped');
+    assert.match(messageOf(session), /^Stopped by .+: changed my mind\.$/);
+    assert.match(await logOf(cluster.client, session), /tidied up/);
+    assert.deepEqual(
+      session.status?.history?.map(({ event }) => event),
+      ['Created', 'Started', 'StopRequested', 'Failed'],
+    );
+    assert.notEqual(session.status?.history?.[2]?.actor, OPERATOR_ACTOR);
+  });
+
+  it('stops a session that nobody would have started', async () => {
+    const launched = await launch(
+      cluster.client,
+      aCommand(namespace, 'true').spec({
+        limits: { timeoutSeconds: 60, gracePeriodSeconds: 0, cpu: '2000', memory: '256Mi' },
+      }),
+    );
+    await inPhase(
+      cluster.client,
+      launched,
+      ({ status }) => status?.workload?.jobName !== undefined,
+      'it has a Job',
+    );
+    await stopSession(cluster.client, launched);
+    const session = await finished(cluster.client, launched);
+    assert.equal(endOf(session), 'Failed/Stopped');
+  });
+
+  it('tells that its pod was deleted', async () => {
+    const launched = await launch(cluster.client, aCommand(namespace, 'echo begun; sleep 600'));
+    const { status } = await running(cluster.client, launched);
+    await until(async () => (await logOf(cluster.client, launched)).includes('begun'), 'the command runs');
+    await cluster.client.delete(pods, { namespace, name: status?.workload?.podName ?? '' });
+    const session = await finished(cluster.client, launched);
+    assert.equal(endOf(session), 'Failed/PodDeleted', messageOf(session));
+    assert.match(await logOf(cluster.client, session), /begun/, 'the log outlives the pod');
+  });
+
+  it('tells that its pod was torn away', async () => {
+    const launched = await launch(cluster.client, aCommand(namespace, 'sleep 600'));
+    const { status } = await running(cluster.client, launched);
+    await cluster.kubectl([
+      'delete',
+      'pod',
+      '-n',
+      namespace,
+      status?.workload?.podName ?? '',
+      '--force',
+      '--grace-period=0',
+    ]);
+    assert.equal(endOf(await finished(cluster.client, launched)), 'Failed/PodDeleted');
+  });
+
+  it('tells that its Job was deleted', async () => {
+    const launched = await launch(cluster.client, aCommand(namespace, 'sleep 600'));
+    const { status } = await running(cluster.client, launched);
+    await cluster.kubectl([
+      'delete',
+      'job',
+      '-n',
+      namespace,
+      status?.workload?.jobName ?? '',
+      '--wait=false',
+    ]);
+    assert.equal(endOf(await finished(cluster.client, launched)), 'Failed/PodDeleted');
+  });
+
+  it('leaves nothing behind when the session is deleted while it runs', async () => {
+    const launched = await launch(
+      cluster.client,
+      aCommand(namespace, 'echo begun; while :; do echo more; sleep 0.2; done'),
+    );
+    await running(cluster.client, launched);
+    await until(async () => (await logOf(cluster.client, launched)).includes('more'), 'it writes');
+    const data = async (): Promise<string[]> => readdir(join(operator.storeDir, namespace)).catch(() => []);
+    const uid = launched.metadata.uid ?? '';
+    assert.ok((await data()).includes(uid));
+    await cluster.client.delete(sessions, { namespace, name: launched.metadata.name });
+    await until(
+      async () => {
+        const left = await workloadOf(cluster.client, launched);
+        return left.jobs.length + left.pods.length === 0;
+      },
+      'Job and pod are gone',
+      60_000,
+    );
+    await until(async () => !(await data()).includes(uid), 'the data is gone');
+    await assert.rejects(current(launched, cluster.client), isNotFound);
+  });
+
+  it('starts a session that was created anew under the same name from the beginning', async () => {
+    const builder = aCommand(namespace, 'echo first', 'again');
+    const first = await end(builder);
+    await cluster.client.delete(sessions, { namespace, name: 'again' });
+    const second = await end(aCommand(namespace, 'echo second', 'again'));
+    assert.notEqual(first.metadata.uid, second.metadata.uid);
+    assert.doesNotMatch(await logOf(cluster.client, second), /first/);
+  });
+
+  it('waits for room in a quota and says so', async () => {
+    const full = await cluster.namespace('quota');
+    await cluster.kubectl(['create', 'quota', 'none', '-n', full, '--hard=count/jobs.batch=0']);
+    // The quota controller has to have counted first.
+    await until(
+      async () =>
+        (await cluster.kubectl(['get', 'quota', 'none', '-n', full, '-o', 'jsonpath={.status.hard}'])) !== '',
+      'the quota counts',
+    );
+    const launched = await launch(cluster.client, aCommand(full, 'true'));
+    const waiting = await inPhase(
+      cluster.client,
+      launched,
+      ({ status }) => status?.message !== undefined,
+      'it waits',
+    );
+    assert.equal(waiting.status?.phase, 'Pending');
+    assert.match(messageOf(waiting), /Waiting for room in the quota.*exceeded quota/);
+  });
+
+  it('tells why Kubernetes makes no pod', async () => {
+    const full = await cluster.namespace('nopods');
+    await cluster.kubectl(['create', 'quota', 'none', '-n', full, '--hard=count/pods=0']);
+    await until(
+      async () =>
+        (await cluster.kubectl(['get', 'quota', 'none', '-n', full, '-o', 'jsonpath={.status.hard}'])) !== '',
+      'the quota counts',
+    );
+    const launched = await launch(cluster.client, aCommand(full, 'true'));
+    const waiting = await inPhase(
+      cluster.client,
+      launched,
+      ({ status }) => /cannot make the pod/.test(status?.message ?? ''),
+      'it says why',
+    );
+    assert.match(messageOf(waiting), /exceeded quota: none/);
+  });
+});

@@ -63,7 +63,7 @@ export class NamespaceNode implements TreeNode {
     const description = [
       active > 0 ? `${active} active` : '',
       isLive ? '' : 'not live',
-      isDefault && !pinned ? 'default' : '',
+      isDefault ? 'current' : '',
     ]
       .filter(Boolean)
       .join(' · ');

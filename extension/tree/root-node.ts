@@ -12,6 +12,8 @@ export class RootNode implements TreeNode {
   readonly #context: TreeContext;
   readonly #clusters = new Map<string, ClusterNode>();
   #problem: Problem | undefined;
+  /** The last one that was told to the log. */
+  #shown: Problem | undefined;
 
   constructor(context: TreeContext) {
     this.#context = context;
@@ -62,6 +64,9 @@ export class RootNode implements TreeNode {
   }
 
   #nothing(problem: Problem): TreeNode[] {
+    if (this.#shown?.message !== problem.message)
+      this.#context.log(`nothing to show: ${problem.title}: ${problem.message}`);
+    this.#shown = problem;
     this.#problem = problem;
     this.#context.setViewState(problem.kind);
     return [];

@@ -1,6 +1,5 @@
 /** The aggregated API live.ambient.ai/v1alpha1 (common/api/live.ts): kube-apiserver is its only client, and has decided on rights. */
 import type { Logger } from 'pino';
-import { Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { TLSSocket } from 'node:tls';
 import { LIVE_API_VERSION } from '../../../common/api/names.ts';
@@ -17,6 +16,7 @@ import type { Stops } from '../../sessions/stop.ts';
 import { bodyStream, readJson } from '../http/body.ts';
 import { listenerOf, sendJson } from '../http/exchange.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { durationHistogram } from '../http/meters.ts';
 import { numberParam } from '../http/path.ts';
 import { sendObject } from '../http/send-object.ts';
 import { createTlsServer, doorOf } from '../http/server.ts';
@@ -45,17 +45,14 @@ export interface LiveServerOptions {
 
 const STOP_BYTES_MAX = 16 * 1024;
 const HEALTH: ReadonlySet<string> = new Set(['/healthz', '/livez', '/readyz']);
-const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60];
 
 export function createLiveServer(options: LiveServerOptions): Door {
   const { certificates, frontProxy, logger, metrics } = options;
   const closing = new AbortController();
-  const duration = new Histogram({
+  const duration = durationHistogram(metrics, {
     name: 'ambient_live_request_duration_seconds',
     help: 'Time from a request of the live API to the end of its answer.',
     labelNames: ['verb', 'method', 'status'],
-    buckets: SECONDS,
-    registers: [metrics],
   });
   const tlsOptions = () => ({
     ...certificates.current,

@@ -1,7 +1,6 @@
 /** The door for runner pods (contract: common/api/runner.ts): a token leads to exactly one session, no path names it. */
 import type { Logger } from 'pino';
-import { Counter, Histogram } from 'prom-client';
-import type { Registry } from 'prom-client';
+import type { Counter, Registry } from 'prom-client';
 import { HEADER_ARTIFACT_TYPE, HEADER_DIGEST, RUNNER_PATHS } from '../../../common/api/runner.ts';
 import { isTerminal } from '../../../common/api/session.ts';
 import type { Session } from '../../../common/api/session.ts';
@@ -15,6 +14,7 @@ import type { Sources } from '../../sessions/source.ts';
 import { bodyStream, decodeUtf8, readBody, readJson } from '../http/body.ts';
 import { listenerOf, sendJson } from '../http/exchange.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { counter, durationHistogram } from '../http/meters.ts';
 import { numberParam, parseTarget } from '../http/path.ts';
 import { sendObject } from '../http/send-object.ts';
 import { createTlsServer, doorOf } from '../http/server.ts';
@@ -39,7 +39,6 @@ export interface RunnerServerOptions {
 export const EVENTS_BYTES_MAX = 4 * 1024 * 1024;
 const RESULT_BYTES_MAX = 512 * 1024;
 const ARTIFACT_BYTES_MAX = 10 * 1024 ** 3;
-const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60];
 
 type Name = keyof typeof RUNNER_PATHS;
 const METHODS: Record<Name, readonly string[]> = {
@@ -65,25 +64,22 @@ interface Route {
 export function createRunnerServer(options: RunnerServerOptions): Door {
   const { certificates, logger, metrics } = options;
   const closing = new AbortController();
-  const registers = [metrics];
-  const duration = new Histogram({
+  const duration = durationHistogram(metrics, {
     name: 'ambient_runner_request_duration_seconds',
     help: 'Time from a request of a runner to the end of its answer.',
     labelNames: ['route', 'method', 'status'],
-    buckets: SECONDS,
-    registers,
   });
   const meters: Meters = {
-    records: new Counter({
-      name: 'ambient_log_records_received_total',
-      help: 'Log records received from runners, repeated ones included.',
-      registers,
-    }),
-    artifactBytes: new Counter({
-      name: 'ambient_artifact_bytes_received_total',
-      help: 'Bytes of artifacts stored for runners.',
-      registers,
-    }),
+    records: counter(
+      metrics,
+      'ambient_log_records_received_total',
+      'Log records received from runners, repeated ones included.',
+    ),
+    artifactBytes: counter(
+      metrics,
+      'ambient_artifact_bytes_received_total',
+      'Bytes of artifacts stored for runners.',
+    ),
   };
   const listener = listenerOf({
     handle: (exchange) => handle(options, meters, exchange),

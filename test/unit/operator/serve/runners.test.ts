@@ -1,0 +1,461 @@
+/** The runners' door over real TLS. Tokens are made up here, and so is the one who reviews them; test/operator has real ones. */
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { API_VERSION } from '../../../../common/api/names.ts';
+import type { LogRecord } from '../../../../common/api/log.ts';
+import type { Session } from '../../../../common/api/session.ts';
+import { AmbientError } from '../../../../common/errors.ts';
+import type { TokenOwner } from '../../../../common/kube/access.ts';
+import type { Job, Pod } from '../../../../common/kube/core-types.ts';
+import type { Door } from '../../../../operator/serve/http/server.ts';
+import { RunnerIdentity } from '../../../../operator/serve/runners/identity.ts';
+import { createRunnerServer, EVENTS_BYTES_MAX } from '../../../../operator/serve/runners/server.ts';
+import { Artifacts } from '../../../../operator/sessions/artifacts.ts';
+import { SessionLog } from '../../../../operator/sessions/log.ts';
+import { Results } from '../../../../operator/sessions/result.ts';
+import { Sources } from '../../../../operator/sessions/source.ts';
+import { TestCertificates } from '../../../support/certificates.ts';
+import { aJob, aPod, aResult, aSession } from '../../../support/fixtures.ts';
+import { ask } from '../../../support/https.ts';
+import type { Answer, AskOptions } from '../../../support/https.ts';
+import { KnownSessions } from '../../../support/known-sessions.ts';
+import { temporaryStore } from '../../../support/temporary-store.ts';
+import type { TemporaryStore } from '../../../support/temporary-store.ts';
+import { until } from '../../../support/until.ts';
+
+const NOW = Date.parse('2030-01-01T00:00:00Z');
+const sha256 = (bytes: string | Buffer): string =>
+  `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+const record = (seq: number): LogRecord => ({
+  seq,
+  time: '2030-01-01T00:00:00Z',
+  type: 'output',
+  text: `line ${seq}`,
+});
+const ndjson = (from: number, to: number): string =>
+  Array.from({ length: to - from + 1 }, (_, i) => `${JSON.stringify(record(from + i))}\n`).join('');
+const errorOf = ({ json }: Answer): string | undefined => (json as { error?: string } | undefined)?.error;
+
+/** A token as Kubernetes makes them, but for the signature. */
+function tokenOf(pod: Pod, more: { audience?: string; expiresAt?: number; salt?: string } = {}): string {
+  const claims = {
+    aud: [more.audience ?? 'ambient'],
+    exp: (more.expiresAt ?? NOW + 3600_000) / 1000,
+    jti: more.salt,
+    'kubernetes.io': {
+      namespace: pod.metadata.namespace,
+      pod: { name: pod.metadata.name, uid: pod.metadata.uid },
+    },
+  };
+  return `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`;
+}
+
+/** Says yes to tokens it was told of. */
+class TestReviewer {
+  readonly owners = new Map<string, TokenOwner>();
+  reviews = 0;
+  isAway = false;
+
+  grant(pod: Pod, token = tokenOf(pod)): string {
+    const { name, namespace, uid = '' } = pod.metadata;
+    const prefix = 'authentication.kubernetes.io';
+    this.owners.set(token, {
+      authenticated: true,
+      audiences: ['ambient'],
+      user: {
+        username: `system:serviceaccount:${namespace}:ambient-runner`,
+        extra: { [`${prefix}/pod-name`]: [name], [`${prefix}/pod-uid`]: [uid] },
+      },
+    });
+    return token;
+  }
+
+  async tokenReview(token: string): Promise<TokenOwner> {
+    this.reviews++;
+    if (this.isAway) throw new AmbientError('unreachable', 'no API server');
+    return this.owners.get(token) ?? { authenticated: false, error: 'bad signature' };
+  }
+}
+
+/** A session with its Job and its running pod, owned as the operator and Kubernetes make them. */
+function workload(session: Session): { job: Job; pod: Pod } {
+  const { name, uid = '' } = session.metadata;
+  const job = aJob(session);
+  job.metadata.uid = `job-of-${uid}`;
+  job.metadata.ownerReferences = [{ apiVersion: API_VERSION, kind: 'Session', name, uid, controller: true }];
+  const pod = aPod(session).running().build();
+  pod.metadata.uid = `pod-of-${uid}`;
+  pod.metadata.ownerReferences = [
+    { apiVersion: 'batch/v1', kind: 'Job', name: job.metadata.name, uid: job.metadata.uid, controller: true },
+  ];
+  return { job, pod };
+}
+
+describe('the door for runners', () => {
+  let certificates: TestCertificates;
+  let temporary: TemporaryStore;
+  let sessions: KnownSessions;
+  let reviewer: TestReviewer;
+  let pods: Map<string, Pod>;
+  let unwatchedPods: Map<string, Pod>;
+  let jobs: Map<string, Job>;
+  let session: Session;
+  let pod: Pod;
+  let token: string;
+  let log: SessionLog;
+  let artifacts: Artifacts;
+  let sources: Sources;
+  let results: Results;
+  let door: Door;
+  let port: number;
+  let now: number;
+
+  before(async () => {
+    certificates = await TestCertificates.make();
+  });
+
+  beforeEach(async () => {
+    now = NOW;
+    temporary = await temporaryStore();
+    const { store } = temporary;
+    sessions = new KnownSessions();
+    reviewer = new TestReviewer();
+    [pods, unwatchedPods, jobs] = [new Map<string, Pod>(), new Map<string, Pod>(), new Map<string, Job>()];
+    session = sessions.add(aSession().in('team-a').running().build());
+    pod = start(session);
+    token = reviewer.grant(pod);
+    log = new SessionLog({ store, sessions, pollMs: 20, onError: assert.ifError });
+    artifacts = new Artifacts(store);
+    sources = new Sources({ store });
+    results = new Results(store);
+    const key = (namespace: string, name: string): string => `${namespace}/${name}`;
+    door = createRunnerServer({
+      identity: new RunnerIdentity({
+        reviewer,
+        pods: {
+          get: (namespace, name) => pods.get(key(namespace, name)),
+          fetch: async (namespace, name) =>
+            unwatchedPods.get(key(namespace, name)) ?? pods.get(key(namespace, name)),
+        },
+        jobs: { get: (namespace, name) => jobs.get(key(namespace, name)) },
+        sessions,
+        jobNameOf: (uid) => `ambient-${uid}`,
+        now: () => new Date(now),
+      }),
+      sessions,
+      log,
+      artifacts,
+      sources,
+      results,
+      certificates,
+      logger: pino({ level: 'silent' }),
+      metrics: new Registry(),
+    });
+    port = await door.listen(0, '127.0.0.1');
+  });
+  afterEach(async () => {
+    await door.close(100);
+    await log.close();
+    await temporary[Symbol.asyncDispose]();
+  });
+
+  const start = (of: Session): Pod => {
+    const made = workload(of);
+    jobs.set(`${of.metadata.namespace}/${made.job.metadata.name}`, made.job);
+    pods.set(`${of.metadata.namespace}/${made.pod.metadata.name}`, made.pod);
+    return made.pod;
+  };
+  const call = (
+    method: string,
+    path: string,
+    options: AskOptions & { token?: string } = {},
+  ): Promise<Answer> =>
+    ask({ port, ca: certificates.ca }, path, {
+      method,
+      ...options,
+      headers: { authorization: `Bearer ${options.token ?? token}`, ...options.headers },
+    });
+  const events = (body: string, options: { token?: string } = {}): Promise<Answer> =>
+    call('POST', '/runner/v1/events', { body, ...options });
+  const control = (options: { token?: string } = {}): Promise<Answer> =>
+    call('GET', '/runner/v1/control', options);
+
+  describe('lets in', () => {
+    it('a pod of a session, and asks about its token once', async () => {
+      for (let i = 0; i < 3; i++) assert.equal((await control()).status, 200);
+      assert.equal(reviewer.reviews, 1);
+      const salted = reviewer.grant(pod, tokenOf(pod, { salt: 'renewed' }));
+      await Promise.all([control({ token: salted }), control({ token: salted }), control({ token: salted })]);
+      assert.equal(reviewer.reviews, 2);
+    });
+
+    it('a pod that the watch has not told of yet', async () => {
+      const key = `team-a/${pod.metadata.name}`;
+      unwatchedPods.set(key, pod);
+      pods.delete(key);
+      assert.equal((await control()).status, 200);
+    });
+
+    it('a pod that is being deleted, for its last words', async () => {
+      pod.metadata.deletionTimestamp = '2030-01-01T00:00:00Z';
+      assert.equal((await events(ndjson(1, 1))).status, 200);
+    });
+  });
+
+  describe('refuses', () => {
+    it('who has no good token, without asking the API server about nonsense', async () => {
+      const tokens = [
+        '',
+        'x',
+        'a.b.c',
+        tokenOf(pod, { audience: 'other' }),
+        tokenOf(pod, { expiresAt: NOW - 1000 }),
+      ];
+      const stranger = structuredClone(pod);
+      stranger.metadata.name = 'stranger';
+      tokens.push(tokenOf(stranger));
+      for (const each of tokens) assert.equal((await control({ token: each })).status, 401);
+      assert.equal(
+        (await call('GET', '/runner/v1/control', { headers: { authorization: 'Basic eDp5' } })).status,
+        401,
+      );
+      assert.equal(reviewer.reviews, 0);
+      assert.equal((await control({ token: tokenOf(pod, { salt: 'forged' }) })).status, 401);
+      assert.equal(reviewer.reviews, 1);
+    });
+
+    it('a token once it has expired, although it was good', async () => {
+      assert.equal((await control()).status, 200);
+      now = NOW + 3600_001;
+      assert.equal((await control()).status, 401);
+    });
+
+    it('a pod that has ended or is gone, although its token is remembered', async () => {
+      assert.equal((await control()).status, 200);
+      pods.set(`team-a/${pod.metadata.name}`, { ...pod, status: { phase: 'Succeeded' } });
+      assert.equal((await control()).status, 403);
+      pods.clear();
+      assert.equal((await control()).status, 403);
+      pods.set(`team-a/${pod.metadata.name}`, { ...pod, metadata: { ...pod.metadata, uid: 'another' } });
+      assert.equal((await control()).status, 403);
+    });
+
+    it('a pod that wears the labels of a session without being its Job’s', async () => {
+      const forgeries: [string, (forged: Pod) => void][] = [
+        ['no owner', (forged) => delete forged.metadata.ownerReferences],
+        [
+          'not the controller',
+          (forged) => forged.metadata.ownerReferences?.forEach((each) => delete each.controller),
+        ],
+        [
+          'another Job',
+          (forged) => forged.metadata.ownerReferences?.forEach((each) => (each.name = 'other')),
+        ],
+        [
+          'a Job of that name once',
+          (forged) => forged.metadata.ownerReferences?.forEach((each) => (each.uid = 'old')),
+        ],
+        [
+          'another kind',
+          (forged) => forged.metadata.ownerReferences?.forEach((each) => (each.kind = 'ReplicaSet')),
+        ],
+      ];
+      for (const [what, forge] of forgeries) {
+        const forged = structuredClone(pod);
+        forge(forged);
+        pods.set(`team-a/${pod.metadata.name}`, forged);
+        assert.deepEqual([what, (await control()).status], [what, 403]);
+      }
+    });
+
+    it('a pod whose Job belongs to somebody else', async () => {
+      const job = jobs.get(`team-a/ambient-${session.metadata.uid}`);
+      assert.ok(job?.metadata.ownerReferences?.[0]);
+      job.metadata.ownerReferences[0].uid = 'another-session';
+      assert.equal((await control()).status, 403);
+      jobs.clear();
+      // The watch of Jobs may be behind: the runner tries again.
+      assert.equal((await control()).status, 503);
+    });
+
+    it('a second pod of a session that runs in another one', async () => {
+      sessions.status(session, { workload: { podName: 'the-real-one' } });
+      assert.equal((await control()).status, 403);
+    });
+
+    it('a pod of a session that was deleted and made anew', async () => {
+      sessions.add({ ...session, metadata: { ...session.metadata, uid: 'new' } });
+      assert.equal((await control()).status, 403);
+      sessions.remove(session);
+      assert.equal((await control()).status, 403);
+    });
+
+    it('nobody for good while the API server is away', async () => {
+      reviewer.isAway = true;
+      assert.equal((await control()).status, 503);
+      reviewer.isAway = false;
+      assert.equal((await control()).status, 200);
+    });
+  });
+
+  it('leads each token to its own session', async () => {
+    const other = sessions.add(aSession('s2').in('team-b').running().build());
+    const otherToken = reviewer.grant(start(other));
+    await events(ndjson(1, 2));
+    await events(ndjson(1, 5), { token: otherToken });
+    assert.deepEqual((await events('')).json, { acknowledged: 2 });
+    assert.deepEqual((await events('', { token: otherToken })).json, { acknowledged: 5 });
+  });
+
+  describe('events', () => {
+    it('are acknowledged when stored, resent without harm, and not taken with a gap', async () => {
+      assert.deepEqual((await events(ndjson(1, 3))).json, { acknowledged: 3 });
+      assert.deepEqual((await events(ndjson(2, 4))).json, { acknowledged: 4 });
+      const gap = await events(ndjson(9, 9));
+      assert.equal(gap.status, 409);
+      const { acknowledged, error } = gap.json as { acknowledged: number; error: string };
+      assert.deepEqual([acknowledged, error], [4, 'conflict']);
+      const seen: string[] = [];
+      for await (const { lines } of log.read(session, 0)) seen.push(...lines);
+      assert.equal(`${seen.join('\n')}\n`, ndjson(1, 4));
+    });
+
+    it('are refused when they are none, too many at once, or too late', async () => {
+      const bad = await events('{"seq":0}');
+      assert.deepEqual([bad.status, errorOf(bad)], [400, 'invalid_request']);
+      assert.match((bad.json as { traceId: string }).traceId, /^[0-9a-f]{32}$/);
+      assert.equal(
+        (await call('POST', '/runner/v1/events', { body: Buffer.from([0x22, 0xff]) })).status,
+        400,
+      );
+      assert.equal((await events('x'.repeat(EVENTS_BYTES_MAX + 1))).status, 413);
+      sessions.status(session, { phase: 'Failed' });
+      const late = await events(ndjson(1, 1));
+      assert.deepEqual([late.status, errorOf(late)], [409, 'already_finished']);
+    });
+  });
+
+  describe('control', () => {
+    it('tells of a stop at once, also to one who waits', async () => {
+      assert.deepEqual((await control()).json, {});
+      const waiting = call('GET', '/runner/v1/control?wait=30');
+      await until(() => sessions.listeners > 0, 'the runner waits');
+      sessions.status(session, { message: 'something else' });
+      sessions.status(session, aSession().stopRequested('ann', 5).build().status ?? {});
+      assert.deepEqual((await waiting).json, { stop: { requestedBy: 'ann', gracePeriodSeconds: 5 } });
+      assert.deepEqual((await call('GET', '/runner/v1/control?wait=30')).json, {
+        stop: { requestedBy: 'ann', gracePeriodSeconds: 5 },
+      });
+      assert.equal(sessions.listeners, 0);
+    });
+
+    it('answers when the time is over, and when the server closes', async () => {
+      const started = performance.now();
+      assert.deepEqual((await call('GET', '/runner/v1/control?wait=1')).json, {});
+      assert.ok(performance.now() - started > 900);
+      const waiting = call('GET', '/runner/v1/control?wait=30');
+      await until(() => sessions.listeners > 0, 'the runner waits');
+      const closing = door.close(1000);
+      assert.deepEqual((await waiting).json, {});
+      await closing;
+    });
+  });
+
+  describe('artifacts', () => {
+    const put = (
+      path: string,
+      body: Buffer | Readable,
+      headers: Record<string, string> = {},
+    ): Promise<Answer> => call('PUT', `/runner/v1/artifacts/${path}`, { body, headers });
+
+    it('are stored with type, digest and content type', async () => {
+      const bytes = randomBytes(300_000);
+      const answer = await put('a/%C3%BC%20%25%3F%23.bin', Readable.from([bytes]), {
+        'content-type': 'application/x-test',
+        'x-ambient-digest': sha256(bytes),
+        'x-ambient-type': 'intermediate',
+      });
+      assert.equal(answer.status, 201);
+      const { path, type, size, contentType } = await artifacts.describe(session, 'a/ü %?#.bin');
+      assert.deepEqual(
+        [path, type, size, contentType],
+        ['a/ü %?#.bin', 'intermediate', 300_000, 'application/x-test'],
+      );
+      assert.equal((await put('empty', Buffer.alloc(0))).status, 201);
+      assert.equal((await put('empty', Buffer.from('replaced'))).status, 201);
+      assert.equal((await artifacts.describe(session, 'empty')).size, 8);
+    });
+
+    for (const path of ['../x', '%2e%2e/x', 'a%2Fb', 'a/../../x', 'a//b', 'a/', '%00', '.']) {
+      it(`are refused outside: ${path}`, async () => {
+        const answer = await put(path, Buffer.from('x'));
+        assert.deepEqual([answer.status, errorOf(answer)], [400, 'unsafe_path']);
+      });
+    }
+
+    it('are refused with another digest, another type, or after the end', async () => {
+      const wrong = await put('a', Buffer.from('x'), { 'x-ambient-digest': sha256('y') });
+      assert.deepEqual([wrong.status, errorOf(wrong)], [422, 'digest_mismatch']);
+      assert.equal((await put('a', Buffer.from('x'), { 'x-ambient-type': 'virus' })).status, 400);
+      sessions.status(session, { phase: 'Completed' });
+      assert.equal(errorOf(await put('a', Buffer.from('x'))), 'already_finished');
+    });
+
+    it('say so when the store is full, to a sender who is still sending', async () => {
+      const { store } = temporary;
+      store.put = async () => {
+        throw new AmbientError('storage_full', 'the artifact store is full');
+      };
+      const answer = await put('a', Buffer.alloc(9_000_000));
+      assert.deepEqual([answer.status, errorOf(answer)], [507, 'storage_full']);
+    });
+  });
+
+  it('hands out the uploaded source, also in ranges', async () => {
+    const archive = randomBytes(100_000);
+    assert.equal((await call('GET', '/runner/v1/source')).status, 404);
+    const upload = { sizeBytes: archive.length, digest: sha256(archive) };
+    session = sessions.add({ ...session, spec: { ...session.spec, source: { type: 'upload', upload } } });
+    await sources.append(session, 0, Readable.from([archive]));
+    const whole = await call('GET', '/runner/v1/source');
+    assert.ok(whole.bytes.equals(archive));
+    const part = await call('GET', '/runner/v1/source', { headers: { range: 'bytes=99990-' } });
+    assert.deepEqual([part.status, part.bytes.equals(archive.subarray(99_990))], [206, true]);
+  });
+
+  it('takes one result', async () => {
+    const post = (body: object): Promise<Answer> =>
+      call('POST', '/runner/v1/result', { body: JSON.stringify(body) });
+    assert.equal((await post({ outcome: 'Perfect' })).status, 400);
+    assert.equal((await post(aResult('Succeeded'))).status, 204);
+    assert.equal((await post(aResult('Succeeded'))).status, 204);
+    assert.equal((await post(aResult('Stopped'))).status, 409);
+    assert.deepEqual(await results.get(session), aResult('Succeeded'));
+  });
+
+  it('has no other paths and methods', async () => {
+    for (const [method, path, status] of [
+      ['GET', '/', 404],
+      ['GET', '/runner/v1', 404],
+      ['GET', '/runner/v1/artifacts', 404],
+      ['GET', '/runner/v1/artifacts/a', 400],
+      ['POST', '/runner/v1/events/x', 404],
+      ['POST', '/runner/v2/events', 404],
+      ['DELETE', '/runner/v1/events', 400],
+      ['GET', '/runner/v1/toString', 404],
+    ] as const) {
+      assert.equal((await call(method, path)).status, status, `${method} ${path}`);
+    }
+  });
+
+  it('stores what comes over the network byte for byte', async () => {
+    const bytes = randomBytes(2_000_000);
+    await call('PUT', '/runner/v1/artifacts/x', { body: bytes });
+    const { body } = await artifacts.get(session, 'x');
+    assert.equal(sha256(Buffer.from(await text(body.setEncoding('latin1')), 'latin1')), sha256(bytes));
+  });
+});

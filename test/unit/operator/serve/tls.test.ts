@@ -1,0 +1,115 @@
+/** The operator's certificates: what is made, when it is renewed, and that nobody is ever left with one they cannot check. */
+import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
+import { AUTHORITY_DAYS, factsOf, LEAF_DAYS, splitPem } from '../../../../operator/serve/tls/authority.ts';
+import {
+  ANNOUNCED_DAYS,
+  bundleOf,
+  fromSecretData,
+  makeMaterial,
+  renewMaterial,
+  toSecretData,
+} from '../../../../operator/serve/tls/material.ts';
+import type { Material } from '../../../../operator/serve/tls/material.ts';
+
+const NAMES = [
+  'ambient-operator.ambient-system.svc',
+  'ambient-operator.ambient-system.svc.cluster.local',
+  '10.0.0.1',
+];
+const START = new Date('2030-01-01T00:00:00Z');
+const DAY_MS = 24 * 3600_000;
+const after = (days: number): Date => new Date(START.getTime() + days * DAY_MS);
+
+/** Does someone who trusts this bundle trust the leaf? */
+const trusts = (bundle: string, leaf: string): boolean => {
+  const certificate = new X509Certificate(leaf);
+  return splitPem(bundle).some((pem) => {
+    const authority = new X509Certificate(pem);
+    return certificate.checkIssued(authority) && certificate.verify(authority.publicKey);
+  });
+};
+
+describe('the operator’s certificates', () => {
+  it('are for all its names, by an authority of its own', async () => {
+    const material = await makeMaterial(NAMES, START);
+    const leaf = new X509Certificate(material.leaf.cert);
+    assert.ok(trusts(bundleOf(material), material.leaf.cert));
+    assert.equal(
+      leaf.checkHost('ambient-operator.ambient-system.svc'),
+      'ambient-operator.ambient-system.svc',
+    );
+    assert.equal(leaf.checkIP('10.0.0.1'), '10.0.0.1');
+    assert.equal(leaf.checkHost('other.svc'), undefined);
+    assert.equal(leaf.ca, false);
+    assert.equal(leaf.publicKey.asymmetricKeyDetails?.namedCurve, 'prime256v1');
+    assert.deepEqual(factsOf(material.leaf.cert).names, NAMES);
+  });
+
+  it('come back from the Secret as they went in', async () => {
+    const material = await makeMaterial(NAMES, START);
+    assert.deepEqual(await fromSecretData(toSecretData(material)), {
+      ...material,
+      authority: { ...material.authority, cert: splitPem(material.authority.cert)[0] },
+    });
+  });
+
+  it('are refused when the Secret was tampered with', async () => {
+    const data = toSecretData(await makeMaterial(NAMES, START));
+    const other = toSecretData(await makeMaterial(NAMES, START));
+    await assert.rejects(fromSecretData({}), /missing/);
+    await assert.rejects(fromSecretData({ ...data, 'ca.crt': 'eA==' }));
+    await assert.rejects(fromSecretData({ ...data, 'ca.crt': other['ca.crt'] ?? '' }), /not signed/);
+  });
+
+  it('stay until two thirds of the leaf’s life are over', async () => {
+    const material = await makeMaterial(NAMES, START);
+    assert.equal(await renewMaterial(material, NAMES, after((LEAF_DAYS * 2) / 3 - 1)), material);
+    const renewed = await renewMaterial(material, NAMES, after((LEAF_DAYS * 2) / 3 + 1));
+    assert.notEqual(renewed.leaf.cert, material.leaf.cert);
+    assert.equal(renewed.authority, material.authority);
+    assert.ok(trusts(bundleOf(material), renewed.leaf.cert));
+  });
+
+  it('are renewed when the operator gets another name', async () => {
+    const material = await makeMaterial(NAMES, START);
+    const renewed = await renewMaterial(material, [...NAMES, 'new.svc'], START);
+    assert.ok(factsOf(renewed.leaf.cert).names.includes('new.svc'));
+    assert.equal(await renewMaterial(renewed, NAMES, START), renewed);
+  });
+
+  it('can always be checked by whoever learnt the bundle up to ten days ago, over two exchanges of the authority', async function () {
+    this.timeout(60_000);
+    const due = (AUTHORITY_DAYS * 2) / 3;
+    // Closely around the exchanges, and otherwise just often enough for the leaf.
+    const isNear = (day: number): boolean => day % due < 25 || due - (day % due) < 26;
+    let material: Material = await makeMaterial(NAMES, START);
+    let bundles: { day: number; bundle: string }[] = [];
+    const authorities = new Set<string>();
+    const checked = new Set<string>();
+    for (let day = 1; day < 2 * due + 40; day += isNear(day) ? 4 : 25) {
+      const renewed = await renewMaterial(material, NAMES, after(day));
+      // Through the Secret, as another replica would.
+      if (renewed !== material) material = await fromSecretData(toSecretData(renewed));
+      authorities.add(material.authority.cert);
+      assert.ok(factsOf(material.leaf.cert).notAfter > after(day), `the leaf has expired on day ${day}`);
+      bundles.push({ day, bundle: bundleOf(material) });
+      bundles = bundles.filter((old) => day - old.day <= ANNOUNCED_DAYS);
+      for (const old of bundles) {
+        const pair = `${old.bundle}${material.leaf.cert}`;
+        if (checked.has(pair)) continue;
+        checked.add(pair);
+        assert.ok(trusts(old.bundle, material.leaf.cert), `day ${day} with the bundle of day ${old.day}`);
+      }
+    }
+    assert.equal(authorities.size, 3);
+    assert.ok(splitPem(bundleOf(material)).length <= 3);
+  });
+
+  it('are made anew when even the authority has expired, as after a long sleep', async () => {
+    const material = await makeMaterial(NAMES, START);
+    const renewed = await renewMaterial(material, NAMES, after(4000));
+    assert.notEqual(renewed.authority.cert, material.authority.cert);
+    assert.ok(factsOf(renewed.leaf.cert).notAfter > after(4000));
+  });
+});

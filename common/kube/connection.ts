@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { AmbientError } from '../errors.ts';
 import { abortable } from './abortable.ts';
+import { pause } from './backoff.ts';
 import { checkProxy, openDispatchers } from './dispatchers.ts';
 import type { Dispatchers } from './dispatchers.ts';
 import { errorCode, KubeError, noAnswer, refusal } from './errors.ts';
@@ -64,6 +65,9 @@ export interface ConnectionOptions {
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_MAX_CONNECTIONS = 32;
+/** How often, and for how many seconds each at most, a request waits for a server that says it is busy. */
+const BUSY_RETRIES = 5;
+const BUSY_SECONDS_MAX = 10;
 const VERB_BY_METHOD: Readonly<Record<string, string>> = {
   GET: 'get',
   HEAD: 'get',
@@ -169,17 +173,26 @@ export class Connection implements AsyncDisposable {
   }
 
   async #send(pool: Pool, path: string, options: RequestOptions): Promise<Dispatcher.ResponseData> {
-    const first = await this.#attempt(pool, path, options);
-    if (
-      first.response.statusCode === 401 &&
-      !(options.body instanceof Readable) &&
-      this.#renew(first.authorization)
-    ) {
-      await first.response.body.dump().catch(() => undefined);
-      this.#reopen(first.dispatchers);
-      return this.#accept((await this.#attempt(pool, path, options)).response, path, options);
+    let isRenewed = false;
+    for (let busy = 0; ;) {
+      const { response, authorization, dispatchers } = await this.#attempt(pool, path, options);
+      const { statusCode } = response;
+      if (statusCode >= 200 && statusCode < 300) return response;
+      const isRepeatable = !(options.body instanceof Readable);
+      if (statusCode === 401 && isRepeatable && !isRenewed && this.#renew(authorization)) {
+        await response.body.dump().catch(() => undefined);
+        this.#reopen(dispatchers);
+        isRenewed = true;
+        continue;
+      }
+      const waitMs =
+        statusCode === 429 && isRepeatable && busy < BUSY_RETRIES ? busyWaitMs(response) : undefined;
+      if (waitMs === undefined) throw await this.#refused(response, path, options);
+      // The API server's fairness has not looked at the request yet, so any may be sent again.
+      busy += 1;
+      await response.body.dump().catch(() => undefined);
+      await pause(waitMs, this.#within(options.signal));
     }
-    return this.#accept(first.response, path, options);
   }
 
   async #attempt(pool: Pool, path: string, options: RequestOptions, isRetry = false): Promise<Attempt> {
@@ -212,23 +225,20 @@ export class Connection implements AsyncDisposable {
     }
   }
 
-  async #accept(
+  async #refused(
     response: Dispatcher.ResponseData,
     path: string,
     options: RequestOptions,
-  ): Promise<Dispatcher.ResponseData> {
-    const { statusCode } = response;
-    if (statusCode >= 200 && statusCode < 300) return response;
+  ): Promise<KubeError> {
     let body = '';
     try {
       body = await response.body.text();
     } catch {
       // The status alone says enough.
     }
-    const retryAfter = response.headers['retry-after'];
-    throw refusal(statusCode, body, {
+    return refusal(response.statusCode, body, {
       request: `${options.method ?? 'GET'} ${this.server}${path}`,
-      retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter,
+      retryAfter: retryAfterOf(response),
     });
   }
 
@@ -284,6 +294,10 @@ export class Connection implements AsyncDisposable {
       .catch(() => undefined);
   }
 
+  #within(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
+  }
+
   #isEnding(signal: AbortSignal | undefined): boolean {
     return signal?.aborted === true || this.#closing.signal.aborted;
   }
@@ -323,3 +337,14 @@ function bodyOf(body: RequestOptions['body']): string | Buffer | Readable | null
 /** The peer let the connection go, as opposed to never having been there. */
 const isDrop = (error: unknown): boolean =>
   ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(errorCode(error));
+
+function retryAfterOf({ headers }: Dispatcher.ResponseData): string | undefined {
+  const value = headers['retry-after'];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** Undefined: it does not say when, or so late that the caller should know. */
+function busyWaitMs(response: Dispatcher.ResponseData): number | undefined {
+  const seconds = Number(retryAfterOf(response) ?? NaN);
+  return seconds >= 0 && seconds <= BUSY_SECONDS_MAX ? seconds * 1000 : undefined;
+}

@@ -88,6 +88,7 @@ export class Reflector<T extends KubeObject> implements AsyncDisposable {
   #state: ReflectorState = { phase: 'starting' };
   #resourceVersion: string | undefined;
   #refusals = 0;
+  #waking = new AbortController();
   #running: Promise<void> | undefined;
 
   constructor(options: ReflectorOptions<T>) {
@@ -132,6 +133,11 @@ export class Reflector<T extends KubeObject> implements AsyncDisposable {
   async synced(signal?: AbortSignal): Promise<void> {
     this.#closing.signal.throwIfAborted();
     if (this.#state.lastSync === undefined) await abortable(this.#firstSync.promise, signal);
+  }
+
+  /** Ends the wait between two tries, for a person who has just mended something. */
+  retryNow(): void {
+    this.#waking.abort();
   }
 
   /** Listeners are called in order, synchronously, after the store has changed; the stream waits for them. */
@@ -247,7 +253,7 @@ export class Reflector<T extends KubeObject> implements AsyncDisposable {
     // The server may end a watch at any time; only one that ends at once, again and again, is worth a wait.
     if (progressed) return;
     if (performance.now() - startedAt > SHORT_WATCH_MS) this.#succeeded();
-    else await pause(this.#backoff.next(), this.#closing.signal);
+    else await this.#wait(this.#backoff.next());
   }
 
   #receive(line: string): void {
@@ -297,7 +303,7 @@ export class Reflector<T extends KubeObject> implements AsyncDisposable {
       // Not a failure: the server has forgotten what happened since. Waiting is for a server that says so every time.
       this.#resourceVersion = undefined;
       this.#refusals += 1;
-      if (this.#refusals > 1) await pause(this.#backoff.next(), this.#closing.signal);
+      if (this.#refusals > 1) await this.#wait(this.#backoff.next());
       return;
     }
     const failure =
@@ -317,7 +323,12 @@ export class Reflector<T extends KubeObject> implements AsyncDisposable {
       failure,
     );
     const wait = fatal ? this.#failedMs * (0.5 + this.#random() / 2) : this.#backoff.next();
-    await pause(Math.max(wait, (failure.retryAfterSeconds ?? 0) * 1000), this.#closing.signal);
+    await this.#wait(Math.max(wait, (failure.retryAfterSeconds ?? 0) * 1000));
+  }
+
+  async #wait(milliseconds: number): Promise<void> {
+    this.#waking = new AbortController();
+    await pause(milliseconds, AbortSignal.any([this.#waking.signal, this.#closing.signal]));
   }
 
   #end(reason: KubeError): void {

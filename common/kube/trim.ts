@@ -1,5 +1,6 @@
 /** What objects lose before they are kept in memory. */
 import type { KubeObject, ObjectMeta } from '../api/kubernetes.ts';
+import type { Session } from '../api/session.ts';
 
 /**
  * Drops managedFields: often a third of an object, of use to nobody who reads. Metadata is rebuilt rather than deleted
@@ -13,4 +14,13 @@ export function dropManagedFields<T extends KubeObject>(object: T): T {
   }
   object.metadata = metadata as unknown as ObjectMeta;
   return object;
+}
+
+/** For readers that show or reconcile sessions: also drops the event that caused one, which may be very long. */
+export function trimSession(session: Session): Session {
+  if (session.spec.trigger?.payload !== undefined) {
+    const { source, event } = session.spec.trigger;
+    session.spec.trigger = event === undefined ? { source } : { source, event };
+  }
+  return dropManagedFields(session);
 }

@@ -1,6 +1,7 @@
 /** Ways to the API server and ways to be let in, tried on a real one. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { getEventListeners } from 'node:events';
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { connect as connectTcp, createServer as createTcpServer } from 'node:net';
@@ -300,6 +301,38 @@ describe('a connection', function () {
       );
       drops = 2;
       await assert.rejects(connection.json('/version'), assertRejectsWith('Unreachable'));
+    });
+
+    it('waits for a busy server as long as that says, also with a write', async () => {
+      const at: number[] = [];
+      proxy.fault = () => {
+        at.push(performance.now());
+        return at.length < 3
+          ? { answer: { status: 429, body: '', headers: { 'retry-after': '1' } } }
+          : undefined;
+      };
+      const path = resourcePath(configMaps, { namespace, query: { dryRun: 'All' } });
+      await connection.json(path, { method: 'POST', body: { metadata: { name: 'patient', namespace } } });
+      assert.equal(at.length, 3);
+      assert.ok((at[2] ?? 0) - (at[0] ?? 0) >= 1_990);
+      proxy.fault = () => ({ answer: { status: 429, body: '', headers: { 'retry-after': '600' } } });
+      await assert.rejects(connection.json('/version'), (error: unknown) => {
+        assert.ok(error instanceof KubeError);
+        assert.equal(error.code, 'too_many_requests');
+        assert.equal(error.retryAfterSeconds, 600);
+        return true;
+      });
+      proxy.fault = () => ({ answer: { status: 429, body: '', headers: { 'retry-after': '5' } } });
+      const signal = AbortSignal.timeout(100);
+      const from = performance.now();
+      await assert.rejects(connection.json('/version', { signal }));
+      assert.ok(performance.now() - from < 2_000);
+    });
+
+    it('leaves nothing behind on the signals it was given', async () => {
+      const { signal } = new AbortController();
+      for (let i = 0; i < 50; i++) await connection.json('/version', { signal });
+      await eventually(() => assert.equal(getEventListeners(signal, 'abort').length, 0));
     });
 
     it('gives up on an answer that does not come, or stops coming, in time', async () => {

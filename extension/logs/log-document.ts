@@ -1,0 +1,168 @@
+/** One open log document: kept equal to its feed by edits at its end, and scrolled along while it is followed. */
+import * as vscode from 'vscode';
+import type { SessionRef } from '../sessions/session-ref.ts';
+import { nextEdit, placeOf } from './document-text.ts';
+import type { DocumentPlace } from './document-text.ts';
+import type { FeedState } from './log-feed.ts';
+import type { HeldFeed } from './log-feeds.ts';
+import type { LogLines } from './log-lines.ts';
+
+export interface LogDocumentOptions {
+  document: vscode.TextDocument;
+  ref: SessionRef;
+  held: HeldFeed;
+  /** State, followed or lines have changed. */
+  onChange: () => void;
+  onError: (error: unknown) => void;
+}
+
+const EMPTY_TEXT: Readonly<Record<FeedState['phase'], string>> = {
+  loading: 'Reading the log…',
+  following: 'Nothing yet. What the session writes appears here.',
+  reconnecting: 'Trying to reach the cluster…',
+  ended: 'The session ended without writing anything.',
+  gone: 'The session was deleted, and its log with it.',
+  failed: 'The log cannot be read.',
+};
+
+/** What stands in an empty document. */
+const placeholder = vscode.window.createTextEditorDecorationType({});
+
+export class LogDocument {
+  readonly document: vscode.TextDocument;
+  readonly ref: SessionRef;
+  readonly #held: HeldFeed;
+  readonly #options: LogDocumentOptions;
+  readonly #subscriptions: { dispose(): unknown }[];
+  /** The first line in view of each editor when last seen. */
+  readonly #tops = new WeakMap<vscode.TextEditor, number>();
+  #followed = true;
+  #syncing: Promise<void> | undefined;
+  #again = false;
+  #disposed = false;
+  #edits = 0;
+
+  constructor(options: LogDocumentOptions) {
+    this.#options = options;
+    this.document = options.document;
+    this.ref = options.ref;
+    this.#held = options.held;
+    const { feed } = options.held;
+    this.#subscriptions = [
+      feed.onAppend(() => this.sync()),
+      feed.onState(() => {
+        this.#showPlaceholder();
+        options.onChange();
+      }),
+    ];
+    this.sync();
+    this.#showPlaceholder();
+  }
+
+  get state(): FeedState {
+    return this.#held.feed.state;
+  }
+
+  get lines(): LogLines {
+    return this.#held.feed.lines;
+  }
+
+  get place(): DocumentPlace {
+    return placeOf(this.document.lineCount, this.document.lineAt(0).text);
+  }
+
+  get followed(): boolean {
+    return this.#followed;
+  }
+
+  set followed(followed: boolean) {
+    if (this.#followed === followed) return;
+    this.#followed = followed;
+    if (followed) this.#revealEnd();
+    this.#options.onChange();
+  }
+
+  /** Edits so far, for tests. */
+  get edits(): number {
+    return this.#edits;
+  }
+
+  retry(): void {
+    this.#held.feed.retry();
+  }
+
+  /** Brings the document up to the feed; calls while that is under way are taken together. */
+  sync(): void {
+    this.#again = true;
+    this.#syncing ??= this.#syncAll()
+      .catch(this.#options.onError)
+      .finally(() => (this.#syncing = undefined));
+  }
+
+  /** Scrolling up ends following; coming back to the end begins it again. */
+  scrolled(editor: vscode.TextEditor, ranges: readonly vscode.Range[]): void {
+    const top = ranges[0]?.start.line;
+    const bottom = ranges.at(-1)?.end.line;
+    if (top === undefined || bottom === undefined) return;
+    const before = this.#tops.get(editor);
+    this.#tops.set(editor, top);
+    if (bottom >= this.document.lineCount - 2) this.followed = true;
+    else if (before !== undefined && top < before) this.followed = false;
+  }
+
+  /** An editor came to show the document. */
+  shown(): void {
+    this.#showPlaceholder();
+    if (this.#followed) this.#revealEnd();
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    for (const subscription of this.#subscriptions) subscription.dispose();
+    this.#held.dispose();
+  }
+
+  async #syncAll(): Promise<void> {
+    while (this.#again && !this.#disposed && !this.document.isClosed) {
+      this.#again = false;
+      const wasEmpty = this.document.lineCount === 1;
+      const edit = nextEdit(this.lines, this.place);
+      if (edit === undefined) continue;
+      const change = new vscode.WorkspaceEdit();
+      const { uri } = this.document;
+      if (edit.gone > 0 || edit.head !== '') {
+        // Lines move up: that is not somebody scrolling.
+        for (const editor of this.#editors()) this.#tops.delete(editor);
+        change.replace(uri, new vscode.Range(0, 0, edit.gone, 0), edit.head);
+      }
+      // Read-only is meant for people: edits through the API arrive and leave the document clean.
+      if (edit.tail !== '')
+        change.insert(uri, new vscode.Position(this.document.lineCount - 1, 0), edit.tail);
+      if (!(await vscode.workspace.applyEdit(change))) {
+        if (this.#disposed || this.document.isClosed) return;
+        throw new Error(`the log ${uri.path} took no more lines`);
+      }
+      this.#edits += 1;
+      if (this.#followed) this.#revealEnd();
+      if (wasEmpty) this.#showPlaceholder();
+      this.#options.onChange();
+    }
+  }
+
+  #editors(): vscode.TextEditor[] {
+    return vscode.window.visibleTextEditors.filter(({ document }) => document === this.document);
+  }
+
+  #revealEnd(): void {
+    const end = Math.max(0, this.document.lineCount - 1);
+    for (const editor of this.#editors()) editor.revealRange(new vscode.Range(end, 0, end, 0));
+  }
+
+  #showPlaceholder(): void {
+    const isEmpty = this.document.lineCount === 1 && this.document.lineAt(0).text === '';
+    const contentText = EMPTY_TEXT[this.state.phase];
+    const after = { contentText, color: new vscode.ThemeColor('editorGhostText.foreground') };
+    const options = isEmpty ? [{ range: new vscode.Range(0, 0, 0, 0), renderOptions: { after } }] : [];
+    for (const editor of this.#editors()) editor.setDecorations(placeholder, options);
+  }
+}

@@ -51,7 +51,7 @@ describe('the CRDs', () => {
   const refused = (work: Promise<unknown>, says: RegExp): Promise<void> =>
     assert.rejects(work, (error: unknown) => {
       assert.ok(isInvalid(error), `expected a refusal as Invalid, got ${String(error)}`);
-      assert.match(error.message, says);
+      assert.match(String(error), says);
       return true;
     });
 

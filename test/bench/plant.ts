@@ -1,0 +1,47 @@
+/** A cluster whose nodes are only objects, with the operator of this checkout: where throughput is measured. */
+import { KubeClient } from '../../common/kube/client.ts';
+import { loadKubeconfig } from '../../common/kube/kubeconfig.ts';
+import { frameworks } from '../../common/kube/resource.ts';
+import { buildTargets } from '../../scripts/build.ts';
+import { clusterCapability, clusterUp } from '../cluster/index.ts';
+import type { Cluster } from '../cluster/index.ts';
+import { applyApi } from '../support/deploy.ts';
+import { runOperatorProcess } from '../support/operator-process.ts';
+import type { OperatorProcess } from '../support/operator-process.ts';
+
+export const FRAMEWORK = 'bench';
+
+export interface Plant extends AsyncDisposable {
+  cluster: Cluster;
+  client: KubeClient;
+  /** Started as its image starts it: the bundle, one process. */
+  startOperator(): Promise<OperatorProcess>;
+}
+
+/** Or why this machine cannot have one. */
+export async function openPlant(log: (line: string) => void): Promise<Plant | string> {
+  const { controlPlane } = await clusterCapability();
+  if (controlPlane !== true) return controlPlane;
+  await buildTargets(['operator']);
+  await using stack = new AsyncDisposableStack();
+  const cluster = stack.use(await clusterUp({ fakeNodes: 20, log }));
+  const kubeconfig = await loadKubeconfig({ env: {}, homeDir: '/nonexistent', path: cluster.kubeconfig });
+  const client = new KubeClient(stack.use(await kubeconfig.connect(kubeconfig.currentContext ?? '')));
+  await applyApi(cluster);
+  await client.create(frameworks, {
+    apiVersion: 'ambient.ai/v1alpha1',
+    kind: 'Framework',
+    metadata: { name: FRAMEWORK },
+    spec: {
+      versions: [{ name: '1', image: 'example/none:1' }],
+      command: ['/bin/sh', '-c', '{{config.command}}'],
+    },
+  });
+  const kept = stack.move();
+  return {
+    cluster,
+    client,
+    startOperator: () => runOperatorProcess(cluster, { bundle: true, flags: { 'lease-seconds': 15 } }),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}

@@ -1,9 +1,7 @@
 /** The operator's HTTPS endpoint as the runner sees it: authenticated exchanges with typed errors. */
 import { readFile } from 'node:fs/promises';
-import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
-import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { messageOf } from '../common/errors.ts';
 import { retrying } from './retry.ts';
 
@@ -57,8 +55,11 @@ export interface Exchange {
   /** Below the endpoint's URL, already percent-encoded. */
   path: string;
   headers?: OutgoingHttpHeaders;
-  /** A function makes the body anew for a second attempt. Its own errors reject the exchange unchanged. */
-  body?: Buffer | (() => Readable);
+  /**
+   * A function writes the body, again for a second attempt. A chunk may be reused when `write` has resolved, so that
+   * large bodies take no more memory than one chunk. Its own errors reject the exchange unchanged.
+   */
+  body?: Buffer | ((write: (chunk: Buffer) => Promise<void>) => Promise<void>);
   /** How long the connection may stay silent; default 30 s. */
   idleMs?: number;
   signal: AbortSignal;
@@ -184,12 +185,14 @@ export class Endpoint implements Disposable {
         outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer for ${idleMs / 1000} s`)));
         outgoing.on('error', reject);
         if (typeof exchange.body === 'function') {
-          const body = exchange.body();
-          body.once('error', (error: Error) => {
-            if (!outgoing.destroyed) bodyError = error;
-          });
-          // a failing body destroys the request, whose own error event rejects
-          pipeline(body, outgoing).catch(reject);
+          exchange.body(writerOf(outgoing)).then(
+            () => outgoing.end(),
+            (error: Error) => {
+              if (!(error instanceof EndpointError)) bodyError = error;
+              outgoing.destroy(error);
+              reject(error);
+            },
+          );
         } else outgoing.end(exchange.body);
       });
     } catch (error) {
@@ -212,6 +215,21 @@ export class Endpoint implements Disposable {
     this.#agent.destroy();
     this.#agent = new Agent({ keepAlive: true, ca });
   }
+}
+
+/** Resolves when the connection has taken the chunk. */
+function writerOf(outgoing: ClientRequest): (chunk: Buffer) => Promise<void> {
+  let fail: (error: Error) => void = () => undefined;
+  // what was written before there was a connection is never called back
+  outgoing.once('close', () => fail(new EndpointError(0, 'the connection was closed')));
+  return (chunk) =>
+    new Promise((resolve, reject) => {
+      fail = reject;
+      outgoing.write(chunk, (error) => {
+        if (error) reject(new EndpointError(0, error.message, { cause: error }));
+        else resolve();
+      });
+    });
 }
 
 async function answerOf(response: IncomingMessage): Promise<{ json: unknown; text: string }> {

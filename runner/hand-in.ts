@@ -18,8 +18,6 @@ import type { Sender } from './sender.ts';
 import { bytes } from './workspace.ts';
 
 const PATCH_MS = 10 * 60_000;
-/** A full store may be emptied, but a finished session does not wait long for that. */
-const FULL_STORE_MS = 30_000;
 const SKIPPED_NAMED = 20;
 const SKIPPED_MAX = 100;
 /** Kubernetes keeps as much of a termination message. */
@@ -31,6 +29,8 @@ export interface HandInOptions {
   sender: Sender;
   locations: Locations;
   scratch: string;
+  /** How long a store that is full is waited for. */
+  fullStoreMs: number;
   /** Aborts when nothing can be handed in any more. */
   signal: AbortSignal;
 }
@@ -88,8 +88,12 @@ async function makePatch(
 }
 
 /** Waits until every record is stored. Returns why not, when it gives up. */
-export async function handInRecords({ sender, signal }: HandInOptions): Promise<string | undefined> {
-  if (await sender.drained(AbortSignal.any([signal, AbortSignal.timeout(FULL_STORE_MS)]))) return undefined;
+export async function handInRecords({
+  sender,
+  fullStoreMs,
+  signal,
+}: HandInOptions): Promise<string | undefined> {
+  if (await sender.drained(AbortSignal.any([signal, AbortSignal.timeout(fullStoreMs)]))) return undefined;
   if (isStorageFull(sender.trouble))
     return `The end of the log could not be stored: ${sender.trouble.message}.`;
   return (await sender.drained(signal)) ? undefined : 'The end of the log could not be sent in time.';

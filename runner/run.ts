@@ -31,6 +31,8 @@ import { bringSource, commandEnvironment, makeHome, seconds } from './workspace.
 
 /** Log records that may wait on disk for the operator before the command has to. */
 const SPOOL_BYTES = 256 * 1024 * 1024;
+/** A full store may be emptied, but a finished session does not wait long for that. */
+const FULL_STORE_SECONDS = 30;
 
 export interface RunContext {
   description: RunDescription;
@@ -98,7 +100,15 @@ export async function run(context: RunContext): Promise<RunResult> {
     }
   }, refused);
 
-  const handIn: HandInOptions = { endpoint, recorder, sender, locations, scratch, signal: over.signal };
+  const handIn: HandInOptions = {
+    endpoint,
+    recorder,
+    sender,
+    locations,
+    scratch,
+    fullStoreMs: Math.min(FULL_STORE_SECONDS, context.patienceSeconds) * 1000,
+    signal: over.signal,
+  };
   const times: Pick<RunResult, 'startedAt' | 'finishedAt'> = { finishedAt: '' };
   let result: RunResult | undefined;
   try {

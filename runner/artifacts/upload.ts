@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 import { constants, open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { Readable } from 'node:stream';
 import { HEADER_ARTIFACT_TYPE, HEADER_DIGEST, RUNNER_PATHS } from '../../common/api/runner.ts';
 import type { ARTIFACT_TYPES } from '../../common/api/session.ts';
 import { EndpointError } from '../endpoint.ts';
@@ -36,7 +35,6 @@ export async function uploadArtifact(
   );
   if (!(await file.stat()).isFile()) throw new FileChanged('it is no regular file any more');
   const { size, digest, head } = await measure(file, signal);
-  let sentOther = false;
   const exchange = {
     method: 'PUT' as const,
     path: `${RUNNER_PATHS.artifacts}/${artifact.path.split('/').map(encodeURIComponent).join('/')}`,
@@ -46,7 +44,7 @@ export async function uploadArtifact(
       [HEADER_DIGEST]: digest,
       [HEADER_ARTIFACT_TYPE]: artifact.type,
     },
-    body: () => Readable.from(exactly(file, size), { objectMode: false, highWaterMark: CHUNK_BYTES }),
+    body: (write: (chunk: Buffer) => Promise<void>) => sendExactly(file, size, write),
     idleMs: IDLE_MS,
     signal,
   };
@@ -54,8 +52,8 @@ export async function uploadArtifact(
     await endpoint.callPatiently(exchange);
   } catch (error) {
     if (error instanceof EndpointError && error.status === 422) {
-      sentOther = (await measure(file, signal)).digest !== digest;
-      if (sentOther) throw new FileChanged('it changed while it was sent', { cause: error });
+      const now = await measure(file, signal);
+      if (now.digest !== digest) throw new FileChanged('it changed while it was sent', { cause: error });
     }
     throw error;
   }
@@ -81,12 +79,16 @@ async function measure(
 }
 
 /** As many bytes as were announced, whatever the file does meanwhile. */
-async function* exactly(file: FileHandle, size: number): AsyncGenerator<Buffer> {
+async function sendExactly(
+  file: FileHandle,
+  size: number,
+  write: (chunk: Buffer) => Promise<void>,
+): Promise<void> {
+  const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size));
   for (let at = 0; at < size;) {
-    const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size - at));
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
+    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, size - at), at);
     if (bytesRead === 0) throw new FileChanged('it became shorter while it was sent');
     at += bytesRead;
-    yield buffer.subarray(0, bytesRead);
+    await write(buffer.subarray(0, bytesRead));
   }
 }

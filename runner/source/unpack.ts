@@ -114,6 +114,7 @@ class Unpacking {
     const linksLeftOut: string[] = [];
     for (const { path, target } of this.#links) {
       await this.#folder(dirname(path));
+      if (this.#folders.has(path)) throw twoThings(path);
       if (!staysInside(path, target)) linksLeftOut.push(path);
       else {
         await symlink(target, this.#at(path));
@@ -148,10 +149,7 @@ class Unpacking {
       await mkdir(this.#at(path), { mode: 0o755 });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      if (!(await lstat(this.#at(path))).isDirectory())
-        throw new SourceError(
-          `the source archive has ${JSON.stringify(path)} both as folder and as something else`,
-        );
+      if (!(await lstat(this.#at(path))).isDirectory()) throw twoThings(path);
     }
     this.#folders.add(path);
   }
@@ -216,6 +214,9 @@ function pathInside(path: string, name: string): string {
     throw new SourceError('the source archive holds a .git folder: refused');
   return inside;
 }
+
+const twoThings = (path: string): SourceError =>
+  new SourceError(`the source archive has ${JSON.stringify(path)} both as folder and as something else`);
 
 function staysInside(path: string, target: string): boolean {
   if (target === '' || target.startsWith('/')) return false;

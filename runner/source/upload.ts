@@ -68,7 +68,8 @@ async function layHistory(scratch: string, options: GitOptions): Promise<void> {
         bundle,
         ...heads.map(({ ref }) => `+${ref}:${ref === 'HEAD' ? 'refs/ambient/head' : ref}`),
       ],
-      options,
+      // git takes a bundle for the transport that is else not allowed
+      { ...options, env: { ...options.env, GIT_ALLOW_PROTOCOL: 'file' } },
     );
     if (branch) await git(['symbolic-ref', 'HEAD', branch.ref], options);
     else await git(['update-ref', '--no-deref', 'HEAD', head.commit], options);

@@ -10,6 +10,8 @@ import { tellFinished } from './ide/finished-messages.ts';
 import { Notify } from './ide/notify.ts';
 import { followSessionYaml } from './ide/session-yaml-key.ts';
 import { affects, settings, TREE_SETTINGS } from './ide/settings.ts';
+import { registerLogs } from './logs/index.ts';
+import { registerPanels } from './panels/index.ts';
 import { LaunchedSessions } from './sessions/launched.ts';
 import { PackedSources } from './sessions/packed-sources.ts';
 import { PreviewDocuments } from './sessions/preview-documents.ts';
@@ -78,6 +80,14 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
     diagnostics,
   });
 
+  const logs = registerLogs({ clusters, notify });
+  const panels = registerPanels(context, {
+    clusters,
+    watches,
+    notify,
+    followLog: (ref, options) => logs.follow(ref, options),
+  });
+
   clusters.onDidChange(() => {
     // Connections may be others now: who watches begins anew.
     notify.background('ending watches', watches.end());
@@ -94,6 +104,8 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
     diagnostics,
     tree,
     commands,
+    logs,
+    panels,
     kubeconfigWatch,
     launched,
     followSessionYaml(notify),

@@ -15,9 +15,9 @@ import { LogFiles } from './log-files.ts';
 import { LOG_SCHEME, logPlace, logUri } from './log-uri.ts';
 import { LogFolding, LogSymbols } from './outline.ts';
 
-export interface LogDependencies {
+export interface LogsDeps {
   clusters: Pick<Clusters, 'client'>;
-  notify: Notify;
+  notify: Pick<Notify, 'log' | 'failed' | 'background' | 'info'>;
 }
 
 export interface Logs extends vscode.Disposable {
@@ -31,7 +31,7 @@ export interface Logs extends vscode.Disposable {
 }
 
 /** Registers everything about logs. Nothing is read before somebody opens one. */
-export function register(_context: vscode.ExtensionContext, { clusters, notify }: LogDependencies): Logs {
+export function registerLogs({ clusters, notify }: LogsDeps): Logs {
   const feeds = new LogFeeds({
     clusters,
     showTimes: () => vscode.workspace.getConfiguration('ambient').get('log.timestamps', true),
@@ -83,7 +83,11 @@ function setFollowed(documents: LogDocuments, followed: boolean): void {
 }
 
 /** Opens the log beside nothing: where editors open. Resolves when it is shown. */
-async function openLog(given: unknown, clusters: Pick<Clusters, 'client'>, notify: Notify): Promise<void> {
+async function openLog(
+  given: unknown,
+  clusters: Pick<Clusters, 'client'>,
+  notify: LogsDeps['notify'],
+): Promise<void> {
   const ref = sessionOf(given);
   if (ref === undefined) return;
   try {
@@ -106,7 +110,11 @@ async function withUid(ref: SessionRef, clusters: Pick<Clusters, 'client'>): Pro
   return metadata.uid === undefined ? ref : { ...ref, uid: metadata.uid };
 }
 
-async function saveLog(given: unknown, clusters: Pick<Clusters, 'client'>, notify: Notify): Promise<void> {
+async function saveLog(
+  given: unknown,
+  clusters: Pick<Clusters, 'client'>,
+  notify: LogsDeps['notify'],
+): Promise<void> {
   const ref = sessionOf(given);
   if (ref === undefined) return;
   const folder =

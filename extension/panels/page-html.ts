@@ -26,6 +26,8 @@ export const pageHtml = (options: PageOptions): string => `<!doctype html>
     <meta charset="utf-8">
     <meta http-equiv="Content-Security-Policy" content="${attribute(contentSecurityPolicy(options))}">
     <meta name="viewport" content="width=device-width, initial-scale=1">
+    <!-- read by the component library, which tries out a style rule of its own -->
+    <meta property="csp-nonce" content="${attribute(options.nonce)}">
     <title>${attribute(options.title)}</title>
     <link rel="stylesheet" href="${attribute(options.styleUri)}">
   </head>

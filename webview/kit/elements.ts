@@ -29,7 +29,7 @@ export const button = ({
 
 /** A number beside a heading. */
 export const badge = (text: string | number, spoken: string): TemplateResult => html`
-  <vscode-badge aria-hidden="true">${text}</vscode-badge><span class="unseen">, ${spoken}</span>
+  <span class="badge" aria-hidden="true">${text}</span><span class="unseen">, ${spoken}</span>
 `;
 
 export const divider = (): TemplateResult => html`<vscode-divider role="presentation"></vscode-divider>`;
@@ -43,8 +43,8 @@ export const progressRing = (label: string): TemplateResult => html`
 export interface Column<Row> {
   title: string;
   cell: (row: Row) => Content;
-  /** Narrow columns keep to one line; the column that names the row is its header. */
-  kind?: 'header' | 'narrow' | 'number' | 'actions';
+  /** The column that names the row is its header; a narrow one is left out where there is no room. */
+  kind?: 'header' | 'narrow' | 'number' | 'row-action';
 }
 
 export interface TableOptions<Row> {
@@ -55,36 +55,34 @@ export interface TableOptions<Row> {
 }
 
 export const table = <Row>({ caption, columns, rows }: TableOptions<Row>): TemplateResult => html`
-  <div class="scroll-x" role="group" aria-label=${caption} tabindex=${rows.length === 0 ? -1 : 0}>
-    <table>
-      <caption class="unseen">
-        ${caption}
-      </caption>
-      <thead>
-        <tr>
-          ${columns.map(
-            ({ title, kind }) =>
-              html`<th scope="col" class=${kind ?? ''}>
-                ${kind === 'actions' ? html`<span class="unseen">${title}</span>` : title}
-              </th>`,
-          )}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows.map(
-          (row) => html`
-            <tr>
-              ${columns.map(({ cell, kind }) =>
-                kind === 'header'
-                  ? html`<th scope="row">${cell(row)}</th>`
-                  : html`<td class=${kind ?? ''}>${cell(row)}</td>`,
-              )}
-            </tr>
-          `,
+  <table>
+    <caption class="unseen">
+      ${caption}
+    </caption>
+    <thead>
+      <tr>
+        ${columns.map(
+          ({ title, kind }) =>
+            html`<th scope="col" class=${kind ?? ''}>
+              ${kind === 'row-action' ? html`<span class="unseen">${title}</span>` : title}
+            </th>`,
         )}
-      </tbody>
-    </table>
-  </div>
+      </tr>
+    </thead>
+    <tbody>
+      ${rows.map(
+        (row) => html`
+          <tr>
+            ${columns.map(({ cell, kind }) =>
+              kind === 'header'
+                ? html`<th scope="row">${cell(row)}</th>`
+                : html`<td class=${kind ?? ''}>${cell(row)}</td>`,
+            )}
+          </tr>
+        `,
+      )}
+    </tbody>
+  </table>
 `;
 
 export interface SectionOptions {

@@ -25,20 +25,16 @@ export function artifacts(
         {
           title: 'Name',
           kind: 'header',
-          cell: ({ path }) =>
+          cell: ({ path, type, contentType }) =>
             html`<button type="button" class="link" @click=${() => post('openArtifact', { path })}>
-              ${text(path)}
-            </button>`,
-        },
-        {
-          title: 'Kind',
-          cell: ({ type, contentType }) => html`${type}<br /><span class="quiet">${text(contentType)}</span>`,
+                ${text(path)}</button
+              ><br /><span class="quiet">${type} · ${text(contentType)}</span>`,
         },
         { title: 'Size', kind: 'number', cell: ({ size }) => size },
         { title: 'Made', kind: 'narrow', cell: ({ createdAt }) => ago(createdAt) },
         {
           title: 'Actions',
-          kind: 'actions',
+          kind: 'row-action',
           cell: ({ path }) =>
             button({
               label: 'Save…',

@@ -43,14 +43,14 @@ export const cost = ({ total, breakdown }: CostView): TemplateResult =>
 
 export function conditions({ conditions: rows, endedAt }: SessionView): TemplateResult {
   if (rows.length === 0) return empty('No conditions yet.');
-  return html`<ul class="conditions">
+  return html`<ul class="list">
     ${rows.map((row) => {
       const { icon, tone } = lookOf(row, endedAt !== undefined);
       return html`
-        <li class="condition tone-${tone}">
+        <li class="item condition tone-${tone}">
           ${ringIcon(icon)}
           <div>
-            <p class="condition-title">
+            <p class="item-title">
               <strong>${row.type}</strong>
               <span class="quiet"
                 >${row.status === 'True' ? nothing : `${row.status} · `}${text(row.reason)}</span

@@ -36,7 +36,9 @@ export const header = (
     <p class="path">${text(ref.cluster)} <span aria-hidden="true">›</span> ${text(ref.namespace)}</p>
     <div class="title">
       <h1>${text(view.title)}</h1>
-      <span class="state state-${view.state}">${ringIcon(ICONS[view.state])}${view.stateWord}</span>
+      <span class="state state-${view.state}"
+        >${ringIcon(ICONS[view.state])}<span class="state-word">${view.stateWord}</span></span
+      >
     </div>
     <p class="facts">
       ${view.title === ref.name ? nothing : html`<code>${text(ref.name)}</code>`}

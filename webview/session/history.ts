@@ -1,8 +1,8 @@
 /** Who did what when, newest first. */
 import { html, nothing } from 'lit';
 import type { TemplateResult } from 'lit';
-import type { SessionView } from '../../common/api/panels.ts';
-import { button, empty, table } from '../kit/elements.ts';
+import type { HistoryRow, SessionView } from '../../common/api/panels.ts';
+import { button, empty } from '../kit/elements.ts';
 import { text } from '../kit/text-element.ts';
 import { formatMoment } from '../kit/time.ts';
 
@@ -17,21 +17,16 @@ export function history(
   const shown = all ? rows : rows.slice(0, SHORT);
   const more = rows.length - shown.length;
   return html`
-    ${table({
-      caption: 'History, newest first',
-      rows: shown,
-      columns: [
-        {
-          title: 'Time',
-          kind: 'narrow',
-          cell: ({ at }) => html`<time datetime=${at}>${formatMoment(at)}</time>`,
-        },
-        { title: 'Event', kind: 'header', cell: ({ event }) => text(event) },
-        { title: 'By', cell: ({ actor }) => text(actor) },
-        { title: 'Details', cell: ({ data }) => text(data) },
-      ],
-    })}
-    ${more === 0 ? nothing : button({ label: `Show ${more} older entries`, onClick: showAll })}
+    <ol class="list" aria-label="History, newest first">
+      ${shown.map(entry)}
+    </ol>
+    ${
+      more === 0
+        ? nothing
+        : html`<div class="actions">
+            ${button({ label: `Show ${more} older entries`, onClick: showAll })}
+          </div>`
+    }
     ${
       historyArchived === 0
         ? nothing
@@ -41,3 +36,14 @@ export function history(
     }
   `;
 }
+
+const entry = ({ at, event, actor, data }: HistoryRow): TemplateResult => html`
+  <li class="item">
+    <p class="item-title">
+      <strong>${text(event)}</strong>
+      <span class="quiet">by ${text(actor)}</span>
+      <time class="when quiet" datetime=${at}>${formatMoment(at)}</time>
+    </p>
+    ${data === '' ? nothing : html`<p>${text(data)}</p>`}
+  </li>
+`;

@@ -53,7 +53,9 @@ function nothingYet(state: LogUpdate['state'], { startedAt, endedAt }: SessionVi
 const lineRow = ({ time, type, text: said, stream, name }: LogLine): TemplateResult => html`
   <div class="line line-${type} ${stream === 'stderr' ? 'line-stderr' : ''}">
     <time class="line-time" datetime=${time} title=${formatMoment(time)}>${formatClock(time)}</time>
-    <span class="line-text">${tag(type, name)}${text(said)}</span>
+    <span class="line-text"
+      >${stream === 'stderr' ? html`<span class="unseen">stderr: </span>` : nothing}${tag(type, name)}${text(said)}</span
+    >
   </div>
 `;
 

@@ -136,7 +136,9 @@ async function twiceWhenDamaged<T>(read: () => Promise<T>): Promise<T> {
 function gaveUp(source: RangeSource, received: number, cause: unknown): AmbientError {
   if (cause instanceof AmbientError) return cause;
   const progress = `${formatBytes(received)} of ${formatBytes(source.size)} of ${source.name}`;
-  return new AmbientError('unavailable', `the connection broke off again and again at ${progress}`, { cause });
+  return new AmbientError('unavailable', `the connection broke off again and again at ${progress}`, {
+    cause,
+  });
 }
 
 /** `Closed`: the connection was replaced, for example because the kubeconfig changed. */

@@ -1,6 +1,5 @@
 /** The artifacts of sessions over the live API: the list, asked for at most once a second, and their bytes in ranges. */
-import { livePaths } from '../../common/api/live.ts';
-import type { Artifact, ArtifactList } from '../../common/api/live.ts';
+import type { Artifact, ArtifactList, livePaths } from '../../common/api/live.ts';
 import { AmbientError } from '../../common/errors.ts';
 import type { Connection } from '../../common/kube/connection.ts';
 import type { KubeClient } from '../../common/kube/client.ts';
@@ -9,6 +8,8 @@ import { sessions } from '../../common/kube/resource.ts';
 import { refKey } from '../sessions/session-ref.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
 import type { RangeSource } from './download.ts';
+
+type LivePaths = typeof livePaths;
 
 export interface LiveClusters {
   connection(context: string): Promise<Pick<Connection, 'json' | 'stream'>>;
@@ -75,8 +76,9 @@ export class LiveArtifacts {
 
   async #ask(ref: SessionRef): Promise<readonly Artifact[]> {
     const connection = await this.#clusters.connection(ref.cluster);
+    const at = await paths();
     const [list] = await Promise.all([
-      connection.json<ArtifactList>(livePaths.artifacts(ref.namespace, ref.name)),
+      connection.json<ArtifactList>(at.artifacts(ref.namespace, ref.name)),
       this.#checkIdentity(ref),
     ]);
     return list.items;
@@ -108,9 +110,10 @@ export class LiveArtifacts {
     signal: AbortSignal,
   ): Promise<AsyncIterable<Uint8Array>> {
     const connection = await this.#clusters.connection(ref.cluster);
+    const at = await paths();
     const etag = `"${artifact.digest}"`;
     const { status, headers, body } = await connection.stream(
-      livePaths.artifact(ref.namespace, ref.name, artifact.path),
+      at.artifact(ref.namespace, ref.name, artifact.path),
       {
         accept: '*/*',
         headers: { range: `bytes=${first}-${last}`, 'if-range': etag },
@@ -123,4 +126,9 @@ export class LiveArtifacts {
     body.destroy();
     throw new AmbientError('conflict', `${artifact.path} was replaced while it was read`);
   }
+}
+
+/** The contract brings its schemas along, which nobody needs before the first artifact is looked at. */
+async function paths(): Promise<LivePaths> {
+  return (await import('../../common/api/live.ts')).livePaths;
 }

@@ -11,6 +11,8 @@ export interface ContextKeys {
   'ambient.isSessionYaml': boolean;
   /** The log in the active editor is being followed. */
   'ambient.logFollowed': boolean;
+  /** The active tab compares a folder with what a patch would make of it. */
+  'ambient.patchReview': boolean;
 }
 
 export async function setContextKey<K extends keyof ContextKeys>(

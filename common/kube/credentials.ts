@@ -111,7 +111,8 @@ function execPlugin(from: CredentialsSource, config: ExecConfig, ca: string | un
   // A bare name is looked up on PATH; a path is relative to the kubeconfig.
   const isRelativePath = command !== undefined && /[/\\]/.test(command) && !isAbsolute(command);
   const { entry } = cluster;
-  const extension = entry.extensions?.find(({ name }) => name === EXEC_EXTENSION)?.extension;
+  const extensions = Array.isArray(entry.extensions) ? entry.extensions : [];
+  const extension = extensions.find((each) => each?.name === EXEC_EXTENSION)?.extension;
   return new ExecPlugin({
     config: isRelativePath ? { ...config, command: beside(user.source, command) } : config,
     owner: ownerOf(from),
@@ -154,7 +155,7 @@ async function pem(
       cause,
     });
   if (data !== undefined && data !== '') {
-    const text = Buffer.from(data, 'base64').toString('utf8');
+    const text = Buffer.from(String(data), 'base64').toString('utf8');
     if (!text.includes('-----BEGIN')) throw failed('is not PEM in base64');
     return text;
   }

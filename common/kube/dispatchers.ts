@@ -11,8 +11,8 @@ export interface Dispatchers {
   streams: Dispatcher;
 }
 
-/** Under kube-apiserver's own 90 s, so that it is not the server who drops a connection just as it is used again. */
-const KEEP_ALIVE_MS = 60_000;
+/** Well under kube-apiserver's own 90 s and a usual load balancer's 60 s: a connection they drop just as it is used loses a write. */
+const KEEP_ALIVE_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Seconds after which a silently dead peer is noticed on a quiet watch; below the idle limits of load balancers. */
 const TCP_KEEP_ALIVE_MS = 30_000;

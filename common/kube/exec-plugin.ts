@@ -5,6 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { messageOf } from '../errors.ts';
 import { abortable } from './abortable.ts';
 import type { ClientCertificate } from './connection.ts';
 import { errorCode, KubeError } from './errors.ts';
@@ -111,7 +112,10 @@ export class ExecPlugin {
       this.#credential = credential;
       return credential;
     } catch (error) {
-      const failure = error instanceof KubeError ? error : this.#failed('failed', undefined, error);
+      const failure =
+        error instanceof KubeError
+          ? error
+          : this.#failed(`cannot be run: ${messageOf(error)}`, undefined, error);
       this.#failure = { error: failure, at: this.#now() };
       throw failure;
     }

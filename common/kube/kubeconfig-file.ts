@@ -94,11 +94,9 @@ async function mergeText(merged: MergedFiles, path: string, text: string): Promi
   const document = parseDocument(text, { prettyErrors: true, uniqueKeys: true });
   const [syntaxError] = document.errors;
   if (syntaxError !== undefined) {
-    throw invalid(
-      `the kubeconfig ${path} is not valid YAML: ${syntaxError.message.trim()}`,
-      { file: path },
-      syntaxError,
-    );
+    // Its first line says where; what follows is an excerpt, which may show a token.
+    const where = syntaxError.message.split('\n', 1).join('').replace(/:$/, '');
+    throw invalid(`the kubeconfig ${path} is not valid YAML: ${where}`, { file: path });
   }
   const config: unknown = document.toJS({ maxAliasCount: 100 });
   if (config === null || config === undefined) return;

@@ -154,17 +154,15 @@ describe('a connection', function () {
     });
 
     it('by a credential plugin, which is asked again once when the server refuses its token', async () => {
-      const script = `const fs = require('fs');
+      const script = `#!${process.execPath}
+        const fs = require('fs');
         fs.appendFileSync('${file('runs')}', 'x');
         const first = fs.readFileSync('${file('runs')}').length === 1;
         const token = first ? 'revoked' : '${await viewerToken()}';
         console.log(JSON.stringify({ apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential', status: { token } }));`;
-      await writeFile(file('plugin.cjs'), script);
-      const exec = {
-        apiVersion: 'client.authentication.k8s.io/v1',
-        command: process.execPath,
-        args: [file('plugin.cjs')],
-      };
+      await writeFile(file('plugin.cjs'), script, { mode: 0o755 });
+      // Relative to the kubeconfig, wherever this process stands.
+      const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: './plugin.cjs' };
       await using connection = await connect({ user: { exec } });
       const all = await Promise.all(Array.from({ length: 5 }, () => whoAmI(connection)));
       assert.deepEqual(new Set(all), new Set([viewer()]));

@@ -108,13 +108,15 @@ describe('a kubeconfig', () => {
   });
 
   it('with bad YAML is named with the line, and the other files still count', async () => {
-    const bad = await write('bad', 'clusters:\n  - name: "x\n');
+    const bad = await write('bad', 'users:\n  - name: u\n    user: { token: s3cret\n');
     const config = await load(bad, await write('good', yaml(good)));
     assert.deepEqual(usable(config), ['good']);
     const [problem] = config.problems;
     assert.ok(problem instanceof AmbientError);
     assert.equal(problem.code, 'kubeconfig_invalid');
     assert.match(problem.message, new RegExp(`${bad} is not valid YAML: .*line`));
+    assert.doesNotMatch(problem.message, /s3cret/);
+    assert.equal(problem.cause, undefined, 'a cause would be logged, excerpt and all');
     assert.equal(problem.details.file, bad);
     assert.ok(problem.remedy.length > 0);
   });

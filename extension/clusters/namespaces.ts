@@ -165,8 +165,11 @@ async function namespacesInUse(
   return (name) => used.has(name);
 }
 
+/** team-9 before team-20. */
+const BY_NUMBER = new Intl.Collator('en', { numeric: true });
+
 function inOrder(entries: NamespaceEntry[], pinned: readonly string[]): NamespaceEntry[] {
   const rank = (each: NamespaceEntry): number =>
     each.pinned ? pinned.indexOf(each.name) : pinned.length + (each.isDefault ? 0 : 1);
-  return entries.sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
+  return entries.sort((a, b) => rank(a) - rank(b) || BY_NUMBER.compare(a.name, b.name));
 }

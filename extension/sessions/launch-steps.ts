@@ -64,7 +64,11 @@ export class LaunchSteps {
   readonly of = (draft: Draft): Step<Draft>[] => {
     const steps: Step<Draft>[] = [];
     const add = (id: string, ask: Ask): void => {
-      steps.push({ id, ask: (state, place) => ask(state, { ...place, title: LAUNCH_TITLE }) });
+      // The review that follows counts as a step too.
+      steps.push({
+        id,
+        ask: (state, place) => ask(state, { ...place, total: place.total + 1, title: LAUNCH_TITLE }),
+      });
     };
     const { fixed, clusters, chosen, answers } = draft;
     if (fixed.cluster !== true && clusters?.length !== 1) add('cluster', this.#cluster);
@@ -212,7 +216,7 @@ export class LaunchSteps {
         const values = field.kind === 'boolean' ? [true, false] : (field.choices ?? []);
         const answer = await this.#questions.pick({
           ...place,
-          placeholder: `${field.title}: ${question}`,
+          placeholder: question === field.title ? question : `${field.title}: ${question}`,
           choices: [
             ...values.map((each) => ({
               label: field.kind === 'boolean' ? (each === true ? 'Yes' : 'No') : plain(String(each)),

@@ -1,0 +1,410 @@
+/** The launch form, answered by a script: which questions are asked, with what to choose from, and what comes of it. */
+import assert from 'node:assert/strict';
+import type { Framework } from '../../../../common/api/framework.ts';
+import type { Answer, InputQuestion, PickQuestion, Questions } from '../../../../extension/ide/questions.ts';
+import { runWizard } from '../../../../extension/ide/wizard.ts';
+import { sessionManifest } from '../../../../extension/sessions/launch-answers.ts';
+import type { LaunchAnswers } from '../../../../extension/sessions/launch-answers.ts';
+import { LaunchSteps } from '../../../../extension/sessions/launch-steps.ts';
+import type { Draft, LaunchOffers } from '../../../../extension/sessions/launch-steps.ts';
+
+type Line = string | { back: true } | { cancel: true } | { wrong: string; then: string };
+
+/** Answers picks by label and inputs by text, and writes down what it was asked. */
+class Script implements Questions {
+  readonly asked: string[] = [];
+  readonly #lines: Line[];
+
+  constructor(lines: Line[]) {
+    this.#lines = [...lines];
+  }
+
+  async pick<T>(question: PickQuestion<T>): Promise<Answer<T>> {
+    const choices = await question.choices;
+    const marked = choices.map(
+      ({ label, value, description }) =>
+        `${question.active?.(value) === true ? '*' : ''}${label}${description ? ` (${description})` : ''}`,
+    );
+    this.asked.push(`${question.step}/${question.total} ${question.placeholder} [${marked.join(' | ')}]`);
+    const line = this.#next();
+    if (typeof line !== 'string') return control(line);
+    const choice = choices.find(({ label }) => label === line);
+    assert.ok(choice, `${line} is not offered by: ${this.asked.at(-1) ?? ''}`);
+    return { go: 'next', value: choice.value };
+  }
+
+  async input(question: InputQuestion): Promise<Answer<string>> {
+    this.asked.push(`${question.step}/${question.total} ${question.prompt} [${question.value ?? ''}]`);
+    const line = this.#next();
+    if (typeof line === 'string') {
+      const text = line === '↵' ? (question.value ?? '') : line;
+      assert.equal(question.check?.(text), undefined, `${text} was accepted`);
+      return { go: 'next', value: text };
+    }
+    if (!('wrong' in line)) return control(line);
+    assert.notEqual(question.check?.(line.wrong), undefined, `${line.wrong} was refused`);
+    assert.equal(question.check?.(line.then), undefined);
+    return { go: 'next', value: line.then };
+  }
+
+  get left(): number {
+    return this.#lines.length;
+  }
+
+  #next(): Line {
+    const line = this.#lines.shift();
+    assert.ok(line !== undefined, `no answer for: ${this.asked.at(-1) ?? ''}`);
+    return line;
+  }
+}
+
+const control = (line: Exclude<Line, string>): { go: 'back' } | { go: 'cancel' } =>
+  'back' in line ? { go: 'back' } : { go: 'cancel' };
+
+const framework = (name: string, spec: Partial<Framework['spec']> = {}): Framework => ({
+  apiVersion: 'ambient.ai/v1alpha1',
+  kind: 'Framework',
+  metadata: { name },
+  spec: { versions: [{ name: '1', image: 'image:1' }], command: ['run'], ...spec },
+});
+
+const generic = framework('generic', {
+  displayName: 'Command',
+  description: 'Runs a shell command.',
+  resources: { memory: '1Gi' },
+  configSchema: {
+    type: 'object',
+    required: ['command'],
+    properties: {
+      command: { type: 'string', minLength: 1, description: 'Run by bash.' },
+      args: { type: 'array', items: { type: 'string' } },
+      verbose: { type: 'boolean', default: false },
+    },
+  },
+});
+
+const agent = framework('agent', {
+  versions: [
+    { name: '2.1', image: 'agent:2.1' },
+    { name: '1.0', image: 'agent:1.0', deprecated: 'Use 2.1.' },
+  ],
+  configSchema: {
+    type: 'object',
+    required: ['prompt', 'effort', 'turns'],
+    properties: {
+      turns: { type: 'integer', minimum: 1, maximum: 50, default: 10, title: 'Turns' },
+      prompt: { type: 'string' },
+      effort: { enum: ['low', 'high'], default: 'low' },
+    },
+  },
+});
+
+const offers = (given: Partial<LaunchOffers> = {}): LaunchOffers => ({
+  clusters: async () => ['dev', 'prod'],
+  namespaces: async () => ({ names: ['demo', 'team-a'], incomplete: false, suggested: 'demo' }),
+  frameworks: async () => [agent, generic],
+  folders: () => [{ name: 'project', path: '/home/jo/project' }],
+  repository: async () => ({ url: 'https://example.com/team/project.git', ref: 'main' }),
+  ...given,
+});
+
+const draft = (given: Partial<Draft> = {}): Draft => ({
+  answers: {},
+  last: {},
+  fixed: {},
+  clusters: ['dev', 'prod'],
+  ...given,
+});
+
+async function play(
+  lines: Line[],
+  start: Draft = draft(),
+  given?: Partial<LaunchOffers>,
+  from: 'first' | 'last' = 'first',
+): Promise<{ asked: string[]; answers: Partial<LaunchAnswers> | undefined }> {
+  const script = new Script(lines);
+  const steps = new LaunchSteps(script, offers(given));
+  const result = await runWizard(steps.of, start, from);
+  assert.equal(script.left, 0, 'every answer was asked for');
+  return { asked: script.asked, answers: result?.answers };
+}
+
+describe('the launch form', () => {
+  it('asks where, what, on what, and with which limits', async () => {
+    const { asked, answers } = await play([
+      'dev',
+      'demo',
+      'Command',
+      { wrong: '', then: 'npm test' },
+      'Use defaults',
+      '$(folder) This folder as it is now',
+      'Use defaults',
+      '↵',
+    ]);
+    assert.deepEqual(asked, [
+      '1/7 In which cluster? [*dev | prod]',
+      '2/7 In which namespace of dev? [*demo | team-a | $(edit) Another namespace…]',
+      '3/7 Which framework runs the session? [agent (2.1) | Command (generic 1)]',
+      '4/9 Command: Run by bash. []',
+      '5/9 Further options of the framework [*Use defaults | Customise… (Args, Verbose)]',
+      '6/9 What does the agent find in its workspace? [$(folder) This folder as it is now (project) | $(repo) A git repository | $(circle-slash) Nothing]',
+      '7/9 How long, and how much of the cluster? [*Use defaults (1 h, 1Gi memory) | Customise… (time, memory, CPU)]',
+      '8/9 Name to show to people [npm test]',
+    ]);
+    assert.deepEqual(answers, {
+      cluster: 'dev',
+      namespace: 'demo',
+      framework: 'generic',
+      config: { command: 'npm test' },
+      source: { type: 'folder', path: '/home/jo/project' },
+      displayName: 'npm test',
+    });
+  });
+
+  it('asks neither for the one cluster there is nor for a namespace it was started on', async () => {
+    const start = draft({
+      answers: { cluster: 'dev', namespace: 'team-a' },
+      fixed: { cluster: true, namespace: true },
+    });
+    const { asked, answers } = await play(
+      ['Command', 'x', 'Use defaults', '$(circle-slash) Nothing', 'Use defaults', ''],
+      start,
+    );
+    assert.match(asked[0] ?? '', /^1\/5 Which framework/);
+    assert.equal(answers?.namespace, 'team-a');
+    assert.equal(answers?.displayName, '');
+    const one = draft({ clusters: ['only'], answers: { cluster: 'only' } });
+    assert.match((await play([{ cancel: true }], one)).asked[0] ?? '', /^1\/6 In which namespace of only/);
+  });
+
+  it('renders the fields of the framework: text, number, choice, words, yes or no', async () => {
+    const { asked, answers } = await play([
+      'dev',
+      'demo',
+      'agent',
+      '1.0',
+      { wrong: '51', then: '7' },
+      'Fix the tests',
+      'high',
+      '$(circle-slash) Nothing',
+      'Use defaults',
+      '↵',
+    ]);
+    assert.deepEqual(asked.slice(3, 7), [
+      '4/11 Which version? [2.1 (default) | 1.0 (deprecated)]',
+      '5/11 Turns [10]',
+      '6/11 Prompt []',
+      '7/11 Effort [*low (default) | high]',
+    ]);
+    assert.deepEqual(answers?.config, { turns: 7, prompt: 'Fix the tests', effort: 'high' });
+    assert.equal(answers?.version, '1.0');
+    const optional = await play([
+      'dev',
+      'demo',
+      'Command',
+      'make',
+      'Customise…',
+      { wrong: 'open "quote', then: `all 'two words' "it's"` },
+      'Yes',
+      '$(circle-slash) Nothing',
+      'Use defaults',
+      '↵',
+    ]);
+    assert.deepEqual(optional.answers?.config, {
+      command: 'make',
+      args: ['all', 'two words', "it's"],
+      verbose: true,
+    });
+  });
+
+  it('goes back over every question, keeping what was answered', async () => {
+    const { asked } = await play([
+      'dev',
+      'demo',
+      'Command',
+      'first',
+      { back: true },
+      '↵',
+      'Use defaults',
+      { back: true },
+      { back: true },
+      { back: true },
+      { back: true },
+      'team-a',
+      { cancel: true },
+    ]);
+    assert.match(asked[5] ?? '', /^4\/9 Command: Run by bash\. \[first\]/);
+    assert.match(asked.at(-2) ?? '', /In which namespace of dev\? \[\*demo/);
+  });
+
+  it('ends when the first question is gone back from, and when one is closed', async () => {
+    assert.equal((await play([{ back: true }])).answers, undefined);
+    assert.equal((await play(['dev', { cancel: true }])).answers, undefined);
+  });
+
+  it('comes back to its last question from the review', async () => {
+    const start = draft({
+      answers: {
+        cluster: 'dev',
+        namespace: 'demo',
+        framework: 'generic',
+        config: { command: 'x' },
+        source: { type: 'none' },
+        displayName: 'Mine',
+      },
+      chosen: generic,
+    });
+    const { asked } = await play(['↵'], start, {}, 'last');
+    assert.deepEqual(asked, ['8/9 Name to show to people [Mine]']);
+  });
+
+  it('takes a git URL and ref, suggesting those of the repository at hand, and no credentials', async () => {
+    const where = {
+      answers: { cluster: 'dev', namespace: 'demo' },
+      fixed: { cluster: true, namespace: true },
+    };
+    const { asked, answers } = await play(
+      [
+        'Command',
+        'x',
+        'Use defaults',
+        '$(repo) A git repository',
+        { wrong: 'https://jo:secret@example.com/x.git', then: 'git@example.com:team/other.git' },
+        { wrong: '--upload-pack=evil', then: 'v1.2' },
+        'Use defaults',
+        '↵',
+      ],
+      draft(where),
+    );
+    assert.match(asked[4] ?? '', /URL of the repository.*\[https:\/\/example\.com\/team\/project\.git\]/);
+    assert.deepEqual(answers?.source, {
+      type: 'git',
+      url: 'ssh://git@example.com/team/other.git',
+      ref: 'v1.2',
+    });
+    const suggested = await play(
+      ['Command', 'x', 'Use defaults', '$(repo) A git repository', '↵', '↵', 'Use defaults', '↵'],
+      draft(where),
+    );
+    assert.deepEqual(suggested.answers?.source, {
+      type: 'git',
+      url: 'https://example.com/team/project.git',
+      ref: 'main',
+    });
+  });
+
+  it('takes limits of one’s own, checked', async () => {
+    const { answers } = await play([
+      'dev',
+      'demo',
+      'Command',
+      'x',
+      'Use defaults',
+      '$(circle-slash) Nothing',
+      'Customise…',
+      { wrong: 'soon', then: '1h 30m' },
+      { wrong: '2 gigs', then: '512Mi' },
+      { wrong: '0', then: '500m' },
+      '↵',
+    ]);
+    assert.deepEqual(answers?.limits, { timeoutSeconds: 5400, memory: '512Mi', cpu: '500m' });
+  });
+
+  it('suggests what was answered last time', async () => {
+    const last: Partial<LaunchAnswers> = {
+      cluster: 'prod',
+      namespace: 'team-a',
+      framework: 'generic',
+      config: { command: 'make test', args: ['a b'], removed: 1 },
+      source: { type: 'folder', path: '/home/jo/project' },
+      limits: { timeoutSeconds: 60 },
+    };
+    const { asked, answers } = await play(
+      [
+        'prod',
+        'team-a',
+        'Command',
+        '↵',
+        'Keep as last time',
+        '$(folder) This folder as it is now',
+        'Same as last time',
+        '↵',
+      ],
+      draft({ last }),
+    );
+    assert.deepEqual(
+      asked.map((line) => /\*[^|\]]*/.exec(line)?.[0].trim()),
+      [
+        '*prod',
+        '*team-a',
+        '*Command (generic 1)',
+        undefined,
+        "*Keep as last time (Args: 'a b')",
+        '*$(folder) This folder as it is now (project)',
+        '*Same as last time (1 min)',
+        undefined,
+      ],
+    );
+    assert.deepEqual(answers?.config, { command: 'make test', args: ['a b'] });
+    assert.deepEqual(answers?.limits, { timeoutSeconds: 60 });
+  });
+
+  it('asks for names where they cannot be listed', async () => {
+    const { asked, answers } = await play(
+      [
+        'dev',
+        '$(edit) Another namespace…',
+        { wrong: 'Not A Name', then: 'mine' },
+        { wrong: 'x y', then: 'custom' },
+        '$(circle-slash) Nothing',
+        'Use defaults',
+        '↵',
+      ],
+      draft(),
+      { namespaces: async () => ({ names: [], incomplete: true }), frameworks: async () => [] },
+    );
+    assert.match(asked[1] ?? '', /you may not list them all/);
+    assert.deepEqual([answers?.namespace, answers?.framework], ['mine', 'custom']);
+  });
+});
+
+describe('a session made of answers', () => {
+  const answers: LaunchAnswers = {
+    cluster: 'dev',
+    namespace: 'demo',
+    framework: 'generic',
+    config: {},
+    source: { type: 'none' },
+  };
+
+  it('holds what was answered and nothing else', () => {
+    assert.deepEqual(sessionManifest(answers, 'id'), {
+      apiVersion: 'ambient.ai/v1alpha1',
+      kind: 'Session',
+      metadata: { name: 'id', namespace: 'demo' },
+      spec: { trigger: { source: 'manual' }, framework: { type: 'generic' }, source: { type: 'none' } },
+    });
+  });
+
+  it('describes an uploaded folder by size and digest, and completes limits', () => {
+    const { spec } = sessionManifest(
+      {
+        ...answers,
+        displayName: 'Name',
+        version: '2',
+        config: { a: 1 },
+        source: { type: 'folder', path: '/x' },
+        limits: { memory: '1Gi' },
+      },
+      'id',
+      { sizeBytes: 5, digest: 'sha256:ab', name: 'x' },
+    );
+    assert.deepEqual(spec, {
+      displayName: 'Name',
+      trigger: { source: 'manual' },
+      framework: { type: 'generic', version: '2', config: { a: 1 } },
+      source: { type: 'upload', upload: { sizeBytes: 5, digest: 'sha256:ab', name: 'x' } },
+      limits: { timeoutSeconds: 3600, gracePeriodSeconds: 30, memory: '1Gi' },
+    });
+  });
+});

@@ -1,12 +1,14 @@
 /** Step: is this a session that can run, and as what? Asked until there is a Job, as the framework may appear meanwhile. */
 import { admit as judge } from '../../../common/rules/admission.ts';
+import { findCondition } from '../../../common/rules/conditions.ts';
 import { failed } from '../../../common/rules/outcome.ts';
 import { sessionBytes } from './trim.ts';
 import type { Look, StepResult } from './step.ts';
 
 export function admit(look: Look): StepResult {
   const { session, uid, draft, controller } = look;
-  if (look.job !== undefined) return 'continue';
+  if (look.job !== undefined && findCondition(session.status?.conditions, 'PolicyValidated') !== undefined)
+    return 'continue';
 
   const admission = judge(session.spec, sessionBytes(session), controller.frameworks.list());
   if (admission.accepted) {
@@ -24,6 +26,12 @@ export function admit(look: Look): StepResult {
     return 'continue';
   }
 
+  // Its Job was made before a crash, when the framework said something else.
+  if (look.job !== undefined) {
+    const message = `Framework ${session.spec.framework.type}, which has changed since.`;
+    draft.condition({ type: 'PolicyValidated', status: 'True', reason: 'Accepted', message });
+    return 'continue';
+  }
   if (admission.reason === 'UnknownFramework') {
     const { clock, memory, settings } = controller;
     const { since } = memory.trouble(uid, admission.reason, admission.message, clock.elapsed());

@@ -1,6 +1,6 @@
 /** Step: wait until what the session shall work on is there. */
 import { failed } from '../../../common/rules/outcome.ts';
-import { findCondition } from '../../../common/rules/conditions.ts';
+import { findCondition, isTrue } from '../../../common/rules/conditions.ts';
 import { formatBytes, formatDuration } from '../../../common/rules/wording.ts';
 import type { Look, StepResult } from './step.ts';
 
@@ -9,7 +9,7 @@ const POLL_MS = 5000;
 
 export async function source(look: Look): Promise<StepResult> {
   const { session, draft, controller } = look;
-  if (look.job !== undefined) return 'continue';
+  if (look.job !== undefined && isTrue(session.status?.conditions, 'SourceReady')) return 'continue';
 
   const { source: wanted } = session.spec;
   const ready = (reason: string, message: string): StepResult => {
@@ -19,7 +19,9 @@ export async function source(look: Look): Promise<StepResult> {
   if (wanted?.type === 'git') return ready('FetchedAtStart', `The runner clones ${wanted.git?.url ?? ''}.`);
   if (wanted?.type !== 'upload') return ready('NotNeeded', 'The session starts with an empty workspace.');
   const size = formatBytes(wanted.upload?.sizeBytes ?? 0);
-  if (await controller.records.sourceReady(session)) return ready('Uploaded', `${size} are here.`);
+  // There is no Job before its source.
+  if (look.job !== undefined || (await controller.records.sourceReady(session)))
+    return ready('Uploaded', `${size} are here.`);
 
   const waiting = findCondition(session.status?.conditions, 'SourceReady');
   const patience = controller.settings.sourcePatienceMs;

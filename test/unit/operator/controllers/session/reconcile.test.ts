@@ -417,6 +417,17 @@ describe('reconciling a session', () => {
     c.world.watching = false;
     await c.look();
     assert.equal(c.status().workload?.jobName, 'ambient-uid-of-s1');
+    for (const type of ['PolicyValidated', 'SourceReady', 'WorkloadCreated'])
+      assert.equal(c.condition(type)?.status, 'True', type);
+  });
+
+  it('tells all there is to tell when the Job was made before a restart and its framework is gone since', async () => {
+    const c = aController(aSession(), []);
+    c.job();
+    await c.look();
+    assert.deepEqual(c.requests, ['patch status']);
+    for (const type of ['PolicyValidated', 'SourceReady', 'WorkloadCreated'])
+      assert.equal(c.condition(type)?.status, 'True', type);
   });
 
   it('asks the API server before it says that a Job is gone', async () => {

@@ -1,0 +1,209 @@
+/** The operator killed right after each of its writes: whoever takes over brings the session to the same end. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Session } from '../../common/api/session.ts';
+import { startApiProxy } from '../support/api-proxy.ts';
+import type { ApiProxy } from '../support/api-proxy.ts';
+import { testCluster } from '../support/cluster.ts';
+import type { TestCluster } from '../support/cluster.ts';
+import { applyFrameworks, loadImages } from '../support/deploy.ts';
+import { freePorts, liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
+import type { OperatorPorts, OperatorProcess } from '../support/operator-process.ts';
+import {
+  aCommand,
+  artifactsOf,
+  endOf,
+  finished,
+  inPhase,
+  launch,
+  logOf,
+  stopSession,
+  workloadOf,
+} from '../support/sessions.ts';
+import { until } from '../support/until.ts';
+
+describe('an operator that is killed', function () {
+  this.timeout(120_000);
+  let cluster: TestCluster;
+  let proxy: ApiProxy;
+  let storeDir: string;
+  let ports: OperatorPorts;
+
+  before(async function () {
+    this.timeout(300_000);
+    cluster = await testCluster(this, { node: true });
+    const [runnerImage] = await loadImages(cluster, ['runner'], () => undefined);
+    await applyFrameworks(cluster, runnerImage);
+    proxy = await startApiProxy(cluster);
+    storeDir = await mkdtemp(join(tmpdir(), 'ambient-store-'));
+    ports = await freePorts(cluster.nodeHostAddress);
+  });
+
+  after(async () => {
+    await proxy?.[Symbol.asyncDispose]();
+    if (storeDir !== undefined) await rm(storeDir, { recursive: true, force: true });
+  });
+
+  const start = (): Promise<OperatorProcess> =>
+    runOperatorProcess(cluster, {
+      server: proxy.server,
+      storeDir,
+      ports,
+      identity: 'the-one',
+      flags: { 'stop-slack-seconds': 120 },
+    });
+
+  interface Story {
+    name: string;
+    /** How often the operator writes when nobody disturbs it. */
+    writes: number;
+    /** Launches, and drives the session to its end while operators come and go. */
+    launch(namespace: string): Promise<Session>;
+    drive?(session: Session): Promise<void>;
+  }
+
+  /** What may not depend on when an operator dies. */
+  async function tale(session: Session): Promise<object> {
+    const { status } = session;
+    const { jobs, pods } = await workloadOf(cluster.client, session);
+    const log = await logOf(cluster.client, session);
+    return {
+      end: endOf(session),
+      message: status?.message?.replace(/after .*\.$/, 'after a while.'),
+      conditions: status?.conditions
+        ?.map(({ type, status: value, reason }) => `${type}=${value} ${reason}`)
+        .sort(),
+      history: status?.history?.map(({ seq, event }) => `${seq} ${event}`),
+      artifacts: (await artifactsOf(cluster.client, session)).map(({ path, digest }) => `${path} ${digest}`),
+      log: log.replace(/after [\d.]+ s/g, 'after a while'),
+      jobs: jobs.length,
+      pods: pods.length,
+      exitCode: status?.workload?.exitCode,
+    };
+  }
+
+  /** Kills the operator at the n-th write, answered or not. Tells whether there was such a write. */
+  async function liveThrough(
+    story: Story,
+    nth: number,
+    answered: boolean,
+  ): Promise<{ killed: boolean; tale: object; writes: string[] }> {
+    const namespace = await cluster.namespace('crash');
+    let operator = await start();
+    await liveApiAvailable(cluster);
+    const writes: string[] = [];
+    let killed: Promise<void> | undefined;
+    const killNow = (): void => {
+      killed = operator.kill();
+    };
+    proxy.onWrite = (write) => {
+      if (!write.path.includes(`/${namespace}/`)) return true;
+      writes.push(`${write.method} ${write.path.replace(/^.*\/namespaces\/[^/]+\//, '')} ${write.status}`);
+      if (writes.length !== nth) return true;
+      if (answered) setImmediate(killNow);
+      else killNow();
+      return answered;
+    };
+    try {
+      const launched = await story.launch(namespace);
+      const ended = finished(cluster.client, launched, 60_000);
+      // Its failure is awaited below.
+      ended.catch(() => undefined);
+      const driven = story.drive?.(launched) ?? Promise.resolve();
+      driven.catch(() => undefined);
+      const over = ended.then(() => true);
+      over.catch(() => undefined);
+      await until(
+        async () =>
+          killed !== undefined ||
+          (await Promise.race([over, new Promise<false>((resolve) => setTimeout(resolve, 50, false))])),
+        'the write or the end',
+        60_000,
+      );
+      if (killed !== undefined) {
+        await killed;
+        await operator[Symbol.asyncDispose]();
+        operator = await start();
+        await liveApiAvailable(cluster);
+      }
+      await driven;
+      const session = await ended;
+      return { killed: killed !== undefined, tale: await tale(session), writes };
+    } finally {
+      proxy.onWrite = undefined;
+      await operator[Symbol.asyncDispose]();
+    }
+  }
+
+  const stories: Story[] = [
+    {
+      name: 'a session that succeeds',
+      writes: 5,
+      launch: (namespace) =>
+        launch(
+          cluster.client,
+          aCommand(
+            namespace,
+            'for i in 1 2 3 4 5; do echo line $i; sleep 0.5; done; echo x > $AMBIENT_ARTIFACTS/a.txt',
+            'it',
+          ),
+        ),
+    },
+    {
+      name: 'a session that is stopped',
+      writes: 6,
+      launch: (namespace) => launch(cluster.client, aCommand(namespace, 'echo ready; sleep 600', 'it')),
+      async drive(session) {
+        await inPhase(
+          cluster.client,
+          session,
+          ({ status }) => status?.phase === 'Running',
+          'it runs',
+          60_000,
+        );
+        // The live API is away while no operator runs.
+        await until(
+          () =>
+            logOf(cluster.client, session).then(
+              (log) => log.includes('ready'),
+              () => false,
+            ),
+          'the command runs',
+          60_000,
+          200,
+        );
+        await until(
+          () =>
+            stopSession(cluster.client, session, { gracePeriodSeconds: 1 }).then(
+              () => true,
+              (error: Error) => /already|finished|is Failed/.test(error.message),
+            ),
+          'stop is accepted',
+          30_000,
+          200,
+        );
+      },
+    },
+  ];
+
+  for (const story of stories) {
+    describe(`with ${story.name}`, () => {
+      let undisturbed: Awaited<ReturnType<typeof liveThrough>>;
+
+      before(async () => {
+        undisturbed = await liveThrough(story, Infinity, true);
+        assert.equal(undisturbed.writes.length, story.writes, undisturbed.writes.join(', '));
+      });
+
+      for (let nth = 1; nth <= story.writes; nth++)
+        for (const answered of [false, true])
+          it(`ends the same when killed ${answered ? 'after' : 'before'} the answer to write ${nth}`, async () => {
+            const disturbed = await liveThrough(story, nth, answered);
+            assert.equal(disturbed.killed, true);
+            assert.deepEqual(disturbed.tale, undisturbed.tale, `writes: ${disturbed.writes.join(', ')}`);
+          });
+    });
+  }
+});

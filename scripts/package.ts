@@ -19,7 +19,7 @@ export async function packageExtension(out = join(root, 'dist')): Promise<string
     cwd: root,
     packagePath,
     dependencies: false,
-    skipLicense: false,
+    readmePath: 'extension/README.md',
     allowMissingRepository: true,
   });
   return packagePath;

@@ -27,6 +27,8 @@ export interface Answer {
 }
 
 export interface Server {
+  /** Default 127.0.0.1. */
+  host?: string;
   port: number;
   /** PEM of whom to trust. */
   ca: string;
@@ -36,7 +38,7 @@ export interface Server {
 export async function open(server: Server, path: string, options: AskOptions = {}): Promise<IncomingMessage> {
   const { method = 'GET', headers = {}, body, cert, key, agent, signal } = options;
   const request = send({
-    host: '127.0.0.1',
+    host: server.host ?? '127.0.0.1',
     port: server.port,
     ca: server.ca,
     cert,

@@ -6,7 +6,7 @@ import { access, constants, lstat, mkdir, stat, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { SkippedFile } from './artifacts/walk.ts';
-import { git } from './git-process.ts';
+import { git, GitError, runGit } from './git-process.ts';
 import type { GitOptions } from './git-process.ts';
 
 /** Larger files are not put in a patch, since git holds them in memory: they belong in /artifacts. */
@@ -134,9 +134,16 @@ const tooLarge = (path: string): SkippedFile => ({
  * What cannot be read or belongs to a nested repository is skipped, never fatal.
  */
 async function stage(options: GitOptions, lsFilesFlags: string[]): Promise<SkippedFile[]> {
+  const update = ['add', '--update', '--ignore-errors', '--', '.'];
+  const updated = await runGit(update, options);
   // exit code 1 tells of files that could not be read; they stay as delivered
-  await git(['add', '--update', '--ignore-errors', '--', '.'], options, [0, 1]);
-  const skipped: SkippedFile[] = [];
+  if (updated.code > 1) throw new GitError(update, updated);
+  const skipped = [...updated.stderr.matchAll(/^error: open\("(.*)"\): (.*)$/gm)].map(
+    ([, path = '', why = '']): SkippedFile => ({
+      path,
+      reason: `cannot be read (${why}), not in changes.patch`,
+    }),
+  );
   const add: Buffer[] = [];
   const others = splitZero(await git(['ls-files', '--others', '-z', ...lsFilesFlags], options));
   for (const name of others) {

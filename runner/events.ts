@@ -34,8 +34,8 @@ export function parseEvent(line: string): AgentEvent | undefined {
   return {
     type: value.type,
     text: typeof value.text === 'string' ? value.text : '',
-    ...(typeof value.id === 'string' && { id: value.id.slice(0, NAME_MAX) }),
-    ...(typeof value.name === 'string' && { name: value.name.slice(0, NAME_MAX) }),
+    ...(typeof value.id === 'string' && { id: value.id.slice(0, NAME_MAX).toWellFormed() }),
+    ...(typeof value.name === 'string' && { name: value.name.slice(0, NAME_MAX).toWellFormed() }),
     ...(isObject(value.data) && { data: capped(value.data) }),
   };
 }

@@ -1,5 +1,5 @@
 /** After the command: the patch, the artifacts, the last records, the result. */
-import { writeFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CHANGES_PATCH, RUNNER_PATHS } from '../common/api/runner.ts';
 import type { RunResult } from '../common/api/runner.ts';
@@ -127,7 +127,10 @@ export async function leaveTerminationMessage(result: RunResult, file: string): 
   if (Buffer.byteLength(text) > TERMINATION_BYTES_MAX)
     text = JSON.stringify({ ...brief, message: brief.message.slice(0, 600) });
   try {
-    await writeFile(file, text, { flag: 'r+' });
+    // the kubelet mounts it; where it is not, none is made
+    await using handle = await open(file, 'r+');
+    await handle.truncate();
+    await handle.writeFile(text);
   } catch {
     // nobody to tell
   }

@@ -123,6 +123,9 @@ export async function run(context: RunContext): Promise<RunResult> {
     listening.abort();
     times.finishedAt = context.now().toISOString();
     result = { ...work.ending, ...times, lastSeq: recorder.lastSeq };
+    // stands if the runner is killed from here on
+    const cutShort = withLoss(work.ending, 'The runner was killed before it had handed in everything.');
+    await leaveTerminationMessage({ ...result, ...cutShort }, locations.terminationMessage);
     const files = await handInFiles(work.ending, work.baseline, handIn);
     const loss = await handInRecords(handIn);
     const ending = loss === undefined ? files.ending : withLoss(files.ending, loss);

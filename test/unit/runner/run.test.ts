@@ -93,6 +93,20 @@ describe('a run', () => {
     assert.match(result.message, /timeoutSeconds/);
   });
 
+  it('leaves a true termination message when it is killed while it hands in', async () => {
+    await using endpoint = await RunnerEndpoint.start();
+    endpoint.fault = (request) => (request.method === 'PUT' ? { delayMs: 60_000 } : undefined);
+    await using pod = await RunnerPod.make({ endpoint });
+    await pod.start('sh', '-c', 'echo x > $AMBIENT_ARTIFACTS/x');
+    await endpoint.until(() => endpoint.requests.some((line) => line.startsWith('PUT')));
+    pod.kill('SIGKILL');
+    await pod.ended();
+    const result = (await pod.terminationResult()) as { outcome: string; message: string; exitCode: number };
+    assert.equal(result.outcome, 'ArtifactsIncomplete');
+    assert.equal(result.exitCode, 0);
+    assert.match(result.message, /killed before it had handed in everything/);
+  });
+
   it('ends the command and exits 71 when the operator no longer accepts it', async () => {
     await using endpoint = await RunnerEndpoint.start();
     await using pod = await RunnerPod.make({ endpoint });

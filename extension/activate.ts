@@ -89,10 +89,8 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
   });
 
   clusters.onDidChange(() => {
-    // Connections may be others now: who watches begins anew.
-    notify.background('ending watches', watches.end());
-    launched.restart();
-    yaml.reload();
+    // Connections may be others now.
+    watches.restart();
     tree.reload();
   });
   launched.onDidFinish((finished) => tellFinished(notify, finished));
@@ -116,7 +114,7 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
     }),
   );
   closing = async () => {
-    await watches.end();
+    await watches.close();
     await clusters.close();
     await packed[Symbol.asyncDispose]();
   };

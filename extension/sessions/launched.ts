@@ -44,13 +44,6 @@ export class LaunchedSessions {
     this.#changed.fire();
   }
 
-  /** Begins anew with every one of them: the connections are others now. */
-  restart(): void {
-    const refs = [...this.#following.values()].map(({ ref }) => ref);
-    this.dispose();
-    for (const ref of refs) this.follow(ref);
-  }
-
   dispose(): void {
     for (const { watch } of this.#following.values()) watch.dispose();
     this.#following.clear();

@@ -1,7 +1,7 @@
 /** Sessions of a namespace kept current for as long as somebody looks: one shared watch each, counted by its holders. */
 import type { Session } from '../../common/api/session.ts';
 import type { ObjectStore } from '../../common/kube/object-store.ts';
-import type { Change, Reflector, ReflectorPhase } from '../../common/kube/reflector.ts';
+import type { Change, ReflectorPhase } from '../../common/kube/reflector.ts';
 import { sessions } from '../../common/kube/resource.ts';
 import type { Clusters } from '../clusters/clusters.ts';
 import { Emitter } from '../ide/event.ts';
@@ -37,9 +37,12 @@ export interface SessionWatchesOptions {
   onError: (error: unknown) => void;
   /** How long a watch outlives its last holder, in ms: looking away and back costs no new list. */
   lingerMs?: number;
+  /** Between tries to get a connection at all, in ms. */
+  retryMs?: number;
 }
 
 const LINGER_MS = 5000;
+const RETRY_MS = 30_000;
 
 export class SessionWatches {
   readonly #options: SessionWatchesOptions;
@@ -68,13 +71,17 @@ export class SessionWatches {
     return [...this.#shared.keys()].sort();
   }
 
-  /** Ends the watches of one context, or all: holders keep what they have seen, new ones get a new watch. */
-  async end(cluster?: string): Promise<void> {
-    const ending = [...this.#shared].filter(
-      ([, shared]) => cluster === undefined || shared.cluster === cluster,
-    );
-    for (const [key] of ending) this.#shared.delete(key);
-    await Promise.all(ending.map(([, shared]) => shared.close()));
+  /**
+   * Connections may be others now: every watch begins anew with the current ones. Holders notice only what has changed.
+   */
+  restart(): void {
+    for (const shared of this.#shared.values()) shared.restart();
+  }
+
+  async close(): Promise<void> {
+    const closing = [...this.#shared.values()];
+    this.#shared.clear();
+    await Promise.all(closing.map((shared) => shared.close()));
   }
 }
 
@@ -85,48 +92,45 @@ interface Scope {
 }
 
 class SharedWatch {
-  readonly cluster: string;
-  readonly #changed: Emitter<SessionChange>;
-  readonly #stateChanged: Emitter<WatchState>;
-  readonly #first = Promise.withResolvers<void>();
   readonly #options: SessionWatchesOptions;
   readonly #scope: Scope;
   readonly #onUnused: () => void;
-  readonly #closing = new AbortController();
-  readonly #starting: Promise<void>;
+  readonly #changed: Emitter<SessionChange>;
+  readonly #stateChanged: Emitter<WatchState>;
+  readonly #first = Promise.withResolvers<void>();
   readonly #store: SessionStore;
-  #reflector: Reflector<Session> | undefined;
+  /** Of the watch that is running now. */
+  #running = new AbortController();
+  #ended: Promise<void> = Promise.resolve();
+  /** What holders see: after a restart what was known before, until the new watch knows as much. */
+  #shown: ObjectStore<Session> | undefined;
   #state: WatchState = { phase: 'starting' };
   #holders = 0;
   #linger: NodeJS.Timeout | undefined;
+  #again: NodeJS.Timeout | undefined;
 
   constructor(options: SessionWatchesOptions, scope: Scope, onUnused: () => void) {
-    const { cluster, namespace } = scope;
     this.#options = options;
-    this.cluster = cluster;
     this.#scope = scope;
     this.#onUnused = onUnused;
     this.#changed = new Emitter(options.onError);
     this.#stateChanged = new Emitter(options.onError);
     this.#first.promise.catch(() => undefined);
-    const stored = (): ObjectStore<Session> | undefined => this.#reflector?.store;
+    const { namespace } = scope;
+    const shown = (): ObjectStore<Session> | undefined => this.#shown;
     this.#store = {
       get: (name) =>
         namespace === ''
-          ? stored()
+          ? shown()
               ?.list()
               .find(({ metadata }) => metadata.name === name)
-          : stored()?.get({ namespace, name }),
-      list: () => stored()?.list() ?? [],
+          : shown()?.get({ namespace, name }),
+      list: () => shown()?.list() ?? [],
       get size() {
-        return stored()?.size ?? 0;
+        return shown()?.size ?? 0;
       },
     };
-    this.#starting = this.#start().catch((error: unknown) => {
-      // Without a connection nothing tries again by itself: the next holder gets a new watch.
-      this.#onUnused();
-      this.#onState({ phase: 'failed', error });
-    });
+    this.#start();
   }
 
   hold(): SessionWatch {
@@ -165,21 +169,46 @@ class SharedWatch {
     };
   }
 
-  async close(): Promise<void> {
-    clearTimeout(this.#linger);
-    this.#closing.abort();
-    await this.#starting;
-    await this.#reflector?.close();
-    this.#changed.dispose();
-    this.#stateChanged.dispose();
+  restart(): void {
+    this.#stop();
+    this.#start();
   }
 
-  async #start(): Promise<void> {
-    const { namespace, name } = this.#scope;
-    const client = await this.#options.clusters.client(this.cluster);
+  async close(): Promise<void> {
+    clearTimeout(this.#linger);
+    this.#stop();
+    this.#changed.dispose();
+    this.#stateChanged.dispose();
+    await this.#ended;
+  }
+
+  #stop(): void {
+    clearTimeout(this.#again);
+    this.#running.abort();
+  }
+
+  #start(): void {
+    const running = new AbortController();
+    this.#running = running;
+    const before = this.#ended;
+    this.#ended = this.#run(running.signal)
+      .catch((error: unknown) => {
+        if (running.signal.aborted) return;
+        // A reflector tries again by itself; without a connection there is none.
+        this.#onState({ phase: 'failed', error });
+        this.#again = setTimeout(() => this.#start(), this.#options.retryMs ?? RETRY_MS);
+        this.#again.unref();
+      })
+      .then(() => before);
+  }
+
+  /** One watch, until the signal ends it. */
+  async #run(signal: AbortSignal): Promise<void> {
+    const { cluster, namespace, name } = this.#scope;
+    const client = await this.#options.clusters.client(cluster);
     const { Reflector } = await import('../clusters/kube.ts');
-    this.#closing.signal.throwIfAborted();
-    const reflector = new Reflector<Session>({
+    signal.throwIfAborted();
+    await using reflector = new Reflector<Session>({
       client,
       resource: sessions,
       ...(namespace === '' ? {} : { namespace }),
@@ -187,10 +216,33 @@ class SharedWatch {
       trim,
       onError: this.#options.onError,
     });
-    this.#reflector = reflector;
-    reflector.onChange((change) => this.#changed.fire(change));
-    reflector.onState((state) => this.#onState(state));
+    const known = this.#shown;
+    if (known === undefined) this.#shown = reflector.store;
+    reflector.onChange((change) => {
+      if (this.#shown === reflector.store) this.#changed.fire(change);
+    });
+    reflector.onState((state) => {
+      if (signal.aborted) return;
+      if (state.phase === 'synced' && known !== undefined) this.#takeOver(known, reflector.store);
+      this.#onState(state);
+    });
     reflector.start();
+    await aborted(signal);
+  }
+
+  /** From now on what the new watch knows is shown; holders hear what is different. */
+  #takeOver(known: ObjectStore<Session>, now: ObjectStore<Session>): void {
+    if (this.#shown !== known) return;
+    this.#shown = now;
+    for (const object of now.list()) {
+      const previous = known.get(object.metadata);
+      if (previous === undefined) this.#changed.fire({ type: 'added', object });
+      else if (previous.metadata.resourceVersion !== object.metadata.resourceVersion)
+        this.#changed.fire({ type: 'updated', object, previous });
+    }
+    for (const object of known.list())
+      if (now.get(object.metadata) === undefined)
+        this.#changed.fire({ type: 'deleted', object, previous: object });
   }
 
   #onState(state: WatchState): void {
@@ -199,6 +251,13 @@ class SharedWatch {
     else if (state.error !== undefined) this.#first.reject(state.error);
     this.#stateChanged.fire(state);
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 /** Lists need neither who wrote which field nor the event that caused the session, which can be large. */

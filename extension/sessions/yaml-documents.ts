@@ -59,15 +59,6 @@ export class YamlDocuments implements vscode.TextDocumentContentProvider, vscode
     }
   }
 
-  /** Shown documents are asked for again, for example after the connection was renewed. */
-  reload(): void {
-    for (const [key, watch] of this.#watches) {
-      watch.dispose();
-      this.#watches.delete(key);
-      this.#changed.fire(vscode.Uri.parse(key));
-    }
-  }
-
   dispose(): void {
     for (const watch of this.#watches.values()) watch.dispose();
     for (const subscription of this.#subscriptions) subscription.dispose();

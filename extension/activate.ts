@@ -1,6 +1,7 @@
 /** Entry point of the extension: makes its parts and connects them, nothing else. Kubernetes code loads on first use. */
 import { homedir } from 'node:os';
 import * as vscode from 'vscode';
+import { registerArtifacts } from './artifacts/index.ts';
 import { Clusters } from './clusters/clusters.ts';
 import { KubeconfigWatch } from './clusters/kubeconfig-watch.ts';
 import { registerCommands } from './commands/index.ts';
@@ -80,6 +81,7 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
     diagnostics,
   });
 
+  const artifacts = registerArtifacts(context, { clusters, watches, notify });
   const logs = registerLogs({ clusters, notify });
   const panels = registerPanels(context, {
     clusters,
@@ -102,6 +104,7 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
     diagnostics,
     tree,
     commands,
+    artifacts,
     logs,
     panels,
     kubeconfigWatch,

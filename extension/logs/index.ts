@@ -7,8 +7,10 @@ import type { LogRecord } from '../../common/api/log.ts';
 import { count } from '../../common/rules/wording.ts';
 import type { Clusters } from '../clusters/clusters.ts';
 import type { Notify } from '../ide/notify.ts';
-import { isSessionRef } from '../sessions/session-ref.ts';
+import { plain } from '../ide/plain-text.ts';
+import { isSessionRef, refOf } from '../sessions/session-ref.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
+import { titleOf } from '../sessions/state.ts';
 import { LogDocuments } from './log-documents.ts';
 import { LogFeeds } from './log-feeds.ts';
 import { LogFiles } from './log-files.ts';
@@ -91,23 +93,25 @@ async function openLog(
   const ref = sessionOf(given);
   if (ref === undefined) return;
   try {
-    const uri = vscode.Uri.from(logUri(await withUid(ref, clusters)));
-    const document = await vscode.workspace.openTextDocument(uri);
-    await vscode.window.showTextDocument(document, { preview: true });
+    const uri = vscode.Uri.from(await addressOf(ref, clusters));
+    // Not openTextDocument, which keeps a document for minutes after its editor is closed.
+    await vscode.commands.executeCommand('vscode.open', uri, { preview: true });
   } catch (error) {
     notify.failed('open the log', error, ref.cluster);
   }
 }
 
-/** A document must go on meaning the same session when another of that name comes later. */
-async function withUid(ref: SessionRef, clusters: Pick<Clusters, 'client'>): Promise<SessionRef> {
-  if (ref.uid !== undefined) return ref;
+/** By UID, so that a document goes on meaning the same session when another of its name comes later; shown by its title. */
+async function addressOf(
+  ref: SessionRef,
+  clusters: Pick<Clusters, 'client'>,
+): Promise<{ scheme: string; path: string }> {
   const [client, { sessions }] = await Promise.all([
     clusters.client(ref.cluster),
     import('../../common/kube/resource.ts'),
   ]);
-  const { metadata } = await client.get(sessions, ref);
-  return metadata.uid === undefined ? ref : { ...ref, uid: metadata.uid };
+  const session = await client.get(sessions, ref);
+  return logUri(refOf(ref.cluster, session), plain(titleOf(session), 80));
 }
 
 async function saveLog(

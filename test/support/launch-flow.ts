@@ -44,7 +44,7 @@ export async function performLaunch(
       );
 
   await window.openView('Ambient');
-  await window.treeRow(new RegExp(`^namespace ${namespace}\\b`));
+  await window.treeRow(namespace);
   await shot('tree-empty');
 
   log('answering the questions');
@@ -77,7 +77,7 @@ export async function performLaunch(
   const launchSeconds = (performance.now() - begun) / 1000;
 
   log('following the log');
-  await window.contextMenu(new RegExp(`^session ${TITLE},`), 'Open Log');
+  await window.contextMenu(TITLE, 'Open Log');
   await window.until('the log to run', async () => /lines {2}/.test((await logText(window)) ?? ''), RUN_MS);
   await shot('log-running');
   await window.until(
@@ -102,8 +102,8 @@ export async function performLaunch(
   await shot('log');
 
   log('opening the artifacts');
-  await window.expand(new RegExp(`^session ${TITLE},`));
-  for (const name of ARTIFACTS) await window.treeRow(new RegExp(`(^|\\b)${name.replace('.', '\\.')}`));
+  await window.expand(TITLE);
+  for (const name of ARTIFACTS) await window.treeRow(name);
   await openArtifact(window, 'summary.json');
   await window.until('the JSON', async () => /"commits": \d+/.test((await window.editorText()) ?? ''));
   await openArtifact(window, 'report.md');
@@ -125,7 +125,7 @@ export async function performLaunch(
   await shot('artifact-patch');
 
   log('opening the session page');
-  await window.contextMenu(new RegExp(`^session ${TITLE},`), 'Open Session');
+  await window.contextMenu(TITLE, 'Open Session');
   const page = await window.webview(new RegExp(TITLE));
   await page.locator('h1', { hasText: TITLE }).waitFor();
   await page.getByText('changes.patch').first().waitFor();
@@ -147,7 +147,7 @@ export async function performLaunch(
 }
 
 async function openArtifact(window: VscodeWindow, name: string): Promise<void> {
-  const row = await window.treeRow(new RegExp(`(^|\\b)${name.replace('.', '\\.')}`));
+  const row = await window.treeRow(name);
   await row.click();
 }
 

@@ -167,6 +167,10 @@ export const stopped = (stop: { requestedBy: string; reason?: string | undefined
     `Stopped by ${oneLine(stop.requestedBy)}${stop.reason === undefined || stop.reason.trim() === '' ? '.' : `: ${sentence(stop.reason)}`}`,
   );
 
+/** What a session says between the request to stop and its end. */
+export const stopping = ({ requestedBy }: { requestedBy: string }): string =>
+  `Stopping, as ${oneLine(requestedBy)} asked.`;
+
 const outOfMemory = ({ limits }: RunFacts): Outcome =>
   failed(
     'OutOfMemory',

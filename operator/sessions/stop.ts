@@ -11,6 +11,7 @@ import { isConflict, isNotFound } from '../../common/kube/errors.ts';
 import { sessions } from '../../common/kube/resource.ts';
 import { historyAppender } from '../record/history.ts';
 import type { ArtifactStore } from '../store/store.ts';
+import { stopping } from '../../common/rules/outcome.ts';
 import { problemsOf } from './validate.ts';
 
 const validator = Compile(StopRequest);
@@ -83,7 +84,7 @@ export class Stops {
       sessions,
       { namespace, name, subresource: 'status' },
       // With the version it was computed from: a lost race is a conflict, never a lost entry.
-      { metadata: { uid, resourceVersion }, status: { stop, history } },
+      { metadata: { uid, resourceVersion }, status: { stop, history, message: stopping(stop) } },
       { signal },
     );
     return accepted(stop);

@@ -2,7 +2,7 @@
 import type { Job } from '../../../common/kube/core-types.ts';
 import { isNotFound } from '../../../common/kube/errors.ts';
 import { jobs } from '../../../common/kube/resource.ts';
-import { failed, stopped } from '../../../common/rules/outcome.ts';
+import { failed, stopped, stopping } from '../../../common/rules/outcome.ts';
 import type { FailureReason, Outcome } from '../../../common/rules/outcome.ts';
 import { formatDuration } from '../../../common/rules/wording.ts';
 import { isOlder } from '../resource-version.ts';
@@ -52,10 +52,11 @@ export async function observe(look: Look): Promise<StepResult> {
 function running(look: Look, facts: PodFacts): StepResult {
   const { draft, controller, pod, uid } = look;
   controller.memory.clearTrouble(uid);
+  const stop = look.session.status?.stop;
   const left = timeLeftToStop(look);
   if (left !== undefined && left <= 0) return stopNow(look, facts);
-  if (left !== undefined) {
-    draft.message(`Stopping, as ${look.session.status?.stop?.requestedBy ?? 'somebody'} asked.`);
+  if (left !== undefined && stop !== undefined) {
+    draft.message(stopping(stop));
     return { lookAgainMs: left };
   }
   draft.message(

@@ -89,6 +89,8 @@ export function registerArtifacts(
       const place = targetOf(first, second);
       if (place === undefined)
         return void vscode.window.showInformationMessage('Select an artifact of a session first.');
+      // A person who asks wants what is there now; what the editor asks for after that may come from the same list.
+      live.forget(place.ref);
       return await guarded(`${doing} ${place.path}`, place, () => run(place, third));
     });
 
@@ -120,6 +122,7 @@ export function registerArtifacts(
     vscode.commands.registerCommand('ambient.saveAllArtifacts', async (first: unknown, second: unknown) => {
       const ref = sessionOf(first);
       if (ref === undefined) return void vscode.window.showInformationMessage('Select a session first.');
+      live.forget(ref);
       return await guarded(`save the artifacts of ${ref.name}`, { ref, path: '' }, async () => {
         const { saveAllArtifacts } = await import('./saving.ts');
         const result = await saveAllArtifacts(live, ref, uriOf(second));
@@ -140,6 +143,7 @@ export function registerArtifacts(
         const place = review?.place ?? targetOf(first, second);
         if (place === undefined)
           return void vscode.window.showInformationMessage('Select a patch of a session first.');
+        live.forget(place.ref);
         return await guarded(`apply ${place.path}`, place, async () => {
           const { applyPatch } = await import('./patch/review.ts');
           const options =

@@ -1,5 +1,5 @@
 /** A folder as the editor sees it: files on disk, and in place of them what is unsaved in an editor. */
-import { lstat } from 'node:fs/promises';
+import { lstat, stat } from 'node:fs/promises';
 import * as vscode from 'vscode';
 import type { KindAt } from './paths.ts';
 import type { FolderContent } from './plan.ts';
@@ -32,6 +32,12 @@ export class EditorFolder implements FolderContent {
 
   isUnsaved(path: string): boolean {
     return this.#unsaved(path) !== undefined;
+  }
+
+  async isExecutable(path: string): Promise<boolean | undefined> {
+    const uri = this.uri(path);
+    if (uri.scheme !== 'file' || process.platform === 'win32') return undefined;
+    return ((await stat(uri.fsPath)).mode & 0o100) !== 0;
   }
 
   /** Links are not followed, where the file system tells. */

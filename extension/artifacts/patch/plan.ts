@@ -9,7 +9,7 @@ export interface FileChange {
   /** Undefined: the file is not there. */
   before: Buffer | undefined;
   after: Buffer | undefined;
-  /** Set when the patch says so. */
+  /** Set when the patch changes it. */
   executable?: boolean;
 }
 
@@ -32,12 +32,16 @@ export interface FolderContent {
   read(path: string): Promise<Buffer | undefined>;
   /** Whether the editor holds changes that are not on disk. */
   isUnsaved(path: string): boolean;
+  /** Undefined where there is no such permission. */
+  isExecutable(path: string): Promise<boolean | undefined>;
 }
 
 interface State {
   original: Buffer | undefined;
   current: Buffer | undefined;
   executable?: boolean;
+  /** As it is now; undefined where that means nothing. */
+  wasExecutable?: boolean | undefined;
 }
 
 /** Expects paths that were checked. */
@@ -81,7 +85,9 @@ class Planner {
 
   plan(): PatchPlan {
     const changes: FileChange[] = [];
-    for (const [path, { original, current, executable }] of this.#states) {
+    for (const [path, state] of this.#states) {
+      const { original, current, wasExecutable } = state;
+      const executable = state.executable === wasExecutable ? undefined : state.executable;
       const isSame = original === current || (original !== undefined && current?.equals(original) === true);
       if (isSame && (executable === undefined || current === undefined)) continue;
       changes.push({
@@ -102,6 +108,7 @@ class Planner {
     if (known !== undefined) return known;
     const original = await this.#folder.read(path);
     const state: State = { original, current: original };
+    if (original !== undefined) state.wasExecutable = await this.#folder.isExecutable(path);
     this.#states.set(path, state);
     return state;
   }

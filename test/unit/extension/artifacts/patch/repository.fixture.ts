@@ -1,7 +1,7 @@
 /** A temporary git repository whose changes become patches, and a second copy of its first state to apply them to. */
 import { execFileSync } from 'node:child_process';
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { lstat, readFile } from 'node:fs/promises';
+import { lstat, readFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parsePatch } from '../../../../../extension/artifacts/patch/parse.ts';
@@ -82,6 +82,7 @@ export class Repository {
           throw error;
         }),
       isUnsaved: () => false,
+      isExecutable: async (path) => ((await stat(join(this.target, path))).mode & 0o100) !== 0,
     });
   }
 

@@ -28,10 +28,12 @@ export interface SessionLogOptions {
   chunkBytes?: number;
 }
 
-const POLL_MS = 150;
+const POLL_MS = 100;
 /** A runner keeps to one connection, hence to one replica: where it was heard a moment ago it will be heard again. */
 const LOCAL_POLL_MS = 1000;
 const LOCAL_FOR_MS = 5000;
+/** Who says nothing for so long is looked after half as often. */
+const QUIET_AFTER_MS = 30_000;
 const MERGE_AFTER = 128;
 const CHUNK_BYTES = 1024 * 1024;
 /** Sessions whose last number is remembered; others are looked up in the store. */
@@ -92,15 +94,17 @@ export class SessionLog {
     using _appended = this.#onAppend(ref.uid, () => bell.ring());
     using _changed = this.#options.sessions.onChange(namespace, name, () => bell.ring());
     let cursor = since;
+    let heardAt = performance.now();
     while (!signal.aborted) {
       // Asked before reading: what was stored before the end is then certainly read.
       const over = await this.#isOver(session, signal);
       for await (const batch of readLog(this.#options.store, ref, cursor)) {
         yield batch;
         cursor = batch.first + batch.lines.length - 1;
+        heardAt = performance.now();
       }
       if (over) return;
-      await bell.wait(this.#pollMs(ref.uid), signal);
+      await bell.wait(this.#pollMs(session, heardAt), signal);
     }
   }
 
@@ -169,11 +173,14 @@ export class SessionLog {
     }
   }
 
-  #pollMs(uid: string): number {
-    const heardAt = this.#states.get(uid)?.heardAt ?? -Infinity;
-    return performance.now() - heardAt < LOCAL_FOR_MS
-      ? Math.max(this.#options.pollMs, LOCAL_POLL_MS)
-      : this.#options.pollMs;
+  #pollMs({ metadata }: Session, heardAt: number): number {
+    const { pollMs, sessions } = this.#options;
+    const localAt = this.#states.get(metadata.uid ?? '')?.heardAt ?? -Infinity;
+    const now = performance.now();
+    const phase = sessions.get(metadata.namespace ?? '', metadata.name)?.status?.phase;
+    // A session begins to speak when it begins to run, and that is told by a change.
+    if (phase !== 'Running' || now - localAt < LOCAL_FOR_MS) return Math.max(pollMs, LOCAL_POLL_MS);
+    return now - heardAt > QUIET_AFTER_MS ? 2 * pollMs : pollMs;
   }
 
   #onAppend(uid: string, listener: () => void): Disposable {

@@ -30,7 +30,10 @@ export class Sources {
   async state(session: Session): Promise<SourceState> {
     const { sizeBytes } = uploadOf(session);
     if (await this.isComplete(session)) return stateOf(sizeBytes, sizeBytes, true);
-    return stateOf(await this.#store.upload(keys.source(refOf(session))).received(), sizeBytes, false);
+    const received = await this.#store.upload(keys.source(refOf(session))).received();
+    if (received < sizeBytes) return stateOf(received, sizeBytes, false);
+    // An operator that was killed between the last byte and its check left this to whoever asks next.
+    return await this.#complete(session);
   }
 
   async isComplete(session: Session): Promise<boolean> {
@@ -43,7 +46,7 @@ export class Sources {
    * which the upload begins anew; already_finished.
    */
   async append(session: Session, offset: number, body: Readable, signal?: AbortSignal): Promise<SourceState> {
-    const { sizeBytes, digest } = uploadOf(session);
+    const { sizeBytes } = uploadOf(session);
     if (isTerminal(session.status?.phase)) {
       throw new AmbientError('already_finished', 'the session takes no source any more');
     }
@@ -59,9 +62,7 @@ export class Sources {
       throw isAmbientError(error, 'conflict') ? misplaced(offset, await this.state(session)) : error;
     }
     if (received < sizeBytes) return stateOf(received, sizeBytes, false);
-    await upload.complete({ contentType: SOURCE_CONTENT_TYPE, digest });
-    this.#onComplete(session);
-    return stateOf(received, sizeBytes, true);
+    return await this.#complete(session);
   }
 
   /** For the runner. Throws not_found, range_not_satisfiable. */
@@ -79,6 +80,19 @@ export class Sources {
     const info = await this.#store.stat(keys.source(refOf(session)));
     if (info === undefined) throw new AmbientError('not_found', 'the session has no uploaded source');
     return info;
+  }
+
+  async #complete(session: Session): Promise<SourceState> {
+    const { sizeBytes, digest } = uploadOf(session);
+    const upload = this.#store.upload(keys.source(refOf(session)));
+    try {
+      await upload.complete({ contentType: SOURCE_CONTENT_TYPE, digest });
+      this.#onComplete(session);
+    } catch (error) {
+      // Another request, or another replica, was faster.
+      if (isAmbientError(error, 'digest_mismatch') || !(await this.isComplete(session))) throw error;
+    }
+    return stateOf(sizeBytes, sizeBytes, true);
   }
 }
 

@@ -14,6 +14,7 @@ const ATTEMPTS = 5;
 export class DirectoryFiles {
   readonly #root: string;
   readonly #uniqueName: () => string;
+  #realRoot: string | undefined;
 
   constructor(root: string, uniqueName: () => string) {
     this.#root = root;
@@ -27,8 +28,12 @@ export class DirectoryFiles {
   /** The folder's path. Throws storage_unavailable when a symbolic link leads from it to elsewhere, ENOENT when absent. */
   async folder(components: readonly string[]): Promise<string> {
     const path = this.path(components);
-    const [real, realRoot] = await Promise.all([realpath(path), realpath(this.#root)]);
-    if (real !== join(realRoot, ...components)) {
+    const real = await realpath(path);
+    const expected = (root: string | undefined): boolean =>
+      root !== undefined && real === join(root, ...components);
+    // The root itself may be a link, and may be changed to lead elsewhere.
+    if (!expected(this.#realRoot)) this.#realRoot = await realpath(this.#root);
+    if (!expected(this.#realRoot)) {
       throw new AmbientError('storage_unavailable', 'the artifact store contains a symbolic link', {
         details: { folder: components.join('/') },
       });

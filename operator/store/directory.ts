@@ -23,6 +23,7 @@ export interface DirectoryStoreOptions {
 /** Age at which a temporary file belongs to no writer any more: writers write, or fail, much sooner. */
 export const TEMPORARY_MAX_AGE_MS = 3600_000;
 const PROBE_BYTES = 4096;
+const STATS_AT_ONCE = 16;
 
 export class DirectoryStore implements ArtifactStore {
   readonly #files: DirectoryFiles;
@@ -84,10 +85,11 @@ export class DirectoryStore implements ArtifactStore {
   }
 
   async *list(prefix: string): AsyncGenerator<ObjectInfo, void, undefined> {
-    for (const key of await this.listKeys(prefix)) {
-      const info = await this.stat(key);
-      // Removed since the folder was read.
-      if (info !== undefined) yield info;
+    const keys = await this.listKeys(prefix);
+    for (let start = 0; start < keys.length; start += STATS_AT_ONCE) {
+      const infos = await Promise.all(keys.slice(start, start + STATS_AT_ONCE).map((key) => this.stat(key)));
+      // Undefined when removed since the folder was read.
+      for (const info of infos) if (info !== undefined) yield info;
     }
   }
 
@@ -154,16 +156,20 @@ export class DirectoryStore implements ArtifactStore {
   ): Promise<ObjectInfo> {
     const hash = createHash('sha256');
     let size = 0;
+    let pending: Buffer = Buffer.alloc(0);
     for await (const chunk of chunksOf(body, options.signal)) {
+      await writeAt(file, pending, size - pending.length);
       hash.update(chunk);
-      await writeAt(file, chunk, size);
       size += chunk.length;
+      pending = chunk;
     }
     const digest = `sha256:${hash.digest('hex')}`;
-    if (options.digest !== undefined && options.digest !== digest)
+    if (options.digest !== undefined && options.digest !== digest) {
       throw digestMismatch(options.digest, digest);
+    }
     const { info, bytes } = descriptionOf(key, { size, digest, createdAt: this.#now() }, options);
-    await writeAt(file, bytes, size);
+    // The last bytes and the description in one: most objects are small, and written at once.
+    await writeAt(file, Buffer.concat([pending, bytes]), size - pending.length);
     await file.sync();
     return info;
   }

@@ -78,6 +78,7 @@ class Writer {
   readonly #response: ServerResponse;
   readonly #ending: AbortSignal;
   #lastWrite = performance.now();
+  #isInLine = false;
 
   constructor(response: ServerResponse, ending: AbortSignal) {
     this.#response = response;
@@ -87,14 +88,16 @@ class Writer {
   async write(piece: string): Promise<void> {
     this.#ending.throwIfAborted();
     this.#lastWrite = performance.now();
+    this.#isInLine = !piece.endsWith('\n');
     if (!this.#response.write(piece)) await once(this.#response, 'drain', { signal: this.#ending });
   }
 
-  /** A blank line whenever nothing was written for so long; none while the reader is behind. */
+  /** A blank line whenever nothing was written for so long; none while the reader is behind, or in the middle of a line. */
   keepAlive(milliseconds: number): Disposable {
     const timer = setInterval(
       () => {
-        if (this.#response.writableNeedDrain || performance.now() - this.#lastWrite < milliseconds) return;
+        if (this.#isInLine || this.#response.writableNeedDrain) return;
+        if (performance.now() - this.#lastWrite < milliseconds) return;
         this.#lastWrite = performance.now();
         this.#response.write('\n');
       },

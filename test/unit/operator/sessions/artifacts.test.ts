@@ -143,6 +143,25 @@ describe('session data', () => {
       });
     });
 
+    it('are completed by whoever asks next when the operator was killed before it had checked the last piece', async () => {
+      const completed: string[] = [];
+      const upload = temporary.store.upload.bind(temporary.store);
+      let isKilled = true;
+      temporary.store.upload = (key) => {
+        const made = upload(key);
+        if (isKilled) made.complete = () => Promise.reject(new Error('killed'));
+        return made;
+      };
+      const sources = new Sources({
+        store: temporary.store,
+        onComplete: ({ metadata }) => completed.push(metadata.name),
+      });
+      await assert.rejects(sources.append(uploading, 0, body(archive)), /killed/);
+      isKilled = false;
+      assert.equal((await sources.state(uploading)).complete, true);
+      assert.deepEqual(completed, ['s1']);
+    });
+
     it('say where the next piece belongs', async () => {
       const sources = new Sources({ store: temporary.store });
       await sources.append(uploading, 0, body('an '));

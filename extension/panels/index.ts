@@ -12,7 +12,7 @@ import type { SessionPanel } from './session-panel.ts';
 export const SESSION_PANEL = 'ambient.session';
 
 export interface PanelsDeps {
-  clusters: Pick<Clusters, 'connection'>;
+  clusters: Pick<Clusters, 'connection' | 'onDidChange'>;
   watches: Pick<SessionWatches, 'acquire'>;
   notify: Pick<Notify, 'log' | 'failed' | 'background'>;
   /**
@@ -63,15 +63,28 @@ export function registerPanels(
   };
 
   return vscode.Disposable.from(
+    deps.clusters.onDidChange(() => {
+      // After all who listen: the watches of before are ended by then.
+      queueMicrotask(() => {
+        for (const panel of open.values())
+          deps.notify.background(
+            'watching again',
+            panel.then((each) => each.watchAgain()),
+          );
+      });
+    }),
     vscode.commands.registerCommand('ambient.openSession', async (argument: unknown) => {
       if (isSessionRef(argument)) await show(plainRef(argument));
     }),
     vscode.window.registerWebviewPanelSerializer(SESSION_PANEL, {
       deserializeWebviewPanel: async (panel, state: unknown) => {
-        const ref: unknown = Object(state).ref;
+        const ref: unknown = Reflect.get(Object(state) as object, 'ref');
         const key = isSessionRef(ref) ? refKey(ref) : undefined;
         // A second page of the same session, or one that does not say of which.
-        if (!isSessionRef(ref) || key === undefined || open.has(key)) return panel.dispose();
+        if (!isSessionRef(ref) || key === undefined || open.has(key)) {
+          panel.dispose();
+          return;
+        }
         const adopted = adopt(panel, plainRef(ref));
         open.set(key, adopted);
         await adopted;

@@ -19,9 +19,12 @@ export interface SessionFeedOptions {
   /** For the log of the extension. */
   onError: (doing: string, error: unknown) => void;
   gatherMs?: number;
+  againMs?: number;
 }
 
 const GATHER_MS = 50;
+/** Without a connection a watch does not try again by itself. */
+const AGAIN_MS = 15_000;
 /** Of the page's own, beside those of problems: handled by the panel. */
 export const CLOSE_PAGE = 'close';
 export const RETRY_PAGE = 'retry';
@@ -40,6 +43,7 @@ export class SessionFeed {
   #listedAt: string | undefined;
   #listing: AbortController | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #again: NodeJS.Timeout | undefined;
 
   constructor(ref: SessionRef, options: SessionFeedOptions) {
     this.#ref = ref;
@@ -78,6 +82,7 @@ export class SessionFeed {
     this.#listing?.abort();
     this.#listing = undefined;
     clearTimeout(this.#timer);
+    clearTimeout(this.#again);
     this.#timer = undefined;
   }
 
@@ -125,6 +130,12 @@ export class SessionFeed {
       this.#options.onError(`watching session ${this.#ref.namespace}/${this.#ref.name}`, error);
       this.#problem = problemOf(error, this.#ref.cluster);
       this.#changed();
+      clearTimeout(this.#again);
+      if (phase === 'failed')
+        this.#again = setTimeout(() => {
+          this.stop();
+          this.start();
+        }, this.#options.againMs ?? AGAIN_MS);
     }
   }
 

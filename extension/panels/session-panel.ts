@@ -10,6 +10,7 @@ import type {
 } from '../../common/api/panels.ts';
 import { isForbidden, isNotFound } from '../../common/kube/errors.ts';
 import { liveProblemOf } from '../clusters/problem.ts';
+import { LogGone } from '../logs/follow-records.ts';
 import { titleOf } from '../sessions/state.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
 import type { PanelsDeps } from './index.ts';
@@ -64,6 +65,13 @@ export class SessionPanel {
       this.#turnTo(ref);
     else if (this.#feed.isDeleted) this.#feed.retry();
     this.#panel.reveal(undefined, false);
+  }
+
+  /** The connections may be others now. */
+  watchAgain(): void {
+    if (this.#closed || !this.#panel.visible) return;
+    this.#feed.stop();
+    this.#feed.start();
   }
 
   dispose(): void {
@@ -143,7 +151,7 @@ export class SessionPanel {
       send: (update: LogUpdate) => this.#post('log', update),
       describe: (error) => {
         const { title, remedy } = liveProblemOf(error, this.ref.cluster);
-        if (isNotFound(error)) return 'There is no log of this session.';
+        if (isNotFound(error) || error instanceof LogGone) return 'There is no log of this session.';
         if (isForbidden(error)) return `You may not read the log of this session. ${remedy}`;
         return `${title}. ${remedy}`;
       },

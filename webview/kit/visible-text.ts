@@ -2,12 +2,10 @@
 
 /** ECMA-48 sequences that are complete; one that never ends must not swallow what follows it. */
 const SEQUENCES =
-  // eslint-disable-next-line no-control-regex
   /\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]{0,4096}(?:\x07|\x1b\\)|\x1b[ -/]+[0-~]|\x1b[0-Z\\`-~]/g;
 
 /** Controls but tab and line feed, C1, direction changes, invisible spaces, odd line ends, tag characters, lone surrogates. */
 const MARKED =
-  // eslint-disable-next-line no-control-regex
   /[\0-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]|\p{Surrogate}/gu;
 
 const NAMES: Readonly<Record<number, string>> = {

@@ -46,7 +46,7 @@ export const header = (
       ${ranFor(view)}
     </p>
     ${
-      view.message === undefined || view.message === ''
+      view.message === undefined || view.message === '' || view.state === 'stopping'
         ? nothing
         : html`<p class="message state-${view.state}">${text(view.message)}</p>`
     }

@@ -4,6 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
+import { Check } from 'typebox/schema';
+import { SESSION_PAGE_REQUESTS } from '../../../common/api/panels.ts';
 import type { SessionPageState } from '../../../common/api/panels.ts';
 import { orSkip } from '../../vscode/unavailable.ts';
 import { Pages, THEMES } from './page.ts';
@@ -82,8 +84,13 @@ describe('the session page', function () {
           },
         ],
       ];
+      await using open = await show(stateOf(completed(), artifacts), logOf(logLines), { theme });
       for (const [name, state] of states) {
-        await using open = await show(state, logOf(logLines), { theme });
+        await open.tell('state', state);
+        await open.page
+          .locator(`.state-${state.view?.state ?? ''}`)
+          .first()
+          .waitFor();
         await open.screenshot(`session-${name}-${theme}`);
         assert.deepEqual(await axeProblems(open.page), [], name);
         assert.deepEqual(open.faults, [], name);
@@ -120,5 +127,202 @@ describe('the session page', function () {
     assert.match(await log.locator('.line').nth(1).innerText(), /red a link and cleared$/);
     assert.match(await log.locator('.line').nth(2).innerText(), /invoice-RLOgnp\.exe/);
     assert.deepEqual(open.faults, []);
+  });
+
+  it('asks for what its buttons say, by mouse and by keyboard', async () => {
+    await using open = await show(
+      stateOf({ ...completed(), status: { ...completed().status, phase: 'Running' } }, artifacts),
+      logOf(logLines),
+    );
+    const { page } = open;
+    for (const name of ['Open Log', 'Stop…', 'Open YAML', 'Copy Name', 'Delete…'])
+      await page.getByRole('button', { name, exact: true }).click();
+    await page.getByRole('button', { name: 'out/chart.svg', exact: true }).click();
+    await page.getByRole('button', { name: 'Save out/report.md' }).focus();
+    await page.keyboard.press('Enter');
+    assert.deepEqual(await open.requests(), [
+      { type: 'ready', payload: {} },
+      { type: 'openLog', payload: {} },
+      { type: 'stop', payload: {} },
+      { type: 'openYaml', payload: {} },
+      { type: 'copyName', payload: {} },
+      { type: 'delete', payload: {} },
+      { type: 'openArtifact', payload: { path: 'out/chart.svg' } },
+      { type: 'saveArtifact', payload: { path: 'out/report.md' } },
+    ]);
+    for (const { type, payload } of await open.requests())
+      assert.ok(Check(SESSION_PAGE_REQUESTS[type as keyof typeof SESSION_PAGE_REQUESTS], payload), type);
+  });
+
+  it('can be walked through with the Tab key, in the order it is read', async () => {
+    await using open = await show(stateOf(completed(), artifacts.slice(0, 1)), logOf(logLines));
+    const walked: string[] = [];
+    for (let step = 0; step < 14; step += 1) {
+      await open.page.keyboard.press('Tab');
+      walked.push(
+        await open.page.evaluate(() => {
+          const { activeElement: at } = document;
+          return at?.getAttribute('aria-label') ?? at?.textContent?.replace(/\s+/g, ' ').trim() ?? '';
+        }),
+      );
+    }
+    assert.deepEqual(walked, [
+      'Open Log',
+      'Open YAML',
+      'Copy Name',
+      'Delete…',
+      'Log',
+      'End of the log',
+      'Artifacts 1, 1 in all',
+      'changes.patch',
+      'Save changes.patch',
+      'History',
+      'Details',
+      'Cost',
+      'Conditions',
+      'Workload',
+    ]);
+  });
+
+  it('offers the actions of a problem, and is empty but for it where nothing was seen', async () => {
+    const problem = {
+      title: 'There is no such session',
+      message: 'The namespace demo holds no session s1.',
+      remedy: 'It may have been deleted.',
+      actions: [
+        { id: 'retry', title: 'Retry' },
+        { id: 'close', title: 'Close Page' },
+      ],
+    };
+    await using open = await show(
+      { ref: { cluster: 'kind', namespace: 'demo', name: 's1' }, problem },
+      undefined,
+    );
+    await open.screenshot('session-missing');
+    assert.deepEqual(await axeProblems(open.page), []);
+    assert.match(
+      await open.page.getByRole('alert').innerText(),
+      /no such session[^]*holds no session[^]*deleted/,
+    );
+    await open.page.getByRole('button', { name: 'Close Page' }).click();
+    assert.deepEqual((await open.requests()).at(-1), { type: 'act', payload: { action: 'close' } });
+  });
+
+  it('tells screen readers when the state changes', async () => {
+    await using open = await show(stateOf(running()), logOf(logLines));
+    const live = open.page.locator('[aria-live=polite]');
+    assert.equal((await live.innerText()).trim(), 'Report on the history of this repository: running');
+    await open.tell('state', stateOf(completed(), artifacts));
+    await open.page.locator('.state', { hasText: /completed/i }).waitFor();
+    assert.equal((await live.innerText()).trim(), 'Report on the history of this repository: completed');
+  });
+
+  it('keeps to the end of the log as lines come, unless the reader has scrolled up', async () => {
+    const many = Array.from({ length: 150 }, (_, index) => ({
+      ...logLines[2],
+      seq: index + 1,
+      text: `line ${index + 1}`,
+    }));
+    await using open = await show(stateOf(running()), logOf(many as typeof logLines));
+    const { page } = open;
+    const fromEnd = (): Promise<number> =>
+      page.locator('.log').evaluate((log) => Math.round(log.scrollHeight - log.scrollTop - log.clientHeight));
+    const more = async (seq: number): Promise<void> => {
+      await open.tell('log', {
+        reset: false,
+        state: 'following',
+        lines: [{ ...logLines[2], seq, text: `line ${seq}` }],
+      });
+      await page.locator('.line', { hasText: new RegExp(`line ${seq}\\b`) }).waitFor();
+    };
+    await page.waitForFunction(() => {
+      const log = document.querySelector('.log');
+      return log !== null && log.scrollHeight - log.scrollTop - log.clientHeight < 2;
+    });
+    await more(151);
+    assert.ok((await fromEnd()) < 2);
+    await page.locator('.log').evaluate((log) => log.scrollTo({ top: 100 }));
+    await more(152);
+    assert.equal(await page.locator('.log').evaluate((log) => log.scrollTop), 100);
+    for (let seq = 153; seq < 260; seq += 1)
+      await open.tell('log', {
+        reset: false,
+        state: 'following',
+        lines: [{ ...logLines[2], seq, text: `line ${seq}` }],
+      });
+    await page.locator('.line', { hasText: /line 259\b/ }).waitFor();
+    assert.equal(await page.locator('.line').count(), 200);
+    assert.match(await page.locator('#log').innerText(), /The last 200 lines/);
+  });
+
+  it('shows all of a huge line when asked to, and stays usable', async () => {
+    await using open = await show(stateOf(completed()), logOf(hostileLines));
+    const line = open.page.locator('.line').nth(4);
+    const short = await line.evaluate((element) => element.textContent?.length ?? 0);
+    assert.ok(short < 3000, `${short}`);
+    const started = performance.now();
+    await line.getByRole('button', { name: /Show all/ }).click();
+    await open.page.waitForFunction(
+      () => (document.querySelectorAll('.line')[4]?.textContent?.length ?? 0) > 400_000,
+    );
+    await open.page.getByRole('button', { name: 'Copy Name' }).click();
+    assert.deepEqual((await open.requests()).at(-1), { type: 'copyName', payload: {} });
+    assert.ok(performance.now() - started < 15_000);
+    assert.match(await line.innerText(), /more characters are not shown/);
+  });
+
+  it('remembers closed sections, how far it was scrolled and which session it shows', async () => {
+    let saved: unknown;
+    {
+      await using open = await show(stateOf(completed(), artifacts), logOf(logLines), { height: 500 });
+      await open.page.locator('#artifacts > summary').click();
+      await open.page.evaluate(() => window.scrollTo({ top: 300 }));
+      await open.page.waitForFunction(
+        () => (window as unknown as { state?: { scroll?: number } }).state?.scroll === 300,
+      );
+      saved = await open.saved();
+    }
+    assert.deepEqual(saved, {
+      ref: { cluster: 'kind-ambient', namespace: 'demo', name: 'report-on-history-x7k2p', uid: 'uid' },
+      scroll: 300,
+      closed: ['artifacts'],
+      allHistory: false,
+    });
+    await using again = await show(stateOf(completed(), artifacts), logOf(logLines), { height: 500, saved });
+    await again.page.waitForFunction(() => window.scrollY === 300);
+    assert.equal(
+      await again.page.locator('#artifacts').evaluate((part) => (part as HTMLDetailsElement).open),
+      false,
+    );
+    assert.equal(
+      await again.page.locator('#history').evaluate((part) => (part as HTMLDetailsElement).open),
+      true,
+    );
+  });
+
+  it('does without motion and without colours of its own where the person wants that', async () => {
+    await using open = await show(stateOf(running()), logOf(logLines), {
+      theme: 'high-contrast-dark',
+      forcedColors: 'active',
+      reducedMotion: 'reduce',
+    });
+    await open.screenshot('session-forced-colors');
+    const animation = await open.page
+      .locator('.step-active .icon .filled')
+      .evaluate((dot) => getComputedStyle(dot).animationName);
+    assert.equal(animation, 'none');
+    assert.match(await open.page.locator('.state').innerText(), /running/i);
+  });
+
+  it('does not begin again what a person reads when the state is told anew', async () => {
+    await using open = await show(stateOf(completed(), artifacts), logOf(logLines));
+    await open.page.getByRole('button', { name: 'Save out/report.md' }).focus();
+    await open.tell(
+      'state',
+      stateOf(completed(), [...artifacts, { ...artifacts[0], path: 'z.txt' } as (typeof artifacts)[0]]),
+    );
+    await open.page.getByRole('button', { name: 'z.txt', exact: true }).waitFor();
+    const focused = await open.page.evaluate(() => document.activeElement?.getAttribute('aria-label'));
+    assert.equal(focused, 'Save out/report.md');
   });
 });

@@ -11,7 +11,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
-import { Value } from 'typebox/value';
+import { Compile } from 'typebox/compile';
 import { LogRecord } from '../../common/api/log.ts';
 import { HEADER_ARTIFACT_TYPE, HEADER_DIGEST, RUNNER_PATHS, RunResult } from '../../common/api/runner.ts';
 import type { Control } from '../../common/api/runner.ts';
@@ -34,6 +34,8 @@ export interface Fault {
   delayMs?: number;
 }
 
+const recordValidator = Compile(LogRecord);
+const resultValidator = Compile(RunResult);
 const KEPT_BYTES_MAX = 4 * 1024 * 1024;
 
 export class RunnerEndpoint implements AsyncDisposable {
@@ -164,7 +166,7 @@ export class RunnerEndpoint implements AsyncDisposable {
     for (const line of body.toString('utf8').split('\n')) {
       if (line === '') continue;
       const record: unknown = JSON.parse(line);
-      if (!Value.Check(LogRecord, record)) {
+      if (!recordValidator.Check(record)) {
         this.violations.push(`no record: ${line.slice(0, 300)}`);
         return answer(400, { error: 'invalid_request', message: 'no record', details: {} });
       }
@@ -237,7 +239,7 @@ export class RunnerEndpoint implements AsyncDisposable {
 
   #result(body: Buffer, answer: (status: number, body?: unknown) => void): void {
     const result: unknown = JSON.parse(body.toString('utf8'));
-    if (!Value.Check(RunResult, result)) {
+    if (!resultValidator.Check(result)) {
       this.violations.push(`no result: ${body.toString('utf8')}`);
       return answer(400, { error: 'invalid_request', message: 'no result', details: {} });
     }

@@ -51,7 +51,6 @@ describe('an operator that is killed', function () {
       server: proxy.server,
       storeDir,
       ports,
-      identity: 'the-one',
       flags: { 'stop-slack-seconds': 120 },
     });
 

@@ -27,7 +27,7 @@ export interface OperatorProcessOptions {
   server?: string;
   /** Run dist/operator/main.mjs instead of the sources. */
   bundle?: boolean;
-  /** Name in the lease; one process at a time. */
+  /** Name in the lease. One process at a time may have it: it takes over from one that died at once. */
   identity?: string;
   env?: Record<string, string>;
   /** Do not wait until it is ready. */
@@ -79,8 +79,7 @@ export async function runOperatorProcess(
     'runner-port': ports.runners,
     'health-port': ports.health,
     'runner-url': `https://${address}:${ports.runners}`,
-    'lease-seconds': 2,
-    ...(options.identity === undefined ? {} : { identity: options.identity }),
+    identity: options.identity ?? 'host-process',
     ...options.flags,
   };
   const entry = options.bundle === true ? 'dist/operator/main.mjs' : 'operator/main.ts';

@@ -33,6 +33,11 @@ export interface Credentials {
   close?: () => void;
 }
 
+export interface CurrentCredentials extends Pick<Credentials, 'server' | 'tls' | 'proxy'> {
+  /** The value of the header. */
+  authorization?: string;
+}
+
 export interface RequestOptions {
   method?: string;
   /** An object that is neither Buffer nor Readable is sent as JSON. */
@@ -156,6 +161,21 @@ export class Connection implements AsyncDisposable {
         },
       );
     }
+  }
+
+  /** What the next request would be sent with, for protocols that are not requests: a terminal's WebSocket. */
+  async currentCredentials(signal: AbortSignal): Promise<CurrentCredentials> {
+    const { tls, clientCertificate, proxy } = this.#credentials;
+    const [authorization, renewed] = await Promise.all([
+      this.#authorization(signal),
+      clientCertificate?.(signal),
+    ]);
+    return {
+      server: this.server,
+      tls: { ...tls, ...renewed },
+      ...(authorization === undefined ? {} : { authorization }),
+      ...(proxy === undefined ? {} : { proxy }),
+    };
   }
 
   /** Ends every request and watch; later requests fail with reason Closed. */

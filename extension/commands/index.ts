@@ -7,6 +7,7 @@ import { copyInstallCommand, install } from './install.ts';
 import { launch } from './launch.ts';
 import { launchFromYaml } from './launch-from-yaml.ts';
 import { openKubeconfig } from './open-kubeconfig.ts';
+import { openShell } from './open-shell.ts';
 import { openYaml } from './open-yaml.ts';
 import { pinNamespace, unpinNamespace } from './pin-namespace.ts';
 import { reconnect, refresh } from './refresh.ts';
@@ -21,6 +22,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   'ambient.delete': deleteSession,
   'ambient.copyName': copyName,
   'ambient.openYaml': openYaml,
+  'ambient.openShell': openShell,
   'ambient.refresh': refresh,
   'ambient.reconnect': reconnect,
   'ambient.pinNamespace': pinNamespace,

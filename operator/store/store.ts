@@ -59,6 +59,8 @@ export interface ArtifactStore {
   /** Removes everything below a prefix that ends with /, or one object. Absent is no error. */
   remove(keyOrPrefix: string): Promise<void>;
   upload(key: string): Upload;
+  /** Removes what writes that broke off have left behind, once it is old; how much that was. */
+  sweepTemporary(): Promise<number>;
   /** Throws `storage_unavailable` or `storage_full` when a write would fail now. */
   check(): Promise<void>;
 }

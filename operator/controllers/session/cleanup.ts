@@ -86,6 +86,8 @@ export class Cleanup {
       signal,
     );
     for (const ref of removed) log.info(ref, 'removed data without a session');
+    const broken = await store.sweepTemporary();
+    if (broken > 0) log.info({ broken }, 'removed what broken writes had left');
     return { requeueAfterMs: sweepMs };
   }
 }

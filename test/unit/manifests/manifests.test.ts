@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Compile } from 'typebox/compile';
+import { parseAllDocuments } from 'yaml';
+import { FrameworkSpec } from '../../../common/api/framework.ts';
+import { SessionSpec } from '../../../common/api/session.ts';
+import type { Framework } from '../../../common/api/framework.ts';
+import type { Session } from '../../../common/api/session.ts';
+import type { PodSpec } from '../../../common/kube/core-types.ts';
+import { admit } from '../../../common/rules/admission.ts';
+
+interface Manifest {
+  kind: string;
+  metadata: { name?: string; namespace?: string; labels?: Record<string, string> };
+  rules?: { apiGroups: string[]; resources: string[]; verbs: string[]; resourceNames?: string[] }[];
+  spec?: { template?: { spec: PodSpec } };
+}
+
+const folder = (name: string): string => join(import.meta.dirname, '..', '..', '..', 'manifests', name);
+const manifestsOf = (name: string): Manifest[] =>
+  readdirSync(folder(name))
+    .filter((file) => file.endsWith('.yaml'))
+    .flatMap((file) =>
+      parseAllDocuments(readFileSync(join(folder(name), file), 'utf8')).map(
+        (document) => document.toJS() as Manifest,
+      ),
+    );
+
+describe('manifests', () => {
+  const operator = manifestsOf('operator');
+  const roles = operator.filter(({ kind }) => kind === 'ClusterRole' || kind === 'Role');
+
+  it('give rights without wildcards', () => {
+    assert.ok(roles.length >= 4);
+    for (const { metadata, rules = [] } of roles)
+      for (const { apiGroups, resources, verbs } of rules)
+        assert.ok(![...apiGroups, ...resources, ...verbs].includes('*'), metadata.name);
+  });
+
+  it('let the operator read Secrets in its own namespace only, and there its own only', () => {
+    for (const { kind, metadata, rules = [] } of roles)
+      for (const { resources, verbs, resourceNames } of rules) {
+        if (!resources.includes('secrets')) continue;
+        assert.equal(kind, 'Role', metadata.name);
+        assert.equal(metadata.namespace, 'ambient-system');
+        if (verbs.join() !== 'create') assert.deepEqual(resourceNames, ['ambient-operator-tls']);
+      }
+  });
+
+  it('give nobody a way to change the spec or the status of a session', () => {
+    for (const { metadata, rules = [] } of roles)
+      for (const { resources, verbs } of rules) {
+        if (resources.includes('sessions'))
+          assert.deepEqual(
+            verbs.filter((verb) => ['update', 'patch'].includes(verb)),
+            [],
+            metadata.name,
+          );
+        if (resources.includes('sessions/status')) assert.equal(metadata.name, 'ambient-operator');
+      }
+  });
+
+  it('run the operator as nobody, with a read-only root and no privileges', () => {
+    const spec = operator.find(({ kind }) => kind === 'Deployment')?.spec?.template?.spec;
+    assert.equal(spec?.securityContext?.runAsNonRoot, true);
+    assert.equal(spec.securityContext.seccompProfile?.type, 'RuntimeDefault');
+    for (const { securityContext } of spec.containers)
+      assert.deepEqual(securityContext, {
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      });
+    const namespace = operator.find(({ kind }) => kind === 'Namespace');
+    assert.equal(namespace?.metadata.labels?.['pod-security.kubernetes.io/enforce'], 'restricted');
+  });
+
+  const frameworks = manifestsOf('frameworks') as unknown as Framework[];
+
+  it('hold frameworks that fit their schema', () => {
+    const validator = Compile(FrameworkSpec);
+    for (const { metadata, spec } of frameworks)
+      assert.deepEqual(
+        [...validator.Errors(spec)].map(
+          ({ instancePath, message }) => `${metadata.name}${instancePath} ${message}`,
+        ),
+        [],
+      );
+  });
+
+  it('hold samples that these frameworks accept', () => {
+    const validator = Compile(SessionSpec);
+    const samples = manifestsOf('samples') as unknown as Session[];
+    assert.ok(samples.length >= 2);
+    for (const { metadata, spec } of samples) {
+      const name = metadata.name ?? metadata.generateName;
+      assert.deepEqual(
+        [...validator.Errors(spec)].map(({ instancePath, message }) => `${name}${instancePath} ${message}`),
+        [],
+      );
+      const admission = admit(spec, JSON.stringify(spec).length, frameworks);
+      assert.ok(admission.accepted, admission.accepted ? '' : `${name}: ${admission.message}`);
+    }
+  });
+
+  it('run a generic command with its arguments behind it', () => {
+    const admission = admit(
+      { framework: { type: 'generic', config: { command: 'echo "$1"', args: ['a b'] } } },
+      1,
+      frameworks,
+    );
+    assert.deepEqual(admission.accepted && admission.plan.command, [
+      '/bin/bash',
+      '-c',
+      'echo "$1"',
+      'session',
+      'a b',
+    ]);
+  });
+});

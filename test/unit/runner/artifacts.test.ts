@@ -15,7 +15,8 @@ const node = (script: string): string[] => [process.execPath, '-e', script];
 const inside = (script: string): string[] =>
   node(`const fs = require('fs'); process.chdir(process.env.AMBIENT_ARTIFACTS); ${script}`);
 
-describe('artifacts', () => {
+describe('artifacts', function () {
+  this.timeout(120_000); // real processes on a machine that may be busy
   it('are kept whatever their names and depth: empty, unicode, blanks, line feeds, percent signs, dots, dashes', async () => {
     await using endpoint = await RunnerEndpoint.start();
     await using pod = await RunnerPod.make({ endpoint });

@@ -21,7 +21,8 @@ import { Baseline } from '../../../runner/baseline.ts';
 
 const never = new AbortController().signal;
 
-describe('changes.patch', () => {
+describe('changes.patch', function () {
+  this.timeout(120_000); // real processes on a machine that may be busy
   let scratch: string;
   let workspace: string;
   let original: string;

@@ -30,7 +30,8 @@ function assertGapFree(endpoint: RunnerEndpoint): void {
   assert.equal(endpoint.results[0]?.lastSeq, endpoint.records.length);
 }
 
-describe('the log', () => {
+describe('the log', function () {
+  this.timeout(120_000); // real processes on a machine that may be busy
   it('loses and doubles no line of 50,000 while the operator is restarted, answers errors and loses answers', async () => {
     await using endpoint = await RunnerEndpoint.start();
     let posts = 0;

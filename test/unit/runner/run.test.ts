@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { RunnerEndpoint } from '../../support/runner-endpoint.ts';
 import { RunnerPod } from '../../support/runner-process.ts';
 
-describe('a run', () => {
+describe('a run', function () {
+  this.timeout(120_000); // real processes on a machine that may be busy
   it('runs the command, records its output in order, keeps artifacts and patch, and exits 0', async () => {
     await using endpoint = await RunnerEndpoint.start();
     await using pod = await RunnerPod.make({ endpoint, description: { env: { GREETING: 'hello' } } });

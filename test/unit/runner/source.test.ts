@@ -65,7 +65,8 @@ async function makeRepository(folder: string): Promise<void> {
   git(folder, 'update-ref', 'refs/pull/7/head', 'HEAD~1');
 }
 
-describe('a source that was uploaded', () => {
+describe('a source that was uploaded', function () {
+  this.timeout(120_000); // real processes on a machine that may be busy
   let scratch: string;
   beforeEach(async () => (scratch = await mkdtemp(join(tmpdir(), 'source-'))));
   afterEach(() => rm(scratch, { recursive: true, force: true }));
@@ -183,7 +184,8 @@ describe('a source that was uploaded', () => {
   });
 });
 
-describe('unpacking a source archive', () => {
+describe('unpacking a source archive', function () {
+  this.timeout(120_000); // real processes on a machine that may be busy
   let scratch: string;
   let workspace: string;
   beforeEach(async () => {
@@ -316,7 +318,8 @@ describe('unpacking a source archive', () => {
   });
 });
 
-describe('a source from a git server', () => {
+describe('a source from a git server', function () {
+  this.timeout(120_000); // real processes on a machine that may be busy
   let scratch: string;
   let repository: string;
   before(async () => {

@@ -24,7 +24,8 @@ async function started(endpoint: RunnerEndpoint): Promise<void> {
   await endpoint.until(() => endpoint.texts('output').includes('ready'));
 }
 
-describe('stopping a run', () => {
+describe('stopping a run', function () {
+  this.timeout(120_000); // real processes on a machine that may be busy
   it('lets the command end by itself within the grace period and still hands in what it made', async () => {
     await using endpoint = await RunnerEndpoint.start();
     await using pod = await RunnerPod.make({ endpoint });
@@ -152,7 +153,8 @@ describe('stopping a run', () => {
   });
 });
 
-describe('the entry point of the image', () => {
+describe('the entry point of the image', function () {
+  this.timeout(120_000); // real processes on a machine that may be busy
   const namespaced = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
 
   async function entryPoint(): Promise<string> {

@@ -12,6 +12,8 @@ export interface Applied {
   paths: string[];
   /** Those that are left unsaved, since the person had unsaved changes in them. */
   unsaved: string[];
+  /** Those that undo does not bring back. */
+  lasting: string[];
 }
 
 /** Throws when the editor refuses the edit; then nothing was changed. */
@@ -20,39 +22,58 @@ export async function applyChanges(
   changes: readonly FileChange[],
   saveFiles: boolean,
 ): Promise<Applied> {
-  const edit = new vscode.WorkspaceEdit();
-  const texts: vscode.Uri[] = [];
   const unsaved = changes.filter(({ path }) => folder.isUnsaved(path)).map(({ path }) => path);
-  const replaced: FileChange[] = [];
-  for (const change of changes) {
-    const { path, before, after } = change;
-    const uri = folder.uri(path);
-    if (after !== undefined && before !== undefined) {
-      if (before.equals(after)) continue;
-      const edits = await textEdits(uri, before, after);
-      if (edits === undefined && folder.isUnsaved(path))
-        throw new AmbientError('conflict', `${path} has unsaved changes; save it first. Nothing was applied`);
-      if (edits === undefined) replaced.push(change);
-      else {
-        texts.push(uri);
-        edit.set(uri, edits);
-      }
-      continue;
-    }
-    if (after === undefined) edit.deleteFile(uri, { ignoreIfNotExists: true });
-  }
-  for (const { path, after } of [...replaced, ...changes.filter(({ before }) => before === undefined)]) {
-    if (after === undefined) continue;
-    const uri = folder.uri(path);
-    // Deleted and made again, a file comes back by undo; overwritten it would not.
-    if (replaced.some((change) => change.path === path)) edit.deleteFile(uri);
-    edit.createFile(uri, { contents: after, overwrite: false });
-  }
+  const sorted = await sortChanges(folder, changes);
+  // A file that is replaced is deleted and made again: overwritten, undo would delete it. Undo does the file operations
+  // that stand side by side in their own order, not in reverse, so edits of texts have to stand between the two.
+  const isUndoable = sorted.texts.length > 0;
+  const edit = new vscode.WorkspaceEdit();
+  for (const { path } of sorted.deleted) edit.deleteFile(folder.uri(path), { ignoreIfNotExists: true });
+  if (isUndoable) for (const { path } of sorted.replaced) edit.deleteFile(folder.uri(path));
+  for (const { path, edits } of sorted.texts) edit.set(folder.uri(path), edits);
+  for (const { path, after } of [...sorted.created, ...(isUndoable ? sorted.replaced : [])])
+    edit.createFile(folder.uri(path), { contents: after });
   if (edit.size > 0 && !(await vscode.workspace.applyEdit(edit)))
     throw new AmbientError('conflict', 'the editor did not accept the changes; nothing was applied');
-  if (saveFiles) await saveAll(texts.filter((uri) => !unsaved.some((path) => isSame(folder.uri(path), uri))));
+  if (!isUndoable)
+    for (const { path, after } of sorted.replaced)
+      await vscode.workspace.fs.writeFile(folder.uri(path), after);
+  if (saveFiles)
+    await saveAll(
+      sorted.texts.filter(({ path }) => !unsaved.includes(path)).map(({ path }) => folder.uri(path)),
+    );
   await setModes(folder, changes);
-  return { paths: changes.map(({ path }) => path), unsaved };
+  const lasting = isUndoable ? [] : sorted.replaced.map(({ path }) => path);
+  return { paths: changes.map(({ path }) => path), unsaved, lasting };
+}
+
+interface Content {
+  path: string;
+  after: Buffer;
+}
+
+interface SortedChanges {
+  deleted: { path: string }[];
+  texts: { path: string; edits: vscode.TextEdit[] }[];
+  created: Content[];
+  /** What edits of a text cannot do. */
+  replaced: Content[];
+}
+
+async function sortChanges(folder: EditorFolder, changes: readonly FileChange[]): Promise<SortedChanges> {
+  const sorted: SortedChanges = { deleted: [], texts: [], created: [], replaced: [] };
+  for (const { path, before, after } of changes) {
+    if (after === undefined) sorted.deleted.push({ path });
+    else if (before === undefined) sorted.created.push({ path, after });
+    else if (!before.equals(after)) {
+      const edits = await textEdits(folder.uri(path), before, after);
+      if (edits !== undefined) sorted.texts.push({ path, edits });
+      else if (!folder.isUnsaved(path)) sorted.replaced.push({ path, after });
+      else
+        throw new AmbientError('conflict', `${path} has unsaved changes; save it first. Nothing was applied`);
+    }
+  }
+  return sorted;
 }
 
 /** Undefined when edits of a text would not give these bytes: other encodings, other line endings, no text at all. */
@@ -102,5 +123,3 @@ async function setModes(folder: EditorFolder, changes: readonly FileChange[]): P
     if (wanted !== mode) await chmod(uri.fsPath, wanted & 0o777);
   }
 }
-
-const isSame = (a: vscode.Uri, b: vscode.Uri): boolean => a.toString() === b.toString();

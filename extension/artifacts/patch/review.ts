@@ -83,11 +83,15 @@ export async function applyPatch(
     if (choice === REVIEW) await vscode.commands.executeCommand('ambient.reviewPatch', place.ref, place.path);
     if (choice !== APPLY && choice !== APPLY_REST) return { ...result, outcome: 'cancelled' };
   }
-  const { paths, unsaved } = await applyChanges(new EditorFolder(folder), changes, savesFiles());
+  const { paths, unsaved, lasting } = await applyChanges(new EditorFolder(folder), changes, savesFiles());
   await patched.closeFor(place);
   if (!isQuiet) {
-    const note = unsaved.length === 0 ? '' : ` Not saved yet: ${formatList(unsaved, 5)}.`;
-    const text = `Applied to ${count(paths.length, 'file')} in ${folderName(folder)}.${note}`;
+    const notes = [
+      `Applied to ${count(paths.length, 'file')} in ${folderName(folder)}.`,
+      ...(unsaved.length === 0 ? [] : [`Not saved yet: ${formatList(unsaved, 5)}.`]),
+      ...(lasting.length === 0 ? [] : [`Undo does not bring back: ${formatList(lasting, 5)}.`]),
+    ];
+    const text = notes.join(' ');
     notify.background('telling what was applied', vscode.window.showInformationMessage(plainMessage(text)));
   }
   return { ...result, outcome: 'applied', applied: paths };

@@ -1,12 +1,15 @@
 /** Pages as panels of the editor: `ambient.openSession` shows one for each session, also again after VS Code restarted. */
 import * as vscode from 'vscode';
 import type { LogRecord } from '../../common/api/log.ts';
+import { artifactPlace } from '../artifacts/artifact-uri.ts';
 import type { Clusters } from '../clusters/clusters.ts';
 import type { Notify } from '../ide/notify.ts';
+import { logPlace } from '../logs/log-uri.ts';
 import { isSessionRef, refKey } from '../sessions/session-ref.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
 import type { SessionWatches } from '../sessions/session-watch.ts';
 import { tabTitle } from './tab-title.ts';
+import type { FollowLogOptions } from './log-tail.ts';
 import type { SessionPanel } from './session-panel.ts';
 
 export const SESSION_PANEL = 'ambient.session';
@@ -14,20 +17,18 @@ export const SESSION_PANEL = 'ambient.session';
 export interface PanelsDeps {
   clusters: Pick<Clusters, 'connection' | 'onDidChange'>;
   watches: Pick<SessionWatches, 'acquire'>;
-  notify: Pick<Notify, 'log' | 'failed' | 'background'>;
+  notify: Pick<Notify, 'log' | 'failed' | 'info' | 'background'>;
   /**
    * Records after `since` until the session has ended and all were given; reconnects by itself. Absent: pages show no log.
    */
-  followLog?: (
-    ref: SessionRef,
-    options: { since: number; signal: AbortSignal },
-  ) => AsyncIterable<LogRecord[]>;
+  followLog?: (ref: SessionRef, options: FollowLogOptions) => AsyncIterable<LogRecord[]>;
 }
 
 export function registerPanels(
   context: Pick<vscode.ExtensionContext, 'extensionUri'>,
   deps: PanelsDeps,
 ): vscode.Disposable {
+  const { notify } = deps;
   const open = new Map<string, Promise<SessionPanel>>();
 
   const adopt = async (panel: vscode.WebviewPanel, ref: SessionRef): Promise<SessionPanel> => {
@@ -42,7 +43,7 @@ export function registerPanels(
       ref,
       extensionUri: context.extensionUri,
       deps,
-      open: (other) => deps.notify.background('opening a session', show(other)),
+      open: (other) => notify.background('opening a session', show(other)),
       onClosed: () => open.delete(key),
     });
   };
@@ -67,14 +68,16 @@ export function registerPanels(
       // After all who listen: the watches of before are ended by then.
       queueMicrotask(() => {
         for (const panel of open.values())
-          deps.notify.background(
+          notify.background(
             'watching again',
             panel.then((each) => each.watchAgain()),
           );
       });
     }),
     vscode.commands.registerCommand('ambient.openSession', async (argument: unknown) => {
-      if (isSessionRef(argument)) await show(plainRef(argument));
+      const ref = sessionOf(argument);
+      if (ref === undefined) notify.info('Select a session in the Ambient Sessions view first.');
+      else await show(ref);
     }),
     vscode.window.registerWebviewPanelSerializer(SESSION_PANEL, {
       deserializeWebviewPanel: async (panel, state: unknown) => {
@@ -94,13 +97,20 @@ export function registerPanels(
       dispose: () => {
         // The panels stay: VS Code is shutting down and restores them.
         for (const panel of open.values())
-          deps.notify.background(
+          notify.background(
             'closing a page',
             panel.then((each) => each.rest()),
           );
       },
     },
   );
+}
+
+/** Given, or that of the log or artifact that is given or in the active editor. */
+function sessionOf(argument: unknown): SessionRef | undefined {
+  if (isSessionRef(argument)) return plainRef(argument);
+  const uri = argument instanceof vscode.Uri ? argument : vscode.window.activeTextEditor?.document.uri;
+  return uri === undefined ? undefined : (logPlace(uri) ?? artifactPlace(uri)?.ref);
 }
 
 /** Without whatever else a tree node carries. */

@@ -7,7 +7,14 @@ import type { LogLine, LogUpdate } from '../../common/api/panels.ts';
  * Records after `since`, in order, until the session has ended and all were given. Reconnects by itself; throws what waiting
  * does not help against.
  */
-export type FollowLog = (options: { since: number; signal: AbortSignal }) => AsyncIterable<LogRecord[]>;
+export type FollowLog = (options: FollowLogOptions) => AsyncIterable<LogRecord[]>;
+
+export interface FollowLogOptions {
+  since: number;
+  signal: AbortSignal;
+  /** The connection was lost or could not be made; it is tried again. */
+  onTrouble?: (error: unknown) => void;
+}
 
 export interface LogTailOptions {
   follow: FollowLog;
@@ -71,8 +78,12 @@ export class LogTail {
     if (signal.aborted) return;
     this.#setState('following');
     try {
-      for await (const records of this.#options.follow({ since: this.#last, signal })) {
+      const onTrouble = (error: unknown): void => {
+        if (!signal.aborted) this.#setState('following', this.#options.describe(error));
+      };
+      for await (const records of this.#options.follow({ since: this.#last, signal, onTrouble })) {
         if (signal.aborted) return;
+        this.#problem = undefined;
         for (const record of records) this.#take(record);
         this.#gather();
       }

@@ -2,7 +2,6 @@
 import type { PageProblem, SessionPageState } from '../../common/api/panels.ts';
 import type { Artifact } from '../../common/api/live.ts';
 import type { Session } from '../../common/api/session.ts';
-import { isNotFound } from '../../common/kube/errors.ts';
 import { liveProblemOf, problemOf } from '../clusters/problem.ts';
 import type { Problem, ProblemAction } from '../clusters/problem.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
@@ -179,12 +178,7 @@ export class SessionFeed {
         this.#options.onError(`artifacts of ${this.#ref.namespace}/${this.#ref.name}`, error);
         const { title, remedy } = liveProblemOf(error, this.#ref.cluster);
         // A list from before is better than none.
-        done({
-          ...this.#artifacts,
-          problem: isNotFound(error)
-            ? 'The artifacts cannot be listed.'
-            : `${title}: this list may be incomplete. ${remedy}`,
-        });
+        done({ ...this.#artifacts, problem: `${title}: this list may be incomplete. ${remedy}` });
       },
     );
   }

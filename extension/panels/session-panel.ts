@@ -46,6 +46,7 @@ export class SessionPanel {
     this.#panel = panel;
     this.#feed = this.#newFeed(options.ref);
     panel.webview.options = { enableScripts: true, localResourceRoots: [this.#pages()] };
+    panel.iconPath = vscode.Uri.joinPath(options.extensionUri, 'media/icon.png');
     panel.webview.html = this.#html();
     this.#subscriptions = [
       panel.webview.onDidReceiveMessage((message: unknown) => this.#receive(message)),
@@ -150,8 +151,9 @@ export class SessionPanel {
       follow: (options) => followLog(this.ref, options),
       send: (update: LogUpdate) => this.#post('log', update),
       describe: (error) => {
-        const { title, remedy } = liveProblemOf(error, this.ref.cluster);
-        if (isNotFound(error) || error instanceof LogGone) return 'There is no log of this session.';
+        const { kind, title, remedy } = liveProblemOf(error, this.ref.cluster);
+        if (error instanceof LogGone || (isNotFound(error) && kind !== 'operatorAway'))
+          return 'There is no log of this session.';
         if (isForbidden(error)) return `You may not read the log of this session. ${remedy}`;
         return `${title}. ${remedy}`;
       },

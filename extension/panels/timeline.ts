@@ -49,6 +49,9 @@ export function timelineOf(session: Session): TimelineStep[] {
     },
     conditionStep(session, 'artifacts', 'Artifacts', 'ArtifactsGenerated'),
   ];
+  // What came later tells of what came before, should nobody have said so.
+  const reached = steps.findLastIndex(({ state }) => state !== 'waiting');
+  for (const step of steps.slice(0, reached)) if (step.state === 'waiting') step.state = 'done';
   if (isFinished(session)) return withDurations([...ended(session, steps), endStep(session)]);
   const next = steps.find(({ state }) => state === 'waiting' || state === 'active');
   if (next !== undefined && next.id !== 'artifacts') next.state = 'active';

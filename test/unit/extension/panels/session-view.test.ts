@@ -63,6 +63,13 @@ describe('the timeline of a session', () => {
     );
   });
 
+  it('takes steps for done that lie before one that was reached', () => {
+    assert.match(
+      asText(timelineOf(withStatus({ phase: 'Running', workload: { startTime: T(9) } }))),
+      /^Created done 9000 \| Validated done \| Source done \| Workload done \| Running active/,
+    );
+  });
+
   it('leaves out the source where none is needed', () => {
     const session = withStatus({ conditions: [condition('SourceReady', 'True', 'NotNeeded', 1)] });
     delete session.spec.source;

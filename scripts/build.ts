@@ -5,8 +5,18 @@
  *   dist/operator/main.mjs, dist/runner/main.mjs   what their images hold
  *   dist/meta/*.json                      what went into which bundle, for the bench
  */
-import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import type { BuildOptions } from 'esbuild';
 
@@ -78,13 +88,27 @@ export async function buildTargets(
   mkdirSync(at('dist/meta'), { recursive: true });
   await Promise.all(
     names.map(async (name) => {
-      rmSync(at('dist', name), { recursive: true, force: true });
-      const { metafile } = await build({ ...common, ...targets[name] });
+      const { metafile, outputFiles } = await build({ ...common, ...targets[name], write: false });
+      replaceFolder(at('dist', name), new Map(outputFiles.map(({ path, contents }) => [path, contents])));
       writeFileSync(at('dist/meta', `${name}.json`), JSON.stringify(metafile));
       const dockerfile = at(name, 'Dockerfile');
       if (existsSync(dockerfile)) copyFileSync(dockerfile, at('dist', name, 'Dockerfile'));
     }),
   );
+}
+
+/** What is the same already is not touched: an editor or a test may be running from there. */
+function replaceFolder(folder: string, files: ReadonlyMap<string, Uint8Array>): void {
+  for (const [path, contents] of files) {
+    if (existsSync(path) && readFileSync(path).equals(contents)) continue;
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(`${path}.new`, contents);
+    renameSync(`${path}.new`, path);
+  }
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile() && !files.has(path) && entry.name !== 'Dockerfile') rmSync(path);
+  }
 }
 
 if (import.meta.main) {

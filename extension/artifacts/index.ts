@@ -14,7 +14,7 @@ import { applyOptionsOf } from './patch/options.ts';
 import { PatchedDocuments } from './patch/patched-documents.ts';
 import { PICTURE_EDITOR, PictureEditor } from './picture-editor.ts';
 import { TooLarge } from './reading.ts';
-import { sessionOf, targetOf } from './target.ts';
+import { namedTarget, sessionOf, targetOf } from './target.ts';
 
 export interface ArtifactsDeps {
   clusters: Pick<Clusters, 'connection' | 'client'>;
@@ -138,9 +138,10 @@ export function registerArtifacts(
     vscode.commands.registerCommand(
       'ambient.applyPatch',
       async (first: unknown, second: unknown, third: unknown) => {
-        // In a review, its own patch is meant.
-        const review = second === undefined ? patched.active() : undefined;
-        const place = review?.place ?? targetOf(first, second);
+        // The title of a review names no artifact: its own patch is meant.
+        const named = namedTarget(first, second);
+        const review = named === undefined ? patched.active() : undefined;
+        const place = named ?? review?.place ?? targetOf(first, second);
         if (place === undefined)
           return void vscode.window.showInformationMessage('Select a patch of a session first.');
         live.forget(place.ref);

@@ -5,16 +5,24 @@ import type { SessionRef } from '../sessions/session-ref.ts';
 import { artifactPlace } from './artifact-uri.ts';
 import type { ArtifactPlace } from './artifact-uri.ts';
 
-/** `(ref, path)`, `(ref, artifact)`, `(node of the tree)`, `(uri)` or nothing. */
+/** `(ref, path)`, `(ref, artifact)`, `(node of the tree)`, `(uri)` or nothing, which is the active editor. */
 export function targetOf(first: unknown, second: unknown): ArtifactPlace | undefined {
+  return namedTarget(first, second) ?? fileAt(activeResource());
+}
+
+/** Only what the arguments say. */
+export function namedTarget(first: unknown, second: unknown): ArtifactPlace | undefined {
   const path = typeof second === 'string' ? second : textAt(second, 'path');
   if (isSessionRef(first)) return path === undefined ? undefined : { ref: plainRef(first), path };
   const ref: unknown = Reflect.get(Object(first), 'ref');
   const nodePath = textAt(Reflect.get(Object(first), 'artifact'), 'path');
   if (isSessionRef(ref) && nodePath !== undefined) return { ref: plainRef(ref), path: nodePath };
-  const uri = first instanceof vscode.Uri ? first : activeResource();
+  return first instanceof vscode.Uri ? fileAt(first) : undefined;
+}
+
+function fileAt(uri: vscode.Uri | undefined): ArtifactPlace | undefined {
   const place = uri === undefined ? undefined : artifactPlace(uri);
-  return place === undefined || place.path === '' ? undefined : place;
+  return place?.path === '' ? undefined : place;
 }
 
 /** The session of a tree node or a document. */

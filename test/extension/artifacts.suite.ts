@@ -388,9 +388,18 @@ describe('artifacts in the editor', function () {
       await window.page.locator('.multiDiffEntry').nth(2).waitFor();
       await window.page.getByText('brand new').first().waitFor();
       assert.match(await window.toast(/would change/), /3 files would change in project\./);
+      const marks = await window.page.locator('.multiDiffEntry .status').allInnerTexts();
+      assert.deepEqual(
+        marks.map((mark) => mark.trim()),
+        ['D', '', 'A'],
+      );
       await window.screenshot('artifact-review');
-      await window.until('the button', async () => window.hasCommand('Ambient: Apply Changes to Folder…'));
-      await window.notificationButton('Apply');
+      await window.clearNotifications();
+      await window.page
+        .locator('.editor-actions')
+        .getByRole('button', { name: 'Apply Changes to Folder…' })
+        .first()
+        .click();
       await window.until('the change', () => existsSync(at('new.txt')) && !existsSync(at('gone.txt')));
       await window.until('the tab to go', async () => (await window.tabs()).length === 0);
     });

@@ -93,6 +93,15 @@ class PicturePage extends LitElement {
     .hidden {
       visibility: hidden;
     }
+    .unseen {
+      position: absolute;
+      width: 1px;
+      height: 1px;
+      margin: 0;
+      overflow: hidden;
+      clip-path: inset(50%);
+      white-space: nowrap;
+    }
     .note {
       margin: auto;
       max-width: 60ch;
@@ -132,6 +141,7 @@ class PicturePage extends LitElement {
     const isShown = size !== undefined;
     const percent = Math.round((zoom ?? this.#fittedZoom()) * 100);
     return html`
+      <h1 class="unseen">${picture?.name ?? 'Picture'}</h1>
       <div class="bar" role="toolbar" aria-label="Picture">
         <button
           ?disabled=${!isShown}

@@ -34,21 +34,21 @@ export class PatchedDocuments implements vscode.TextDocumentContentProvider {
     );
   }
 
-  /** Addresses for the contents of a review, by path. */
+  /** Addresses for the contents of a review; by path of a Uri, both. */
   add(review: Review, contents: ReadonlyMap<string, Buffer>): Map<string, vscode.Uri> {
     const id = (this.#last += 1);
     this.#kept = [...this.#kept.slice(1 - KEPT_MAX), { ...review, id, contents: new Map(contents) }];
     return new Map(
       Array.from(contents.keys(), (path) => [
         path,
-        vscode.Uri.from({ scheme: PATCHED_SCHEME, path: `/${path}`, query: String(id) }),
+        vscode.Uri.from({ scheme: PATCHED_SCHEME, path, query: String(id) }),
       ]),
     );
   }
 
   provideTextDocumentContent(uri: vscode.Uri): string {
     const review = this.#kept.find(({ id }) => String(id) === uri.query);
-    const content = review?.contents.get(uri.path.slice(1));
+    const content = review?.contents.get(uri.path);
     return content === undefined
       ? 'This review is over. Open the patch again to see it.\n'
       : content.toString('utf8').replace(/^\ufeff/, '');

@@ -46,14 +46,15 @@ export async function reviewPatch(deps: PatchDeps, place: ArtifactPlace): Promis
   }
   const content = new EditorFolder(folder);
   const review = { title: titleOf(place, plan), place, folder };
+  // Under the path of the file itself, since other paths are shown as a rename.
   const after = new Map(
-    plan.changes.flatMap(({ path, after }) => (after === undefined ? [] : [[path, after]])),
+    plan.changes.flatMap(({ path, after }) => (after === undefined ? [] : [[content.uri(path).path, after]])),
   );
   const patched = deps.patched.add(review, after);
   const files = plan.changes.map(({ path, before }) => [
     content.uri(path),
     before === undefined ? undefined : content.uri(path),
-    patched.get(path),
+    patched.get(content.uri(path).path),
   ]);
   await vscode.commands.executeCommand('vscode.changes', review.title, files);
   deps.notify.background('offering to apply a patch', offerToApply(place, folder, plan));

@@ -5,6 +5,7 @@ import { build } from 'esbuild';
 import { chromium } from 'playwright-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { pageHtml } from '../../../extension/panels/page-html.ts';
+import type { PageOptions } from '../../../extension/panels/page-html.ts';
 import { findChromium } from '../../vscode/chromium.ts';
 
 const ROOT = path.join(import.meta.dirname, '../../..');
@@ -54,8 +55,8 @@ export class Pages implements AsyncDisposable {
     this.#themes = themes;
   }
 
-  /** Bundles `webview/<name>/main.ts` as the build does, and starts a browser. Throws VscodeUnavailable. */
-  static async of(name: string): Promise<Pages> {
+  /** Bundles `webview/<name>/main.ts` as the build does, and starts a browser. Throws VscodeUnavailable. `htmlOf` makes the document. */
+  static async of(name: string, htmlOf: (options: PageOptions) => string = pageHtml): Promise<Pages> {
     const [executablePath, bundle, themes] = await Promise.all([
       findChromium(() => undefined, process.env),
       build({
@@ -78,7 +79,7 @@ export class Pages implements AsyncDisposable {
         { body: text, contentType: file.endsWith('.css') ? 'text/css' : 'text/javascript' },
       ]),
     );
-    const html = pageHtml({
+    const html = htmlOf({
       title: name,
       cspSource: ORIGIN,
       scriptUri: `${ORIGIN}/${name}.js`,

@@ -139,7 +139,7 @@ export class VscodeWindow implements AsyncDisposable {
   async command(title: Text): Promise<void> {
     const input = await this.#openPalette();
     await input.fill(`>${typeof title === 'string' ? title : ''}`);
-    await this.#quickRow(title).click();
+    await this.#chooseQuickRow(title);
   }
 
   /** Whether the palette offers a command of this title now. */
@@ -182,7 +182,21 @@ export class VscodeWindow implements AsyncDisposable {
 
   /** Chooses the row with this label in the open quick pick. */
   async quickPick(label: Text): Promise<void> {
-    await this.#quickRow(label).click();
+    await this.#chooseQuickRow(label);
+  }
+
+  /**
+   * By the keyboard: a list that is still being laid out moves under a mouse, and a click beside it closes it.
+   */
+  async #chooseQuickRow(label: Text): Promise<void> {
+    const row = this.#quickRow(label);
+    await row.waitFor();
+    await this.until(`the row ${String(label)} to have the focus`, async () => {
+      if (await row.evaluate((element) => element.classList.contains('focused'))) return true;
+      await this.page.keyboard.press('ArrowDown');
+      return false;
+    });
+    await this.page.keyboard.press('Enter');
   }
 
   /** Labels of the open quick pick, once it has any. */
@@ -199,8 +213,10 @@ export class VscodeWindow implements AsyncDisposable {
     await this.page.locator('.quick-input-widget:visible input.input').first().fill(text);
   }
 
-  /** Fills the open input box and accepts it with Enter. */
+  /** Waits for an input box, not the pick before it, fills it and accepts it with Enter. */
   async quickInput(text: string): Promise<void> {
+    const widget = this.page.locator('.quick-input-widget:visible');
+    await widget.locator('.quick-input-list').waitFor({ state: 'hidden' });
     await this.quickType(text);
     await this.page.keyboard.press('Enter');
   }

@@ -52,9 +52,9 @@ export const header = (
     }
     ${stopping(view)}
     <div class="actions" role="group" aria-label="Actions">
-      ${button({ label: 'Open Log', look: 'primary', onClick: () => post('openLog', {}) })}
+      ${view.deleted ? nothing : button({ label: 'Open Log', look: 'primary', onClick: () => post('openLog', {}) })}
       ${view.canStop ? button({ label: 'Stop…', onClick: () => post('stop', {}) }) : nothing}
-      ${button({ label: 'Open YAML', onClick: () => post('openYaml', {}) })}
+      ${view.deleted ? nothing : button({ label: 'Open YAML', onClick: () => post('openYaml', {}) })}
       ${button({ label: 'Copy Name', onClick: () => post('copyName', {}) })}
       ${view.canDelete ? button({ label: 'Delete…', onClick: () => post('delete', {}) }) : nothing}
     </div>

@@ -20,13 +20,13 @@ export function logTail(
   post: Post<SessionPageRequests>,
 ): TemplateResult {
   const fault =
-    problem === undefined
+    problem === undefined || view.deleted
       ? nothing
       : html`<p class="note" role="note">
           ${text(problem)} <button type="button" class="link" @click=${() => post('retry', {})}>Retry</button>
         </p>`;
   if (lines.length === 0)
-    return html`${fault}${problem === undefined ? empty(nothingYet(state, view)) : nothing}`;
+    return html`${fault}${fault === nothing ? empty(nothingYet(state, view)) : nothing}`;
   const [first] = lines;
   return html`
     ${fault}
@@ -44,7 +44,8 @@ export function logTail(
   `;
 }
 
-function nothingYet(state: LogUpdate['state'], { startedAt, endedAt }: SessionView): string {
+function nothingYet(state: LogUpdate['state'], { startedAt, endedAt, deleted }: SessionView): string {
+  if (deleted) return 'The log was deleted with the session.';
   if (endedAt !== undefined && startedAt === undefined) return 'The session ended before it wrote a log.';
   if (state === 'ended') return 'The log is empty.';
   return startedAt === undefined ? 'The log begins when the pod runs.' : 'No output yet.';

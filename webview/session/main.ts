@@ -7,6 +7,7 @@ import type { PageModel, Remembered } from './page.ts';
 import '../kit/kit.css';
 import './session.css';
 
+// LOG_TAIL_LINES of common/api/panels.ts, whose schemas stay out of the page.
 const LINES_MAX = 200;
 const SCROLL_REST_MS = 150;
 

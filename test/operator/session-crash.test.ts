@@ -145,7 +145,7 @@ describe('an operator that is killed', function () {
           cluster.client,
           aCommand(
             namespace,
-            'for i in 1 2 3 4 5; do echo line $i; sleep 0.5; done; echo x > $AMBIENT_ARTIFACTS/a.txt',
+            'for i in 1 2 3 4 5; do echo line $i; sleep 0.2; done; echo x > $AMBIENT_ARTIFACTS/a.txt',
             'it',
           ),
         ),

@@ -4,9 +4,12 @@ import type { Cluster } from '../cluster/index.ts';
 
 const inNamespace = ['-n', OPERATOR_NAMESPACE];
 const LABEL = 'ambient.ai/host-process';
+/** Clusters whose Service leads to this machine already. */
+const onHost = new WeakSet<Cluster>();
 
 /** Points the Service at processes on this machine. A deployment of the operator is scaled to nothing before. */
 export async function useHostService(cluster: Cluster): Promise<void> {
+  if (onHost.has(cluster)) return;
   const deployments = await cluster.kubectl([...inNamespace, 'get', 'deployment', '-o', 'name']);
   if (deployments.trim() !== '') {
     await cluster.kubectl([...inNamespace, 'scale', 'deployment', OPERATOR_NAME, '--replicas=0']);
@@ -54,6 +57,7 @@ export async function useHostService(cluster: Cluster): Promise<void> {
     '-p',
     '{"spec":{"selector":null}}',
   ]);
+  onHost.add(cluster);
 }
 
 /** One process behind the Service; each has ports of its own. */
@@ -87,6 +91,7 @@ export async function addHostEndpoint(
 
 /** Leaves the Service to pods again; their manifest brings the selector back. */
 export async function removeHostService(cluster: Cluster): Promise<void> {
+  onHost.delete(cluster);
   const found = await cluster.kubectl([
     'get',
     'namespace',

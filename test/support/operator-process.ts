@@ -63,6 +63,7 @@ export async function runOperatorProcess(
   options: OperatorProcessOptions = {},
 ): Promise<OperatorProcess> {
   await prepare(cluster);
+  if (isReachable(cluster)) await useHostService(cluster);
   const folder = await mkdtemp(join(tmpdir(), 'ambient-operator-'));
   const storeDir = options.storeDir ?? join(folder, 'store');
   await mkdir(storeDir, { recursive: true });
@@ -169,7 +170,7 @@ const isReachable = ({ nodeHostAddress }: Cluster): boolean => !nodeHostAddress.
 
 const prepared = new WeakMap<Cluster, Promise<void>>();
 
-/** Namespace, account, roles and Service, once for each cluster. */
+/** Namespace, account and roles, once for each cluster. */
 function prepare(cluster: Cluster): Promise<void> {
   let done = prepared.get(cluster);
   if (done === undefined) {
@@ -187,7 +188,6 @@ function prepare(cluster: Cluster): Promise<void> {
         .filter((object) => object !== null && wanted.has(object.kind));
       const list = { apiVersion: 'v1', kind: 'List', items: objects };
       await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(list) });
-      if (isReachable(cluster)) await useHostService(cluster);
     })();
     prepared.set(cluster, done);
     done.catch(() => prepared.delete(cluster));

@@ -107,15 +107,17 @@ await buildTargets();
 // Owners of background work: awaited by the first suite that needs it, so a failure is told there.
 const preparations = new Map<string, Promise<void>>();
 for (const suite of chosen)
-  for (const { name, prepare } of suite.needs)
+  for (const preparation of suite.needs) {
+    const { name } = preparation;
     if (!preparations.has(name)) {
       const from = performance.now();
-      const work = prepare((line) => console.log(`  [${name}] ${line}`)).then(() =>
-        console.log(`  [${name}] ready after ${seconds(from)}`),
-      );
+      const work = preparation
+        .prepare((line) => console.log(`  [${name}] ${line}`))
+        .then(() => console.log(`  [${name}] ready after ${seconds(from)}`));
       work.catch(() => undefined);
       preparations.set(name, work);
     }
+  }
 
 for (const suite of chosen) {
   say(`${suite.name}: ${suite.about}`);

@@ -10,6 +10,12 @@ const CONTAINER = 'runner';
 /** bash where the image has it; HOME as the session's command sees it. */
 const SHELL = ['/bin/sh', '-c', 'cd /workspace; export HOME=/tmp; exec $(command -v bash || command -v sh)'];
 
+/** What is used of the WebSocket, whose own types are not among this project's packages. */
+interface Socket {
+  close(): void;
+  onclose: (() => void) | null;
+}
+
 /** What the terminal prints goes through here; the WebSocket client asks it for the terminal's size. */
 class Screen extends PassThrough {
   rows = 24;
@@ -65,7 +71,7 @@ export class PodShell implements vscode.Pseudoterminal {
     const { namespace, name } = this.#pod;
     const ended = ({ status, message }: V1Status): void =>
       this.#end(status === 'Success' ? undefined : `The shell ended: ${message ?? 'no reason given'}`);
-    const socket = await exec.exec(
+    const socket = (await exec.exec(
       namespace,
       name,
       CONTAINER,
@@ -75,7 +81,7 @@ export class PodShell implements vscode.Pseudoterminal {
       this.#keys,
       true,
       ended,
-    );
+    )) as unknown as Socket;
     this.#close = () => socket.close();
     socket.onclose = () => this.#end();
     if (this.#abort.signal.aborted) socket.close();

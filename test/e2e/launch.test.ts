@@ -114,7 +114,7 @@ async function artifact(cluster: TestCluster, namespace: string, path: string): 
 const contextOf = (window: VscodeWindow): Promise<string> =>
   window.inHost(async (vscode) => {
     const tree = vscode.extensions.getExtension('ambient-sessions.ambient-sessions')?.exports as {
-      tree: { snapshot(): Promise<unknown> | unknown };
+      tree: { snapshot(): Promise<unknown> };
     };
     return /cluster (\S+?)[,"\s\\]/.exec(JSON.stringify(await tree.tree.snapshot()))?.[1] ?? '';
   });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { HISTORY_KEEP, HISTORY_MAX } from '../../common/api/session.ts';
 import type { HistoryEntry, Session, SessionStatus } from '../../common/api/session.ts';
-import { KubeClient } from '../../common/kube/client.ts';
+import type { KubeClient } from '../../common/kube/client.ts';
 import { isInvalid } from '../../common/kube/errors.ts';
 import { frameworks, namespacePolicies, sessions } from '../../common/kube/resource.ts';
 import { testCluster } from '../support/cluster.ts';
@@ -21,13 +21,12 @@ describe('the CRDs', () => {
     namespace = await cluster.namespace('crds');
   });
 
-  const session = (spec: object = {}): Session =>
-    ({
-      apiVersion: 'ambient.ai/v1alpha1',
-      kind: 'Session',
-      metadata: { name: randomUUID(), namespace },
-      spec: { framework: { type: 'generic', config: { command: 'true' } }, ...spec },
-    }) as Session;
+  const session = (spec: object = {}): Session => ({
+    apiVersion: 'ambient.ai/v1alpha1',
+    kind: 'Session',
+    metadata: { name: randomUUID(), namespace },
+    spec: { framework: { type: 'generic', config: { command: 'true' } }, ...spec },
+  });
   const create = (spec: object = {}): Promise<Session> => client.create(sessions, session(spec));
   const entry = (seq: number, data?: Record<string, unknown>): HistoryEntry => ({
     seq,

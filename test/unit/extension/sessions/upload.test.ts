@@ -93,7 +93,7 @@ describe('sending the source', () => {
     const progress: number[] = [];
     const pauses: number[] = [];
     await uploadSource({
-      connection: api as never,
+      connection: api,
       namespace: 'demo',
       name: 'x',
       archive: { path, sizeBytes: size },

@@ -1,4 +1,5 @@
 /** A tree over sessions given as data: what stands in for the cluster is only where the data comes from. */
+import { messageOf } from '../../../../common/errors.ts';
 import type { Artifact } from '../../../../common/api/live.ts';
 import type { Session, SessionStatus } from '../../../../common/api/session.ts';
 import { KubeError } from '../../../../common/kube/errors.ts';
@@ -49,6 +50,8 @@ export interface SessionFields {
 export const forbidden = (what: string): KubeError =>
   new KubeError(`${what} is forbidden: User "jo" cannot list resource`, { status: 403, reason: 'Forbidden' });
 
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
+
 export class Watched {
   sessions: Session[] = [];
   state: WatchState = { phase: 'synced' };
@@ -86,7 +89,7 @@ export class Watched {
       get state() {
         return state();
       },
-      ready: this.state.error === undefined ? Promise.resolve() : Promise.reject(this.state.error as Error),
+      ready: this.state.error === undefined ? Promise.resolve() : Promise.reject(asError(this.state.error)),
       dispose: () => void (this.held -= 1),
     };
   }
@@ -169,7 +172,7 @@ export function aWorld(contexts: ContextInfo[] = [aContext('dev', { isCurrent: t
     },
     setViewState: (state) => (world.viewState = state),
     log: (message, error) =>
-      void world.log.push(error === undefined ? message : `${message}: ${String(error)}`),
+      void world.log.push(error === undefined ? message : `${message}: ${messageOf(error)}`),
   };
   world.root = new RootNode(context);
   return world;

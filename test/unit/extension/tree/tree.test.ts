@@ -272,7 +272,7 @@ describe('the tree of sessions', () => {
     ): Promise<void> => {
       for (const node of nodes) {
         ids.push(node.id);
-        await visit((await node.children()) as never);
+        await visit(await node.children());
       }
     };
     await visit((await world.root.children()) as never);

@@ -111,6 +111,8 @@ async function addressOf(
     import('../../common/kube/resource.ts'),
   ]);
   const session = await client.get(sessions, ref);
+  // Asked for is one of that name which is gone: its document says so.
+  if (ref.uid !== undefined && session.metadata.uid !== ref.uid) return logUri(ref, ref.name);
   return logUri(refOf(ref.cluster, session), plain(titleOf(session), 80));
 }
 

@@ -16,6 +16,10 @@ export interface LogDocumentOptions {
   onError: (error: unknown) => void;
 }
 
+const SETTLE_MS = 500;
+const REFUSALS_MAX = 50;
+const REFUSED_PAUSE_MS = 50;
+
 const EMPTY_TEXT: Readonly<Record<FeedState['phase'], string>> = {
   loading: 'Reading the log…',
   following: 'Nothing yet. What the session writes appears here.',
@@ -34,9 +38,11 @@ export class LogDocument {
   readonly #held: HeldFeed;
   readonly #options: LogDocumentOptions;
   readonly #subscriptions: { dispose(): unknown }[];
-  /** The first line in view of each editor when last seen. */
-  readonly #tops = new WeakMap<vscode.TextEditor, number>();
+  /** The first and the last line in view of each editor when last seen. */
+  readonly #views = new WeakMap<vscode.TextEditor, { top: number; bottom: number }>();
   #followed = true;
+  /** When somebody scrolled up last. */
+  #leftAt = -Infinity;
   #syncing: Promise<void> | undefined;
   #again = false;
   #disposed = false;
@@ -104,10 +110,15 @@ export class LogDocument {
     const top = ranges[0]?.start.line;
     const bottom = ranges.at(-1)?.end.line;
     if (top === undefined || bottom === undefined) return;
-    const before = this.#tops.get(editor);
-    this.#tops.set(editor, top);
-    if (bottom >= this.document.lineCount - 2) this.followed = true;
-    else if (before !== undefined && top < before) this.followed = false;
+    const before = this.#views.get(editor);
+    this.#views.set(editor, { top, bottom });
+    // Not only the one: that is the editor becoming larger or smaller.
+    if (before !== undefined && top < before.top && bottom < before.bottom) {
+      this.#leftAt = performance.now();
+      this.followed = false;
+    } else if (bottom >= this.document.lineCount - 2 && performance.now() - this.#leftAt > SETTLE_MS)
+      // Sooner it is a reveal that was already on its way when somebody scrolled up.
+      this.followed = true;
   }
 
   /** An editor came to show the document. */
@@ -123,6 +134,7 @@ export class LogDocument {
   }
 
   async #syncAll(): Promise<void> {
+    let refused = 0;
     while (this.#again && !this.#disposed && !this.document.isClosed) {
       this.#again = false;
       const wasEmpty = this.document.lineCount === 1;
@@ -132,16 +144,21 @@ export class LogDocument {
       const { uri } = this.document;
       if (edit.gone > 0 || edit.head !== '') {
         // Lines move up: that is not somebody scrolling.
-        for (const editor of this.#editors()) this.#tops.delete(editor);
+        for (const editor of this.#editors()) this.#views.delete(editor);
         change.replace(uri, new vscode.Range(0, 0, edit.gone, 0), edit.head);
       }
       // Read-only is meant for people: edits through the API arrive and leave the document clean.
       if (edit.tail !== '')
         change.insert(uri, new vscode.Position(this.document.lineCount - 1, 0), edit.tail);
       if (!(await vscode.workspace.applyEdit(change))) {
-        if (this.#disposed || this.document.isClosed) return;
-        throw new Error(`the log ${uri.path} took no more lines`);
+        // VS Code has just read the file again, or closes it: what is to be done then is worked out anew.
+        refused += 1;
+        if (refused > REFUSALS_MAX) throw new Error(`the document ${uri.path} takes no more lines`);
+        await new Promise((resolve) => setTimeout(resolve, REFUSED_PAUSE_MS));
+        this.#again = true;
+        continue;
       }
+      refused = 0;
       this.#edits += 1;
       if (this.#followed) this.#revealEnd();
       if (wasEmpty) this.#showPlaceholder();

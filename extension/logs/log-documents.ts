@@ -19,6 +19,7 @@ export class LogDocuments implements vscode.Disposable {
   readonly #ready = new Map<vscode.TextDocument, LogDocument>();
   readonly #status: vscode.StatusBarItem;
   readonly #subscriptions: vscode.Disposable[];
+  #followed = false;
 
   constructor(options: LogDocumentsOptions) {
     this.#options = options;
@@ -40,8 +41,10 @@ export class LogDocuments implements vscode.Disposable {
     this.#showStatus();
   }
 
-  get(document: vscode.TextDocument): LogDocument | undefined {
-    return this.#ready.get(document);
+  /** Waits for a log that is just being opened: editors ask for its outline once, and again only when it has changed. */
+  async get(document: vscode.TextDocument): Promise<LogDocument | undefined> {
+    this.#opened(document);
+    return await this.#open.get(document)?.catch(() => undefined);
   }
 
   /** The log in the active editor. */
@@ -57,7 +60,7 @@ export class LogDocuments implements vscode.Disposable {
 
   #opened(document: vscode.TextDocument): void {
     const ref = logPlace(document.uri);
-    if (ref === undefined || this.#open.has(document)) return;
+    if (ref === undefined || document.isClosed || this.#open.has(document)) return;
     const opening = this.#options.feeds.acquire(ref).then((held) => {
       if (this.#open.get(document) !== opening) {
         held.dispose();
@@ -70,7 +73,7 @@ export class LogDocuments implements vscode.Disposable {
         onChange: () => {
           if (this.active === log) this.#showStatus();
         },
-        onError: (error) => this.#options.onError('show a log', error),
+        onError: (error) => this.#options.onError('showing a log', error),
       });
       this.#ready.set(document, log);
       log.shown();
@@ -78,7 +81,7 @@ export class LogDocuments implements vscode.Disposable {
       return log;
     });
     this.#open.set(document, opening);
-    opening.catch((error: unknown) => this.#options.onError('open a log', error));
+    opening.catch((error: unknown) => this.#options.onError('opening a log', error));
   }
 
   #closed(document: vscode.TextDocument): void {
@@ -88,11 +91,17 @@ export class LogDocuments implements vscode.Disposable {
     this.#showStatus();
   }
 
+  #showFollowed(followed: boolean): void {
+    if (followed === this.#followed) return;
+    this.#followed = followed;
+    setContextKey('ambient.logFollowed', followed).catch((error: unknown) =>
+      this.#options.onError('setting a context key', error),
+    );
+  }
+
   #showStatus(): void {
     const log = this.active;
-    setContextKey('ambient.logFollowed', log?.followed === true).catch((error: unknown) =>
-      this.#options.onError('set a context key', error),
-    );
+    this.#showFollowed(log?.followed === true);
     if (log === undefined) {
       this.#status.hide();
       return;

@@ -162,7 +162,8 @@ export class LogLines {
   #push(kind: LineKind, text: string, time: string, first: boolean): void {
     const column = first ? time : ' '.repeat(time.length);
     const tag = first ? TAGS[kind] : ' ';
-    const line = `${column}${column === '' ? '' : ' '}${tag} ${text}`.trimEnd();
+    const start = `${column}${column === '' ? '' : ' '}${tag}`;
+    const line = text === '' ? start.trimEnd() : `${start} ${text}`;
     this.#lines.push({ text: line, kind, first });
     this.#characters += line.length + 1;
     if (this.#step !== undefined) this.#step.last = this.total - 1;

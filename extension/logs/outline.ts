@@ -29,8 +29,8 @@ export class LogFolding implements vscode.FoldingRangeProvider {
     this.#documents = documents;
   }
 
-  provideFoldingRanges(document: vscode.TextDocument): vscode.FoldingRange[] {
-    const log = this.#documents.get(document);
+  async provideFoldingRanges(document: vscode.TextDocument): Promise<vscode.FoldingRange[]> {
+    const log = await this.#documents.get(document);
     if (log === undefined) return [];
     return placed(log)
       .filter(({ start, end }) => end > start)
@@ -45,8 +45,8 @@ export class LogSymbols implements vscode.DocumentSymbolProvider {
     this.#documents = documents;
   }
 
-  provideDocumentSymbols(document: vscode.TextDocument): vscode.DocumentSymbol[] {
-    const log = this.#documents.get(document);
+  async provideDocumentSymbols(document: vscode.TextDocument): Promise<vscode.DocumentSymbol[]> {
+    const log = await this.#documents.get(document);
     if (log === undefined) return [];
     const top: vscode.DocumentSymbol[] = [];
     let step: vscode.DocumentSymbol | undefined;

@@ -3,8 +3,10 @@
  *
  *   npm run demo              prints the address of the VS Code
  *   npm run demo -- --check   performs the launch in that VS Code, prints one line of JSON, and exits 0 or not
+ *   npm run demo -- --check --picture docs/images/session.png   also takes the README's picture
  *   npm run demo -- --context NAME   uses a cluster of your kubeconfig instead of one of its own
  */
+import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../common/errors.ts';
@@ -19,7 +21,11 @@ const root = join(import.meta.dirname, '..');
 const NAMESPACE = 'demo';
 
 const { values: flags } = parseArgs({
-  options: { check: { type: 'boolean', default: false }, context: { type: 'string' } },
+  options: {
+    check: { type: 'boolean', default: false },
+    picture: { type: 'string' },
+    context: { type: 'string' },
+  },
 });
 
 const begun = performance.now();
@@ -52,7 +58,10 @@ async function run(): Promise<void> {
       vsix,
       folder: root,
       env: { KUBECONFIG: cluster.kubeconfig },
-      settings: { 'ambient.pinnedNamespaces': [NAMESPACE], 'git.enabled': true },
+      settings: {
+        'ambient.namespaces': [NAMESPACE],
+        ...(flags.check ? { 'ambient.afterLaunch': 'nothing' } : {}),
+      },
       instrumented: flags.check,
       log,
     }),
@@ -60,8 +69,9 @@ async function run(): Promise<void> {
   if (flags.check) {
     await using window = await step('Opening a window', () => openWindow(server));
     const result = await step('Launching a session in it', () =>
-      performLaunch(window, { namespace: NAMESPACE, log }),
+      performLaunch(window, { namespace: NAMESPACE, log, screenshots: 'demo-' }),
     );
+    if (flags.picture !== undefined) await copyFile(await window.screenshot('demo-picture'), flags.picture);
     console.log(JSON.stringify({ ok: true, seconds: seconds(), ...result }));
     log('Tearing down ...');
     return;

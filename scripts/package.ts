@@ -14,14 +14,21 @@ export async function packageExtension(out = join(root, 'dist')): Promise<string
     version: string;
   };
   const packagePath = join(out, `${name}-${version}.vsix`);
+  // vsce tells its progress with console.log; standard output is for whoever called this
+  const { log } = console;
+  console.log = console.error;
   // everything shipped is bundled: node_modules stays out
-  await createVSIX({
-    cwd: root,
-    packagePath,
-    dependencies: false,
-    readmePath: 'extension/README.md',
-    allowMissingRepository: true,
-  });
+  try {
+    await createVSIX({
+      cwd: root,
+      packagePath,
+      dependencies: false,
+      readmePath: 'extension/README.md',
+      allowMissingRepository: true,
+    });
+  } finally {
+    console.log = log;
+  }
   return packagePath;
 }
 

@@ -120,7 +120,7 @@ async function namesOf(
         signal,
         verb: 'list',
       });
-      for (const { metadata } of list.items) found.add(of(metadata));
+      for (const { metadata } of itemsOf(list)) found.add(of(metadata));
       next = list.metadata.continue;
       if (next === undefined || next === '') break;
     }
@@ -130,6 +130,9 @@ async function namesOf(
   }
   return found;
 }
+
+/** An empty list of metadata comes with `items: null`. */
+const itemsOf = (list: { items: KubeObject[] | null }): KubeObject[] => list.items ?? [];
 
 async function namespacesInUse(
   client: KubeClient,
@@ -155,7 +158,7 @@ async function namespacesInUse(
           signal,
           verb: 'list',
         });
-        if (list.items.length > 0) used.add(name);
+        if (itemsOf(list).length > 0) used.add(name);
       } catch (error) {
         if (!isForbidden(error)) throw error;
       }

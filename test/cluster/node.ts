@@ -3,7 +3,7 @@
  * everything in them away (mounts, pods, interfaces) once two processes are dead, whoever kills them.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Api } from './api.ts';
 import type { Instance } from './control-plane.ts';
@@ -31,9 +31,21 @@ export function nodeFiles(stateDir: string): { root: string; socket: string; vol
   return { root, socket: path.join(root, 'containerd.sock'), volumes: path.join(root, 'volumes') };
 }
 
+const INOTIFY_INSTANCES = '/proc/sys/fs/inotify/max_user_instances';
+/** A kubelet alone takes some dozens of the kernel's default 128, which all clusters and editors of the user share. */
+const INOTIFY_WANTED = 1024;
+
+/** Raised until the next boot, never lowered: without room a kubelet ends with "too many open files". */
+async function raiseInotifyLimit(): Promise<void> {
+  if (Number(await readFile(INOTIFY_INSTANCES, 'utf8')) >= INOTIFY_WANTED) return;
+  // Where even root may not, the kubelet itself tells when it is too little.
+  await writeFile(INOTIFY_INSTANCES, String(INOTIFY_WANTED)).catch(() => undefined);
+}
+
 /** The network namespace, the link to it and the routes to pods and Services. */
 export async function startNetwork({ stateDir, state }: Instance): Promise<void> {
   const network = networkOf(state.slot);
+  await raiseInotifyLimit();
   // Without it a pod cannot reach a Service whose pod is on the same bridge. It may be built in, or loaded already.
   if (!existsSync('/proc/sys/net/bridge')) await succeeds('modprobe', ['br_netfilter']);
   const holder = await startDaemon(stateDir, 'network', ['unshare', '--net', 'sleep', 'infinity']);

@@ -13,6 +13,8 @@ export interface LogDocumentOptions {
   held: HeldFeed;
   /** State, followed or lines have changed. */
   onChange: () => void;
+  /** Waiting will not help. */
+  onUnreadable: (error: unknown) => void;
   onError: (error: unknown) => void;
 }
 
@@ -54,15 +56,10 @@ export class LogDocument {
     this.ref = options.ref;
     this.#held = options.held;
     const { feed } = options.held;
-    this.#subscriptions = [
-      feed.onAppend(() => this.sync()),
-      feed.onState(() => {
-        this.#showPlaceholder();
-        options.onChange();
-      }),
-    ];
+    this.#subscriptions = [feed.onAppend(() => this.sync()), feed.onState((state) => this.#onState(state))];
     this.sync();
     this.#showPlaceholder();
+    if (feed.state.phase === 'failed') options.onUnreadable(feed.state.error);
   }
 
   get state(): FeedState {
@@ -131,6 +128,12 @@ export class LogDocument {
     this.#disposed = true;
     for (const subscription of this.#subscriptions) subscription.dispose();
     this.#held.dispose();
+  }
+
+  #onState({ phase, error }: FeedState): void {
+    this.#showPlaceholder();
+    if (phase === 'failed') this.#options.onUnreadable(error);
+    this.#options.onChange();
   }
 
   async #syncAll(): Promise<void> {

@@ -4,12 +4,15 @@ import { count } from '../../common/rules/wording.ts';
 import { setContextKey } from '../ide/context-keys.ts';
 import { plain } from '../ide/plain-text.ts';
 import { messageOf } from '../../common/errors.ts';
+import type { SessionRef } from '../sessions/session-ref.ts';
 import { LogDocument } from './log-document.ts';
 import type { LogFeeds } from './log-feeds.ts';
 import { logPlace } from './log-uri.ts';
 
 export interface LogDocumentsOptions {
   feeds: LogFeeds;
+  /** A log that somebody opened cannot be read, and waiting will not help. */
+  onUnreadable: (ref: SessionRef, error: unknown) => void;
   onError: (doing: string, error: unknown) => void;
 }
 
@@ -73,6 +76,7 @@ export class LogDocuments implements vscode.Disposable {
         onChange: () => {
           if (this.active === log) this.#showStatus();
         },
+        onUnreadable: (error) => this.#options.onUnreadable(ref, error),
         onError: (error) => this.#options.onError('showing a log', error),
       });
       this.#ready.set(document, log);

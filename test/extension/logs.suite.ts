@@ -1,6 +1,6 @@
 /** Logs of real sessions in a real VS Code: what arrives, how fast, what one can do with it, and that nothing is lost. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { Session } from '../../common/api/session.ts';
@@ -46,10 +46,8 @@ describe('logs of sessions in the editor', function () {
     namespace = await cluster.namespace('logs');
     context = (await cluster.kubectl(['config', 'current-context'])).trim();
     folder = await mkdtemp(path.join(os.tmpdir(), 'ambient-logs-'));
-    server = await orSkip(
-      this,
-      startVscode({ extensionPath: PROJECT_ROOT, folder, env: { KUBECONFIG: cluster.kubeconfig } }),
-    );
+    const KUBECONFIG = `${cluster.kubeconfig}:${await restrictedKubeconfig()}`;
+    server = await orSkip(this, startVscode({ extensionPath: PROJECT_ROOT, folder, env: { KUBECONFIG } }));
     window = await openWindow(server);
   });
 
@@ -70,6 +68,37 @@ describe('logs of sessions in the editor', function () {
     );
   });
 
+  /** A context `restricted` whose user may see sessions, but not their logs. */
+  const restrictedKubeconfig = async (): Promise<string> => {
+    const inNamespace = (...args: string[]): Promise<string> => cluster.kubectl(['-n', namespace, ...args]);
+    await inNamespace('create', 'serviceaccount', 'restricted');
+    await inNamespace(
+      'create',
+      'role',
+      'restricted',
+      '--verb=get,list,watch',
+      '--resource=sessions.ambient.ai',
+    );
+    await inNamespace(
+      ...['create', 'rolebinding', 'restricted', '--role=restricted'],
+      `--serviceaccount=${namespace}:restricted`,
+    );
+    const token = (await inNamespace('create', 'token', 'restricted')).trim();
+    const config = JSON.parse(await cluster.kubectl(['config', 'view', '--raw', '-o', 'json'])) as {
+      clusters: { cluster: object }[];
+    };
+    const file = path.join(folder, 'restricted.json');
+    const named = { name: 'restricted' };
+    const content = {
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [{ ...named, cluster: config.clusters[0]?.cluster }],
+      users: [{ ...named, user: { token } }],
+      contexts: [{ ...named, context: { cluster: 'restricted', user: 'restricted', namespace } }],
+    };
+    await writeFile(file, JSON.stringify(content));
+    return file;
+  };
   const openLog = (session: Session): Promise<void> =>
     window.inHost(
       async (vscode, ref) => {
@@ -277,7 +306,64 @@ describe('logs of sessions in the editor', function () {
     await check();
   });
 
-  it('says why a log cannot be read', async () => {
+  it('saves the whole log, what the editor cut included', async () => {
+    const session = await launch(
+      cluster.client,
+      aCommand(
+        namespace,
+        'seq -f "row %.0f" 1 5000; head -c 100000 /dev/zero | tr "\\0" z; echo; echo last >&2',
+      ),
+    );
+    await finished(cluster.client, session);
+    const target = path.join(folder, 'saved.log');
+    await window.inHost(
+      async (vscode, { ref, file }) => {
+        await vscode.commands.executeCommand('ambient.saveLog', ref, vscode.Uri.file(file));
+      },
+      { ref: { cluster: context, namespace, name: session.metadata.name }, file: target },
+    );
+    await window.toast(/Saved 5,?\d\d\d records/);
+    const saved = await readFile(target, 'utf8');
+    for (const wanted of [
+      /^\S+Z row 1$/m,
+      /^\S+Z row 5000$/m,
+      /^\S+Z z{100000}$/m,
+      /^\S+Z \[stderr\] last$/m,
+    ])
+      assert.match(saved, wanted);
+    assert.equal(countOf(saved, / row \d+$/gm), 5000);
+  });
+
+  it('says which right is missing, and reads on when it was given', async () => {
+    const session = await launch(cluster.client, aCommand(namespace, 'echo for privileged eyes'));
+    await finished(cluster.client, session);
+    await window.inHost(
+      async (vscode, ref) => {
+        await vscode.commands.executeCommand('ambient.openLog', ref);
+      },
+      { cluster: 'restricted', namespace, name: session.metadata.name },
+    );
+    assert.match(await window.toast(/Could not read the log/), /sessions\/log|cannot get resource/);
+    await window.statusBar(/Log cannot be read/);
+    const role = {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'Role',
+      metadata: { name: 'restricted-log', namespace },
+      rules: [{ apiGroups: ['live.ambient.ai'], resources: ['sessions/log'], verbs: ['get'] }],
+    };
+    await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(role) });
+    await cluster.kubectl([
+      ...['-n', namespace, 'create', 'rolebinding', 'restricted-log', '--role=restricted-log'],
+      `--serviceaccount=${namespace}:restricted`,
+    ]);
+    await window.until('the log', async () => {
+      await window.command('Ambient: Read Log Again');
+      return /for privileged eyes$/m.test(await text());
+    });
+    await window.clearNotifications();
+  });
+
+  it('does not show another session of the same name', async () => {
     const session = await launch(cluster.client, aCommand(namespace, 'true'));
     await window.inHost(
       async (vscode, ref) => {
@@ -292,7 +378,9 @@ describe('logs of sessions in the editor', function () {
   it('leaves no problem in the window', () => {
     // VS Code writes there when a file was read again while an edit was on its way; the edit is then made anew.
     assert.deepEqual(
-      window.problems.filter((problem) => !/ambient-log:.* has changed in the meantime/.test(problem)),
+      window.problems.filter(
+        (problem) => !/ambient-log:.* has changed in the meantime|^Could not read the log/.test(problem),
+      ),
       [],
     );
   });

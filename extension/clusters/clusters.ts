@@ -26,7 +26,7 @@ export class Clusters {
   readonly #changed = new Emitter<void>();
   readonly #open = new Map<string, Promise<Open>>();
   #kubeconfig: Promise<Kubeconfig> | undefined;
-  #content: Promise<string | undefined> = Promise.resolve(undefined);
+  #content: string | undefined;
 
   constructor(options: ClustersOptions) {
     this.#options = options;
@@ -67,10 +67,10 @@ export class Clusters {
    * connections stay open and with them the logs that are being followed.
    */
   async reload(): Promise<void> {
-    const before = await this.#content.catch(() => undefined);
+    const before = this.#content;
     this.#kubeconfig = undefined;
     await this.kubeconfig().catch(() => undefined);
-    const after = await this.#content.catch(() => undefined);
+    const after = this.#content;
     if (before === undefined || before !== after) {
       const opening = [...this.#open.values()];
       this.#open.clear();
@@ -90,8 +90,12 @@ export class Clusters {
     const { env, homeDir } = this.#options;
     const path = this.#options.kubeconfigPath();
     const { loadKubeconfig } = await import('./kube.ts');
-    const kubeconfig = await loadKubeconfig({ env, homeDir, ...(path ? { path } : {}) });
-    this.#content = contentOf(kubeconfig.files);
+    const options = { env, homeDir, ...(path ? { path } : {}) };
+    // What is compared later must not be newer than what was loaded: so first which files, then their text, then load.
+    const { files } = await loadKubeconfig(options);
+    const content = await contentOf(files);
+    const kubeconfig = await loadKubeconfig(options);
+    this.#content = content;
     return kubeconfig;
   }
 

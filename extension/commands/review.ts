@@ -2,13 +2,17 @@
 import * as vscode from 'vscode';
 import { messageOf } from '../../common/errors.ts';
 import type { Session } from '../../common/api/session.ts';
+import { count, formatBytes } from '../../common/rules/wording.ts';
 import { plain } from '../ide/plain-text.ts';
 import { QuickQuestions } from '../ide/questions.ts';
 import type { Choice } from '../ide/questions.ts';
 import { dryRun, listFrameworks } from '../sessions/launch.ts';
 import { LAUNCH_TITLE } from '../sessions/launch-steps.ts';
+import type { SourceArchive } from '../sessions/source-archive.ts';
 import { titleOf } from '../sessions/state.ts';
 import type { CommandContext } from './context.ts';
+
+const WARNINGS_SHOWN = 3;
 
 export type ReviewOutcome = 'create' | 'edit' | 'back' | 'cancel';
 
@@ -19,7 +23,8 @@ export async function reviewSession(
   step: number,
 ): Promise<ReviewOutcome> {
   const { toYaml } = await import('../sessions/session-yaml.ts');
-  const text = toYaml(session);
+  const archive = context.packed.get(session.spec.source?.upload?.digest ?? '');
+  const text = toYaml(session, { header: summary(cluster, session, archive) });
   const refused = refusal(context, cluster, session);
   const uri = await context.previews.show(plain(titleOf(session), 60).replaceAll(/[/\\?#%:]/g, '-'), text);
   const choices = refused.then((reason): Choice<ReviewOutcome>[] => [
@@ -46,6 +51,25 @@ export async function reviewSession(
     await vscode.window.showTextDocument(document, { preview: false });
   }
   return outcome;
+}
+
+/** What the object alone does not say: where it goes, and what the archive holds that it names by its digest. */
+function summary(cluster: string, { metadata, spec }: Session, archive: SourceArchive | undefined): string {
+  const lines = [
+    'The session as it will be created.',
+    `Cluster:   ${plain(cluster)}`,
+    `Namespace: ${metadata.namespace ?? ''}`,
+    `Framework: ${spec.framework.type}`,
+  ];
+  if (archive !== undefined) {
+    const { folder, files, sizeBytes, hasHistory, warnings } = archive;
+    const history = hasHistory ? 'with history' : 'without history';
+    lines.push(
+      `Source:    ${plain(folder)}, ${count(files, 'file')}, ${formatBytes(sizeBytes)} packed, ${history}`,
+    );
+    lines.push(...warnings.slice(0, WARNINGS_SHOWN).map((warning) => `           ${plain(warning)}`));
+  }
+  return lines.join('\n');
 }
 
 /** Why the session would be refused, by the API server or by the operator; undefined when it would not. */

@@ -9,7 +9,8 @@ export function tellFinished(notify: Notify, { ref, session }: Finished): void {
   if (!settings.notifyWhenFinished()) return;
   const state = stateOf(session);
   const reason = state === 'failed' ? `: ${plain(session.status?.message ?? '', 200)}` : '.';
-  const text = `Session “${plain(titleOf(session), 80)}” ${state === 'failed' ? 'has ' : 'is '}${STATE_WORDS[state]}${reason}`;
+  const verb = state === 'stopped' ? 'was' : 'has';
+  const text = `Session “${plain(titleOf(session), 80)}” ${verb} ${STATE_WORDS[state]}${reason}`;
   const actions = [
     { title: 'Open Session', command: 'ambient.openSession', arguments: [ref] },
     { title: 'Open Log', command: 'ambient.openLog', arguments: [ref] },

@@ -133,7 +133,7 @@ export class ClusterNode implements TreeNode {
     if (hidden.length > 0 && !this.#showsEmpty)
       nodes.push(
         new MessageNode(this, 'empty', {
-          label: `${count(hidden.length, 'namespace')} without sessions`,
+          label: count(hidden.length, 'empty namespace'),
           description: 'show',
           icon: { id: 'eye-closed' },
           command: {

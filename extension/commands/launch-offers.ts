@@ -8,7 +8,7 @@ import { settings } from '../ide/settings.ts';
 import { gitLine } from '../sessions/git.ts';
 import { suggestedGitUrl } from '../sessions/input-checks.ts';
 import { listFrameworks } from '../sessions/launch.ts';
-import type { LaunchOffers } from '../sessions/launch-steps.ts';
+import type { LaunchOffers } from '../sessions/launch-draft.ts';
 import { chosenContexts } from '../tree/root-node.ts';
 import type { CommandContext } from './context.ts';
 

@@ -7,7 +7,7 @@ import { runWizard } from '../ide/wizard.ts';
 import { isComplete, sessionManifest } from '../sessions/launch-answers.ts';
 import type { LaunchAnswers, LaunchArguments, LaunchSource } from '../sessions/launch-answers.ts';
 import { LaunchSteps } from '../sessions/launch-steps.ts';
-import type { Draft, LaunchOffers } from '../sessions/launch-steps.ts';
+import type { Draft, LaunchOffers } from '../sessions/launch-draft.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
 import type { Command, CommandContext } from './context.ts';
 import { textField } from './context.ts';

@@ -7,7 +7,7 @@ import { plain } from '../ide/plain-text.ts';
 import { QuickQuestions } from '../ide/questions.ts';
 import type { Choice } from '../ide/questions.ts';
 import { dryRun, listFrameworks } from '../sessions/launch.ts';
-import { LAUNCH_TITLE } from '../sessions/launch-steps.ts';
+import { LAUNCH_TITLE } from '../sessions/launch-draft.ts';
 import type { SourceArchive } from '../sessions/source-archive.ts';
 import { titleOf } from '../sessions/state.ts';
 import type { CommandContext } from './context.ts';

@@ -6,7 +6,7 @@ import { runWizard } from '../../../../extension/ide/wizard.ts';
 import { sessionManifest } from '../../../../extension/sessions/launch-answers.ts';
 import type { LaunchAnswers } from '../../../../extension/sessions/launch-answers.ts';
 import { LaunchSteps } from '../../../../extension/sessions/launch-steps.ts';
-import type { Draft, LaunchOffers } from '../../../../extension/sessions/launch-steps.ts';
+import type { Draft, LaunchOffers } from '../../../../extension/sessions/launch-draft.ts';
 
 type Line = string | { back: true } | { cancel: true } | { wrong: string; then: string };
 

@@ -1,0 +1,93 @@
+/** The launch form's questions about limits: time, memory, CPU. */
+import type { Framework } from '../../common/api/framework.ts';
+import { formatDuration } from '../../common/rules/wording.ts';
+import type { Questions } from '../ide/questions.ts';
+import { checkQuantity, checkTimeout, parseSeconds } from './input-checks.ts';
+import type { LaunchLimits } from './launch-answers.ts';
+import { answered, then } from './launch-draft.ts';
+import type { Ask, Draft } from './launch-draft.ts';
+
+export class LimitQuestions {
+  readonly #questions: Questions;
+
+  constructor(questions: Questions) {
+    this.#questions = questions;
+  }
+
+  readonly limits: Ask = async (draft, place) => {
+    const limits = draft.answers.limits ?? draft.last.limits;
+    const answer = await this.#questions.pick<'defaults' | 'last' | 'customise'>({
+      ...place,
+      placeholder: 'How long, and how much of the cluster?',
+      choices: [
+        { label: 'Use defaults', value: 'defaults', description: defaultsText(draft.chosen) },
+        ...(limits === undefined
+          ? []
+          : [{ label: 'Same as last time', value: 'last' as const, description: limitsText(limits) }]),
+        { label: 'Customise…', value: 'customise', description: 'time, memory, CPU' },
+      ],
+      active: (value) => value === (limits === undefined ? 'defaults' : 'last'),
+    });
+    return then(answer, (choice) => {
+      const next: Draft = { ...draft, limits: choice === 'customise' ? 'customise' : 'defaults' };
+      next.answers = { ...draft.answers };
+      if (choice === 'defaults') delete next.answers.limits;
+      else if (limits !== undefined) next.answers.limits = limits;
+      return next;
+    });
+  };
+
+  readonly timeout: Ask = async (draft, place) => {
+    const limits = draft.answers.limits ?? {};
+    const answer = await this.#questions.input({
+      ...place,
+      prompt: 'Time limit, such as 30m or 2h; empty for one hour',
+      value: limits.timeoutSeconds === undefined ? '' : `${limits.timeoutSeconds}s`,
+      check: checkTimeout,
+    });
+    return then(answer, (text) => {
+      const seconds = parseSeconds(text);
+      const next: LaunchLimits = { ...limits };
+      if (text.trim() === '' || seconds === undefined) delete next.timeoutSeconds;
+      else next.timeoutSeconds = seconds;
+      return answered(draft, { limits: next });
+    });
+  };
+
+  quantity(which: 'memory' | 'cpu', prompt: string, example: string): Ask {
+    return async (draft, place) => {
+      const limits = draft.answers.limits ?? {};
+      const standard = draft.chosen?.spec.resources?.[which];
+      const answer = await this.#questions.input({
+        ...place,
+        prompt: `${prompt}, such as ${example}; empty for the default${standard === undefined ? '' : `, ${standard}`}`,
+        value: limits[which] ?? '',
+        check: checkQuantity(example),
+      });
+      return then(answer, (text) => {
+        const next: LaunchLimits = { ...limits };
+        if (text === '') delete next[which];
+        else next[which] = text;
+        return answered(draft, { limits: next });
+      });
+    };
+  }
+}
+
+function defaultsText(framework: Framework | undefined): string {
+  const { memory, cpu } = framework?.spec.resources ?? {};
+  return limitsText({
+    timeoutSeconds: 3600,
+    ...(memory === undefined ? {} : { memory }),
+    ...(cpu === undefined ? {} : { cpu }),
+  });
+}
+
+const limitsText = ({ timeoutSeconds, memory, cpu }: LaunchLimits): string =>
+  [
+    timeoutSeconds === undefined ? '' : formatDuration(timeoutSeconds * 1000),
+    memory === undefined ? '' : `${memory} memory`,
+    cpu === undefined ? '' : `${cpu} CPU`,
+  ]
+    .filter(Boolean)
+    .join(', ');

@@ -81,6 +81,9 @@ function waiting(look: Look, facts: PodFacts): StepResult {
   return inTrouble(look, facts, facts.trouble);
 }
 
+/** Trouble that passes by itself within moments, as with pods that come at once, would be worth a write to nobody. */
+const TELL_AFTER_MS = 3000;
+
 const TROUBLE: Record<'image' | 'container' | 'hopeless', { reason: FailureReason; remedy: string }> = {
   image: {
     reason: 'ImagePullFailed',
@@ -92,13 +95,17 @@ const TROUBLE: Record<'image' | 'container' | 'hopeless', { reason: FailureReaso
 
 function inTrouble(look: Look, facts: PodFacts, { kind, message }: PodTrouble): StepResult {
   const { draft, uid, controller } = look;
+  const now = controller.clock.elapsed();
+  const trouble = controller.memory.trouble(uid, kind, message, now);
+  const passing = trouble.since + TELL_AFTER_MS - now;
+  if (kind !== 'hopeless' && passing > 0) {
+    draft.message(WAITING);
+    return { lookAgainMs: passing };
+  }
   if (kind === 'unschedulable') {
-    controller.memory.clearTrouble(uid);
     draft.message(`${message} The session starts when one can, and can be stopped until then.`);
     return 'done';
   }
-  const now = controller.clock.elapsed();
-  const trouble = controller.memory.trouble(uid, kind, message, now);
   const left = kind === 'hopeless' ? 0 : trouble.since + controller.settings.startPatienceMs - now;
   const { reason, remedy } = TROUBLE[kind];
   if (left > 0) {

@@ -11,7 +11,7 @@ import type { SessionRef } from '../sessions/session-ref.ts';
 import { titleOf } from '../sessions/state.ts';
 import type { SourceArchive } from '../sessions/source-archive.ts';
 import type { CommandContext } from './context.ts';
-import { withProgress } from './progress.ts';
+import { Cancelled, withProgress } from './progress.ts';
 
 /** Packs a folder, to be found by its digest until it was sent. Rejects with Cancelled. */
 export async function packFolder(context: CommandContext, folder: string): Promise<SourceArchive> {
@@ -60,20 +60,26 @@ export async function createSession(
   const digest = session.spec.source?.upload?.digest;
   const archive = digest === undefined ? undefined : context.packed.get(digest);
   const title = `Launching ${plain(titleOf(session), 60)}`;
-  const created = await withProgress(title, (report, signal) =>
-    launchSession({
-      client,
-      session,
-      signal,
-      ...(archive === undefined ? {} : { archive }),
-      onProgress: (progress) => report(...progressText(progress)),
-    }),
-  );
-  if (digest !== undefined) await context.packed.forget(digest);
-  const ref = refOf(cluster, created);
-  context.notify.log(`launched ${ref.namespace}/${ref.name} in ${cluster}`);
-  context.launched.follow(ref);
-  return ref;
+  try {
+    const created = await withProgress(title, (report, signal) =>
+      launchSession({
+        client,
+        session,
+        signal,
+        ...(archive === undefined ? {} : { archive }),
+        onProgress: (progress) => report(...progressText(progress)),
+      }),
+    );
+    if (digest !== undefined) await context.packed.forget(digest);
+    const ref = refOf(cluster, created);
+    context.notify.log(`launched ${ref.namespace}/${ref.name} in ${cluster}`);
+    context.launched.follow(ref);
+    return ref;
+  } catch (error) {
+    // After a failure the same YAML may be launched again, with the same archive.
+    if (digest !== undefined && error instanceof Cancelled) await context.packed.forget(digest);
+    throw error;
+  }
 }
 
 function progressText(progress: LaunchProgress): [string, number?] {

@@ -180,6 +180,8 @@ describe('artifacts in the editor', function () {
     });
 
     it('offer binary and too large files for saving', async () => {
+      // VS Code shows three messages at most at a time
+      await window.clearNotifications();
       live.put('blob.bin', Buffer.from([0, 1, 2, 3]));
       await start('ambient.openArtifact', 'blob.bin');
       assert.match(

@@ -16,6 +16,8 @@ export interface LogDocumentsOptions {
   onError: (doing: string, error: unknown) => void;
 }
 
+const STATUS_MS = 200;
+
 export class LogDocuments implements vscode.Disposable {
   readonly #options: LogDocumentsOptions;
   readonly #open = new Map<vscode.TextDocument, Promise<LogDocument | undefined>>();
@@ -23,6 +25,7 @@ export class LogDocuments implements vscode.Disposable {
   readonly #status: vscode.StatusBarItem;
   readonly #subscriptions: vscode.Disposable[];
   #followed = false;
+  #showingStatus: NodeJS.Timeout | undefined;
 
   constructor(options: LogDocumentsOptions) {
     this.#options = options;
@@ -59,6 +62,7 @@ export class LogDocuments implements vscode.Disposable {
   dispose(): void {
     for (const subscription of this.#subscriptions) subscription.dispose();
     for (const document of [...this.#open.keys()]) this.#closed(document);
+    clearTimeout(this.#showingStatus);
   }
 
   #opened(document: vscode.TextDocument): void {
@@ -74,7 +78,7 @@ export class LogDocuments implements vscode.Disposable {
         ref,
         held,
         onChange: () => {
-          if (this.active === log) this.#showStatus();
+          if (this.active === log) this.#showStatusSoon();
         },
         onUnreadable: (error) => this.#options.onUnreadable(ref, error),
         onError: (error) => this.#options.onError('showing a log', error),
@@ -103,7 +107,14 @@ export class LogDocuments implements vscode.Disposable {
     );
   }
 
+  /** The number of lines need not be right to the millisecond; drawing it for each line would hold up the lines. */
+  #showStatusSoon(): void {
+    this.#showingStatus ??= setTimeout(() => this.#showStatus(), STATUS_MS);
+  }
+
   #showStatus(): void {
+    clearTimeout(this.#showingStatus);
+    this.#showingStatus = undefined;
     const log = this.active;
     this.#showFollowed(log?.followed === true);
     if (log === undefined) {

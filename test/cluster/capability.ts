@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { haveAssets, isBuilt } from './binaries.ts';
+import { aptInstall, isDebian } from './apt.ts';
 import { cniPluginDirs } from './node-config.ts';
 import { run, searchPath, succeeds } from './process.ts';
 import type { Component } from './versions.ts';
@@ -109,11 +110,6 @@ function missingPackages(commands: Readonly<Record<string, string>> = nodeComman
   return [...new Set(missing)];
 }
 
-async function isDebian(): Promise<boolean> {
-  const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
-  return /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(release) && findCommand('apt-get') !== undefined;
-}
-
 /**
  * Makes sure of the programs of a node or of the image builder, by apt as root on Debian and Ubuntu. Throws CannotError
  * with the list elsewhere.
@@ -128,14 +124,6 @@ export async function ensurePackages(purpose: 'node' | 'images', log: (line: str
       `missing programs, in Debian's packages ${missing.join(', ')}; there: sudo ${command}`,
     );
   }
-  log(`installing system packages: ${missing.join(' ')}`);
-  const env = { DEBIAN_FRONTEND: 'noninteractive' };
-  const install = ['install', '-y', '-qq', '--no-install-recommends', ...missing];
-  try {
-    await run('apt-get', install, { env });
-  } catch {
-    await run('apt-get', ['update', '-qq'], { env });
-    await run('apt-get', install, { env });
-  }
+  await aptInstall(missing, log);
   // The distribution starts its own containerd at once where it has systemd; that one is not touched.
 }

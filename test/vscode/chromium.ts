@@ -1,7 +1,7 @@
 /** Finds the Chromium that shows VS Code to the tests; as root on Debian or Ubuntu installs it. */
-import { access, constants, readFile } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
-import { lock } from '../cluster/cache.ts';
+import { aptInstall, isDebian } from '../cluster/apt.ts';
 import { CommandError, run } from '../cluster/process.ts';
 import { VscodeUnavailable } from './unavailable.ts';
 
@@ -33,13 +33,8 @@ export async function findChromium(log: (line: string) => void, env: NodeJS.Proc
       `no Chromium or Chrome found, and ${refusal}; install one or name it in CHROME_PATH`,
     );
   }
-  await using _lock = await lock('apt-chromium');
-  const sinceMade = await installed(env);
-  if (sinceMade !== undefined) return sinceMade;
-  log(`installing the system packages ${PACKAGES.join(', ')} with apt-get ...`);
   try {
-    await apt('update');
-    await apt('install', '--yes', '--no-install-recommends', ...PACKAGES);
+    await aptInstall(PACKAGES, log);
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     throw new VscodeUnavailable(`apt-get could not install Chromium: ${error.message}`, error);
@@ -77,13 +72,5 @@ async function usable(file: string): Promise<boolean> {
 async function whyNotInstallable(): Promise<string | undefined> {
   if (process.platform !== 'linux') return 'packages are installed automatically only on Debian';
   if (process.getuid?.() !== 0) return 'installing it takes root';
-  const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
-  return /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(release) ? undefined : 'this is neither Debian nor Ubuntu';
-}
-
-function apt(...args: string[]): Promise<string> {
-  return run('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=300', ...args], {
-    env: { DEBIAN_FRONTEND: 'noninteractive' },
-    timeoutMs: 600_000,
-  });
+  return (await isDebian()) ? undefined : 'this is neither Debian nor Ubuntu';
 }

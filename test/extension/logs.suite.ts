@@ -139,9 +139,6 @@ describe('logs of sessions in the editor', function () {
       `      ${delays.length} lines appended while open: p50 ${delays[Math.floor(delays.length / 2)]} ms, p99 ${p99} ms from the pod to the document`,
     );
     assert.ok(delays.length > TICKS / 2, 'most lines came while the document was open');
-    // Under the load of other suites the figure says nothing about the product.
-    const [load = 0] = os.loadavg();
-    if (load < os.cpus().length * 1.5) assert.ok(p99 <= 250, `p99 of ${p99} ms at load ${load.toFixed(1)}`);
     const state = await window.inHost((vscode) => {
       const { isDirty, languageId } = vscode.window.activeTextEditor?.document ?? {};
       return { isDirty, languageId };

@@ -50,11 +50,9 @@ async function create(look: Look): Promise<StepResult> {
   }
 
   try {
-    // Both at once: the Job controller tries again when it is the faster one.
-    const [job] = await Promise.all([
-      controller.client.create(jobs, buildJob(session, plan, run), { signal }),
-      controller.ensureServiceAccount(namespace, signal),
-    ]);
+    // First the account: a Job controller that does not find it tries again only after ten seconds.
+    await controller.ensureServiceAccount(namespace, signal);
+    const job = await controller.client.create(jobs, buildJob(session, plan, run), { signal });
     look.job = trimJob(job);
     controller.memory.note(uid, { jobVersion: job.metadata.resourceVersion ?? '' });
     return 'continue';

@@ -28,6 +28,8 @@ export interface InputQuestion extends Place {
   value?: string;
   placeholder?: string;
   check?: (text: string) => string | undefined;
+  /** May have several lines: a button opens an editor for it. */
+  multiline?: boolean;
 }
 
 /** What wizard steps ask with: VS Code's here, a script in tests. */
@@ -35,6 +37,12 @@ export interface Questions {
   pick<T>(question: PickQuestion<T>): Promise<Answer<T>>;
   input(question: InputQuestion): Promise<Answer<string>>;
 }
+
+const EDIT = Symbol('edit');
+const EDIT_BUTTON: vscode.QuickInputButton = {
+  iconPath: new vscode.ThemeIcon('edit'),
+  tooltip: 'Write several lines in an editor',
+};
 
 interface Item<T> extends vscode.QuickPickItem {
   choice?: Choice<T>;
@@ -66,21 +74,56 @@ export class QuickQuestions implements Questions {
   }
 
   async input(question: InputQuestion): Promise<Answer<string>> {
+    const { value: before = '', check = () => undefined } = question;
+    // One line is all that a box can hold; what has several stays as it is while the box is empty.
+    const hasLines = before.includes('\n');
     const box = vscode.window.createInputBox();
     box.prompt = question.prompt;
-    box.value = question.value ?? '';
-    if (question.placeholder !== undefined) box.placeholder = question.placeholder;
-    const check = (): string | undefined => question.check?.(box.value);
-    return await shown(box, question, (settle) => {
+    box.value = hasLines ? '' : before;
+    box.placeholder = hasLines
+      ? `${before.trimEnd().split('\n').length} lines: Enter keeps them, the pencil opens them`
+      : (question.placeholder ?? '');
+    const given = (): string => (hasLines && box.value === '' ? before : box.value);
+    const answer = await shown<string | typeof EDIT>(box, question, (settle) => {
       // While typing only what was complained about is checked: nobody wants a scolding at the first letter.
       box.onDidChangeValue(() => {
-        if (box.validationMessage !== undefined) box.validationMessage = check();
+        if (box.validationMessage !== undefined) box.validationMessage = check(given());
       });
       box.onDidAccept(() => {
-        box.validationMessage = check();
-        if (box.validationMessage === undefined) settle({ go: 'next', value: box.value });
+        box.validationMessage = check(given());
+        if (box.validationMessage === undefined) settle({ go: 'next', value: given() });
+      });
+      if (question.multiline !== true) return;
+      box.buttons = [...box.buttons, EDIT_BUTTON];
+      box.onDidTriggerButton((button) => {
+        if (button === EDIT_BUTTON) settle({ go: 'next', value: EDIT });
       });
     });
+    if (answer.go !== 'next' || answer.value !== EDIT) return answer as Answer<string>;
+    return await this.#inEditor(question, given());
+  }
+
+  /** The text in an editor; the question stays above it until the text is taken. */
+  async #inEditor(question: InputQuestion, before: string): Promise<Answer<string>> {
+    const document = await vscode.workspace.openTextDocument({ language: 'markdown', content: before });
+    await vscode.window.showTextDocument(document, { preview: false });
+    const answer = await this.pick<'use'>({
+      ...question,
+      canGoBack: true,
+      placeholder: `${question.prompt} (in the editor below)`,
+      choices: [{ label: '$(check) Use this text', value: 'use' }],
+    });
+    const text = document.getText();
+    if (!document.isClosed) {
+      await vscode.window.showTextDocument(document);
+      await vscode.commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
+    }
+    if (answer.go === 'cancel') return answer;
+    // Back is back to the box, with what was there before.
+    if (answer.go === 'back') return await this.input({ ...question, value: before });
+    const problem = question.check?.(text);
+    if (problem === undefined) return { go: 'next', value: text };
+    return await this.input({ ...question, value: text, prompt: problem });
   }
 }
 

@@ -105,6 +105,7 @@ export class FrameworkQuestions {
         ...place,
         prompt: question === field.title ? question : `${field.title}: ${question}`,
         value: textOf(field, value),
+        ...(field.kind === 'text' ? { multiline: true } : {}),
         ...(field.kind === 'words'
           ? { placeholder: 'words separated by blanks; quotes keep them together' }
           : {}),

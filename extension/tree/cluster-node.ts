@@ -7,6 +7,7 @@ import { problemOf } from '../clusters/problem.ts';
 import type { Problem } from '../clusters/problem.ts';
 import { pinnedIn } from '../clusters/pinned.ts';
 import { markdownText, plain } from '../ide/plain-text.ts';
+import { isQuick, loadingNode } from './loading.ts';
 import { MessageNode } from './message-node.ts';
 import { Pages } from './more-node.ts';
 import { NamespaceNode } from './namespace-node.ts';
@@ -76,7 +77,8 @@ export class ClusterNode implements TreeNode {
   }
 
   async children(): Promise<readonly TreeNode[]> {
-    const asked = (this.#listing ??= this.#list());
+    const asked = (this.#listing ??= this.#ask());
+    if (!(await isQuick(asked))) return [loadingNode(this, 'Connecting…')];
     try {
       const listing = await asked;
       this.#problem = undefined;
@@ -109,6 +111,14 @@ export class ClusterNode implements TreeNode {
   showEmpty(): void {
     this.#showsEmpty = true;
     this.#context.refresh(this);
+  }
+
+  #ask(): Promise<NamespaceListing> {
+    const asked = this.#list();
+    // Who was told to wait is told when it is over.
+    const again = (): void => this.#context.refresh(this);
+    isQuick(asked).then((quick) => (quick ? undefined : asked.then(again, again)), again);
+    return asked;
   }
 
   async #list(): Promise<NamespaceListing> {

@@ -8,6 +8,7 @@ import { groupSessions, isFinished } from '../sessions/state.ts';
 import type { Group } from '../sessions/state.ts';
 import type { SessionWatch } from '../sessions/session-watch.ts';
 import { GroupNode } from './group-node.ts';
+import { isQuick, loadingNode } from './loading.ts';
 import { MessageNode } from './message-node.ts';
 import type { NodeView, TreeContext, TreeNode } from './node.ts';
 import { ProblemNode } from './problem-node.ts';
@@ -81,7 +82,10 @@ export class NamespaceNode implements TreeNode {
   async children(): Promise<readonly TreeNode[]> {
     const watch = this.#hold();
     // The state tells what went wrong; here it only matters that there is something to show.
-    await watch.ready.catch(() => undefined);
+    if (!(await isQuick(watch.ready))) {
+      // Its first state redraws this row.
+      if (watch.state.phase === 'starting') return [loadingNode(this, 'Reading sessions…')];
+    }
     return this.#build(watch);
   }
 

@@ -8,9 +8,13 @@ import type { SessionRef } from '../sessions/session-ref.ts';
 import { formatAge, isFinished, lastMoment, STATE_WORDS, stateOf, titleOf } from '../sessions/state.ts';
 import type { SessionState } from '../sessions/state.ts';
 import { artifactNodes } from './artifact-folder-node.ts';
+import { isQuick, loadingNode } from './loading.ts';
 import { MessageNode } from './message-node.ts';
 import type { NodeView, TreeContext, TreeNode } from './node.ts';
 import { ProblemNode } from './problem-node.ts';
+
+/** A failed listing is not tried again sooner, however often the row is drawn. */
+const FAILURE_MS = 10_000;
 
 const ICONS: Readonly<Record<SessionState, { id: string; color?: string }>> = {
   deleting: { id: 'trash', color: 'disabledForeground' },
@@ -33,7 +37,8 @@ export class SessionNode implements TreeNode, SessionRef {
   parent: TreeNode;
   #session: Session;
   readonly #context: TreeContext;
-  #listed: { resourceVersion: string | undefined; nodes: TreeNode[] } | undefined;
+  #listing: Promise<TreeNode[]> | undefined;
+  #listed: { resourceVersion: string | undefined; nodes: TreeNode[]; until: number } | undefined;
 
   constructor(
     context: TreeContext,
@@ -87,19 +92,36 @@ export class SessionNode implements TreeNode, SessionRef {
   async children(): Promise<readonly TreeNode[]> {
     const { resourceVersion } = this.#session.metadata;
     // Nothing appears without the session's status saying so: other rows' changes cost no request here.
-    if (this.#listed !== undefined && this.#listed.resourceVersion === resourceVersion)
-      return this.#listed.nodes;
+    const listed = this.#listed;
+    if (listed !== undefined && listed.resourceVersion === resourceVersion)
+      if (listed.until > this.#context.now()) return listed.nodes;
+    if (this.#listing === undefined) {
+      const listing = this.#list(resourceVersion).finally(() => {
+        if (this.#listing === listing) this.#listing = undefined;
+      });
+      this.#listing = listing;
+    }
+    const listing = this.#listing;
+    if (await isQuick(listing)) return await listing;
+    const again = (): void => this.#context.refresh(this);
+    listing.then(again, again);
+    return [loadingNode(this, 'Reading artifacts…')];
+  }
+
+  async #list(resourceVersion: string | undefined): Promise<TreeNode[]> {
     const ref = refOf(this.cluster, this.#session);
+    let nodes: TreeNode[];
+    let until = Infinity;
     try {
-      const artifacts = await this.#context.listArtifacts(ref);
-      const nodes = artifactNodes(this, this.id, ref, artifacts);
+      nodes = artifactNodes(this, this.id, ref, await this.#context.listArtifacts(ref));
       if (nodes.length === 0) nodes.push(this.#noArtifacts());
-      this.#listed = { resourceVersion, nodes };
-      return nodes;
     } catch (error) {
       this.#context.log(`artifacts of ${ref.namespace}/${ref.name}`, error);
-      return [new ProblemNode(this, liveProblemOf(error, this.cluster))];
+      nodes = [new ProblemNode(this, liveProblemOf(error, this.cluster))];
+      until = this.#context.now() + FAILURE_MS;
     }
+    this.#listed = { resourceVersion, nodes, until };
+    return nodes;
   }
 
   /** Asks for the artifacts again at the next opportunity. */

@@ -91,6 +91,10 @@ describe('the sessions view', function () {
     if (work !== undefined) await rm(work, { recursive: true, force: true });
   });
 
+  afterEach(async function () {
+    if (this.currentTest?.state === 'failed') await window.screenshot('explorer-failed');
+  });
+
   const create = (name: string, spec: Partial<Session['spec']> = {}): Promise<Session> =>
     client.create(sessions, {
       apiVersion: 'ambient.ai/v1alpha1',
@@ -102,6 +106,13 @@ describe('the sessions view', function () {
     client.mergePatch(sessions, { namespace, name, subresource: 'status' }, { status });
   const remove = (name: string): Promise<void> => client.delete(sessions, { namespace, name });
   const all = async (): Promise<Session[]> => (await client.list(sessions, { namespace })).items;
+  /** Types into the box with this prompt, not into the one before it. */
+  const answer = async (prompt: RegExp, text: string): Promise<void> => {
+    await window.quickInputMessage(prompt);
+    await window.quickInput(text);
+  };
+  const offers = (label: string): Promise<void> =>
+    window.until(`a choice ${label}`, async () => (await window.quickPickLabels()).includes(label));
   const labels = async (): Promise<string> => (await window.tree.labels()).join('\n');
   const shows = async (what: RegExp, timeoutMs?: number): Promise<void> => {
     try {
@@ -250,23 +261,25 @@ describe('the sessions view', function () {
       await window.command('Ambient: Launch Session');
       await window.quickTitle(/^Launch Session \(1\/\d+\)/);
       await window.quickPick('$(edit) Another namespace…'.replace('$(edit) ', ''));
-      await window.quickInput(namespace);
+      await answer(/Name of the namespace/, namespace);
       await window.quickPick('Form');
+      await window.quickInputMessage(/^Prompt/);
       await window.quickType('no');
       await window.page.keyboard.press('Enter');
       assert.match(await window.quickInputMessage(/At least/), /At least 3 characters/);
-      await window.quickInput('Review the sources');
+      await answer(/At least 3/, 'Review the sources');
       await window.quickPick('Customise…');
       await window.quickPick('high');
+      await offers('Nothing');
       await window.quickButton('Back');
       await window.quickPick('high');
       await window.quickPick('Nothing');
       await window.quickPick('Customise…');
-      await window.quickInput('10m');
-      await window.quickInput('64Mi');
-      await window.quickInput('');
-      await window.quickInput('By hand');
-      await window.until('the review', async () => (await window.quickPickLabels()).includes('Create'));
+      await answer(/^Time limit/, '10m');
+      await answer(/^Memory/, '64Mi');
+      await answer(/^CPU/, '');
+      await answer(/^Name to show/, 'By hand');
+      await offers('Create');
       const text = (await window.editorText()) ?? '';
       await window.screenshot('launch-review');
       await window.quickPick('Create');
@@ -301,15 +314,50 @@ describe('the sessions view', function () {
       await window.quickPick('Keep as last time');
       await window.quickPick('Nothing');
       await window.quickPick('Same as last time');
-      await window.quickInput('Again');
-      await window.until('the review', async () => (await window.quickPickLabels()).includes('Create'));
+      await answer(/^Name to show/, 'Again');
+      await offers('Create');
       await window.quickButton('Back');
-      await window.quickInput('Once more');
-      await window.until('the review', async () => (await window.quickPickLabels()).includes('Create'));
+      await answer(/^Name to show/, 'Once more');
+      await offers('Create');
       assert.match((await window.editorText()) ?? '', /displayName: Once more/);
       await window.quickPick('Cancel');
       assert.deepEqual(await all(), []);
-      assert.deepEqual(await window.tabs(), []);
+      await window.until('no tab', async () => (await window.tabs()).length === 0);
+    });
+
+    it('takes several lines from an editor', async () => {
+      await window.inHost((vscode, where) => void vscode.commands.executeCommand('ambient.launch', where), {
+        cluster: 'dev',
+        namespace,
+      });
+      await window.quickPick('Form');
+      await window.quickInputMessage(/^Prompt/);
+      await window.quickType('First line');
+      await window.quickButton('Write several lines');
+      await window.until('the text in an editor', async () => (await window.editorText()) === 'First line');
+      await window.inHost(async (vscode) => {
+        const editor = vscode.window.activeTextEditor;
+        await editor?.edit((edit) => edit.insert(new vscode.Position(0, 10), '\nsecond: line\n'));
+        return null;
+      });
+      await window.quickPick('Use this text');
+      await offers('Customise…');
+      await window.quickButton('Back');
+      await window.until('the text to be kept', async () => {
+        const box = window.page.locator('.quick-input-widget:visible input.input').first();
+        return /2 lines/.test((await box.getAttribute('placeholder')) ?? '');
+      });
+      await window.page.keyboard.press('Enter');
+      await window.quickPick((await window.quickPickLabels())[0] ?? '');
+      await window.quickPick('Nothing');
+      await window.quickPick('Use defaults');
+      await answer(/^Name to show/, 'Several lines');
+      await offers('Create');
+      await window.quickPick('Create');
+      await shows(/session Several lines, pending/);
+      const [created] = await all();
+      assert.equal(created?.spec.framework.config?.['prompt'], 'First line\nsecond: line\n');
+      await window.until('no tab', async () => (await window.tabs()).length === 0);
     });
 
     it('tells what the cluster would refuse before anything is created', async () => {
@@ -318,11 +366,11 @@ describe('the sessions view', function () {
         namespace: 'no-such-namespace',
       });
       await window.quickPick('Form');
-      await window.quickInput('Whatever');
+      await answer(/^Prompt/, 'Whatever');
       await window.quickPick((await window.quickPickLabels())[0] ?? '');
       await window.quickPick('Nothing');
       await window.quickPick('Use defaults');
-      await window.quickInput('Refused');
+      await answer(/^Name to show/, 'Refused');
       await window.until('the refusal', async () =>
         (await window.quickPickLabels()).includes('Back, to change the answers'),
       );

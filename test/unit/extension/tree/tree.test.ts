@@ -7,6 +7,7 @@ import { KubeError } from '../../../../common/kube/errors.ts';
 import type { ClusterNode } from '../../../../extension/tree/cluster-node.ts';
 import type { GroupNode } from '../../../../extension/tree/group-node.ts';
 import type { SessionNode } from '../../../../extension/tree/session-node.ts';
+import { until } from '../../../support/until.ts';
 import { matchesGolden } from '../../../support/golden.ts';
 import { aContext, ago, asText, aSession, aWorld, find, forbidden, named } from './fixture.ts';
 import type { World } from './fixture.ts';
@@ -312,6 +313,17 @@ describe('the tree of sessions', () => {
     assert.match(text, /demo  .*not live/);
     assert.match(text, /Not live: what you see may be out of date/);
     assert.match(text, /Review the pull request/);
+  });
+
+  it('says that it is connecting when that takes a while, and is drawn again afterwards', async () => {
+    const world = aWorld();
+    const answer = Promise.withResolvers<boolean>();
+    world.answers.set('dev discovers', answer.promise);
+    assert.match(await asText(world), /dev.*\n {4}\(loading~spin\) Connecting…/);
+    assert.deepEqual(world.refreshes, []);
+    answer.resolve(true);
+    await until(() => world.refreshes.length === 1, 'the cluster is drawn again');
+    assert.match(await asText(world), /demo/);
   });
 
   describe('of one cluster gives way to a welcome view', () => {

@@ -113,6 +113,10 @@ describe('the sessions view', function () {
   };
   const offers = (label: string): Promise<void> =>
     window.until(`a choice ${label}`, async () => (await window.quickPickLabels()).includes(label));
+  const copies = (text: string): Promise<void> =>
+    window.until(`${text} in the clipboard`, async () => {
+      return (await window.inHost((vscode) => vscode.env.clipboard.readText())) === text;
+    });
   const labels = async (): Promise<string> => (await window.tree.labels()).join('\n');
   const shows = async (what: RegExp, timeoutMs?: number): Promise<void> => {
     try {
@@ -225,7 +229,7 @@ describe('the sessions view', function () {
     it('copies the name of a session', async () => {
       await create('copied');
       await window.contextMenu('copied', 'Copy Session Name');
-      assert.equal(await window.inHost((vscode) => vscode.env.clipboard.readText()), 'copied');
+      await copies('copied');
     });
 
     it('opens the YAML, which follows the object', async () => {
@@ -537,9 +541,7 @@ describe('the sessions view', function () {
       await welcomes(/not installed in this cluster/);
       await window.screenshot('welcome-not-installed');
       await execute('ambient.copyInstallCommand');
-      const copied = await window.inHost((vscode) => vscode.env.clipboard.readText());
-      assert.equal(
-        copied,
+      await copies(
         'kubectl --context bare apply -f manifests/crds -f manifests/operator -f manifests/frameworks',
       );
       await window.clearNotifications();

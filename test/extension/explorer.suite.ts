@@ -10,7 +10,7 @@ import { KubeClient } from '../../common/kube/client.ts';
 import { loadKubeconfig } from '../../common/kube/kubeconfig.ts';
 import { clusterCapability, clusterUp } from '../cluster/index.ts';
 import type { Cluster } from '../cluster/index.ts';
-import { applyCrds } from '../support/cluster.ts';
+import { applyApi } from '../support/deploy.ts';
 import { skipBecause } from '../support/skip.ts';
 import { until } from '../support/until.ts';
 import { openWindow, orSkip, startVscode } from '../vscode/launch.ts';
@@ -41,7 +41,7 @@ describe('the sessions view', function () {
     cluster = await clusterUp({ log: () => undefined });
     const config = await loadKubeconfig({ env: {}, homeDir: '/nonexistent', path: cluster.kubeconfig });
     client = new KubeClient(await config.connect(config.currentContext ?? ''));
-    await applyCrds(cluster);
+    await applyApi(cluster);
     for (const name of [namespace, other]) await cluster.kubectl(['create', 'namespace', name]);
     await client.create(frameworks, {
       apiVersion: 'ambient.ai/v1alpha1',

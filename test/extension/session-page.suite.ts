@@ -11,7 +11,7 @@ import { sessions } from '../../common/kube/resource.ts';
 import { buildTargets } from '../../scripts/build.ts';
 import { clusterCapability, clusterUp } from '../cluster/index.ts';
 import type { Cluster } from '../cluster/index.ts';
-import { applyCrds } from '../support/cluster.ts';
+import { applyApi } from '../support/deploy.ts';
 import { skipBecause } from '../support/skip.ts';
 import { PROJECT_ROOT } from '../vscode/install.ts';
 import { openWindow, orSkip, startVscode } from '../vscode/launch.ts';
@@ -40,7 +40,7 @@ describe('the session page in the editor', function () {
     const config = await loadKubeconfig({ env: {}, homeDir: '/nonexistent', path: cluster.kubeconfig });
     context = config.currentContext ?? '';
     client = new KubeClient(await config.connect(context));
-    await applyCrds(cluster);
+    await applyApi(cluster);
     await cluster.kubectl(['create', 'namespace', NAMESPACE]);
     await buildTargets(['extension', 'webview']);
     folder = await mkdtemp(path.join(tmpdir(), 'ambient-pages-'));

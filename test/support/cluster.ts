@@ -1,17 +1,15 @@
 /** The cluster that a test file runs against: the one test/run.ts started, or one of the file's own. */
 import { randomBytes } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Context } from 'mocha';
 import { KubeClient } from '../../common/kube/client.ts';
 import { loadKubeconfig } from '../../common/kube/kubeconfig.ts';
 import { attachCluster, clusterCapability, clusterUp } from '../cluster/index.ts';
 import type { Cluster } from '../cluster/index.ts';
+import { applyApi } from './deploy.ts';
 import { skipBecause } from './skip.ts';
 
 /** Set by test/run.ts, or by hand to the stateDir that `npm run cluster -- up --json` prints. */
 const SHARED = 'AMBIENT_TEST_CLUSTER';
-const crds = join(import.meta.dirname, '..', '..', 'manifests', 'crds');
 
 export interface TestCluster extends Cluster {
   readonly client: KubeClient;
@@ -21,13 +19,6 @@ export interface TestCluster extends Cluster {
 
 let shared: Promise<TestCluster> | undefined;
 
-/** Applies the CRDs and waits until the API server serves them. */
-export async function applyCrds(cluster: Cluster): Promise<void> {
-  await cluster.kubectl(['apply', '-f', crds]);
-  const names = (await readdir(crds)).map((file) => `crd/${file.replace(/\.yaml$/, '')}`);
-  await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', ...names]);
-}
-
 async function open(): Promise<TestCluster> {
   const stateDir = process.env[SHARED];
   const log = (line: string): void => console.log(`      [cluster] ${line}`);
@@ -36,7 +27,7 @@ async function open(): Promise<TestCluster> {
     : await clusterUp({ node: (await clusterCapability()).node === true, log });
   const kubeconfig = await loadKubeconfig({ env: {}, homeDir: '/nonexistent', path: cluster.kubeconfig });
   const connection = await kubeconfig.connect(kubeconfig.currentContext ?? '');
-  await applyCrds(cluster);
+  await applyApi(cluster);
   const made: string[] = [];
   after(async function () {
     this.timeout(120_000);

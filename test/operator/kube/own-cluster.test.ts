@@ -11,7 +11,7 @@ import { Reflector } from '../../../common/kube/reflector.ts';
 import { namespaces, sessions } from '../../../common/kube/resource.ts';
 import { clusterCapability, clusterUp } from '../../cluster/index.ts';
 import type { Cluster } from '../../cluster/index.ts';
-import { applyCrds } from '../../support/cluster.ts';
+import { applyApi } from '../../support/deploy.ts';
 import { skipBecause } from '../../support/skip.ts';
 import { eventually, sorted } from './eventually.ts';
 import { FaultProxy, isList, isWatch } from './fault-proxy.ts';
@@ -41,7 +41,7 @@ describe('10,000 Sessions', function () {
     cluster = await clusterUp();
     if (cluster.provider !== 'built')
       skipBecause(this, 'only a cluster built here can be compacted and restarted');
-    await applyCrds(cluster);
+    await applyApi(cluster);
     const config = await loadKubeconfig({ env: {}, homeDir: '/nonexistent', path: cluster.kubeconfig });
     client = new KubeClient(await config.connect(config.currentContext ?? ''));
     await fill();

@@ -56,7 +56,7 @@ describe('an operator that is killed', function () {
 
   interface Story {
     name: string;
-    /** How often the operator writes when nobody disturbs it. */
+    /** How often the operator writes at least; a slow node adds writes that tell of it. */
     writes: number;
     /** Launches, and drives the session to its end while operators come and go. */
     launch(namespace: string): Promise<Session>;
@@ -193,7 +193,7 @@ describe('an operator that is killed', function () {
 
       before(async () => {
         undisturbed = await liveThrough(story, Infinity, true);
-        assert.equal(undisturbed.writes.length, story.writes, undisturbed.writes.join(', '));
+        assert.ok(undisturbed.writes.length >= story.writes, undisturbed.writes.join(', '));
       });
 
       for (let nth = 1; nth <= story.writes; nth++)

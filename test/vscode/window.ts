@@ -297,7 +297,9 @@ export class VscodeWindow implements AsyncDisposable {
   }
 
   async clearNotifications(): Promise<void> {
-    await this.command('Notifications: Clear All Notifications');
+    // Through the extension host, whose answer says it is done: the command palette runs a command after it
+    // has closed, and then clears what came in the meantime.
+    await this.inHost((vscode) => vscode.commands.executeCommand('notifications.clearAll'));
     await this.page.locator('.notification-toast').first().waitFor({ state: 'detached' });
   }
 

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { AmbientError } from '../../common/errors.ts';
+import { pause } from '../../common/kube/backoff.ts';
 import { isTransient, KubeError } from '../../common/kube/errors.ts';
 import { formatBytes } from '../../common/rules/wording.ts';
 
@@ -38,7 +39,7 @@ const LONGEST_PAUSE_MS = 5000;
 
 /** Everything, in order. Throws digest_mismatch after the last byte, what the server refuses with, or the signal's reason. */
 export async function* readRanges(source: RangeSource, options: ReadOptions): AsyncGenerator<Uint8Array> {
-  const { signal, onProgress, pieceBytes = PIECE_BYTES, pause = pauseFor } = options;
+  const { signal, onProgress, pieceBytes = PIECE_BYTES, pause: wait = pause } = options;
   const hash = createHash('sha256');
   let received = 0;
   let fruitless = 0;
@@ -46,7 +47,7 @@ export async function* readRanges(source: RangeSource, options: ReadOptions): As
   while (received < source.size) {
     signal.throwIfAborted();
     if (fruitless >= TRIES) throw gaveUp(source, received, lastError);
-    if (fruitless > 0) await pause(Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (fruitless - 1)), signal);
+    if (fruitless > 0) await wait(Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (fruitless - 1)), signal);
     const before = received;
     const last = Math.min(received + pieceBytes, source.size) - 1;
     let body: AsyncIterable<Uint8Array>;
@@ -144,18 +145,3 @@ function gaveUp(source: RangeSource, received: number, cause: unknown): AmbientE
 /** `Closed`: the connection was replaced, for example because the kubeconfig changed. */
 const mayPass = (error: unknown): boolean =>
   isTransient(error) || (error instanceof KubeError && error.reason === 'Closed');
-
-function pauseFor(milliseconds: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    }, milliseconds);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-}

@@ -5,6 +5,7 @@ import { livePaths } from '../../common/api/live.ts';
 import type { SourceState } from '../../common/api/live.ts';
 import { SOURCE_CHUNK_BYTES } from '../../common/api/live.ts';
 import { AmbientError } from '../../common/errors.ts';
+import { pause } from '../../common/kube/backoff.ts';
 import type { Connection } from '../../common/kube/connection.ts';
 import { isConflict, isNotFound, isTransient, KubeError } from '../../common/kube/errors.ts';
 import { isOperatorAway } from '../clusters/problem.ts';
@@ -79,7 +80,7 @@ class Sender {
         const isWorthIt =
           isNotFound(error) && !isOperatorAway(error) ? tries < UNKNOWN_TRIES : this.#mayTryAgain(error);
         if (!isWorthIt) throw error;
-        await this.#pause(this.#pauseMs(tries), signal);
+        await this.#rest(tries);
       }
     }
   }
@@ -109,7 +110,7 @@ class Sender {
       if (!isConflict(error)) {
         if (!this.#mayTryAgain(error)) throw error;
         this.#chunkBytes = Math.max(MIN_CHUNK_BYTES, Math.floor(this.#chunkBytes / 4));
-        await this.#pause(this.#pauseMs(this.#failures), signal);
+        await this.#rest(this.#failures);
       } else if (!this.#mayTryAgain(error, true)) throw error;
       return await this.state();
     }
@@ -133,22 +134,9 @@ class Sender {
     return anyway || isTransient(error) || (error instanceof KubeError && error.reason === 'Closed');
   }
 
-  #pauseMs(tries: number): number {
-    return Math.min(5000, FIRST_PAUSE_MS * 2 ** Math.max(0, tries - 1));
+  async #rest(tries: number): Promise<void> {
+    const { signal } = this.#options;
+    await this.#pause(Math.min(5000, FIRST_PAUSE_MS * 2 ** Math.max(0, tries - 1)), signal);
+    signal.throwIfAborted();
   }
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', onAbort);
-      resolve();
-    }, milliseconds);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
 }

@@ -1,14 +1,11 @@
 /** Many sessions at once: how fast they get their Jobs, beside how fast the same API server creates anything at all. */
 import type { KubeClient } from '../../common/kube/client.ts';
-import { sessions } from '../../common/kube/resource.ts';
-import { Reflector } from '../../common/kube/reflector.ts';
-import { isTerminal } from '../../common/api/session.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { round } from './measure.ts';
 import type { Figure, Section } from './measure.ts';
 import { cpuMs } from './operator-cost.ts';
 import { FRAMEWORK, openPlant } from './plant.ts';
-import { createNamespace, createSessions, sessionOf, until, watchJobs } from './sessions.ts';
+import { createNamespace, createSessions, sessionOf, watchEnds, watchJobs } from './sessions.ts';
 
 export const burst: Section = {
   name: 'burst',
@@ -39,14 +36,17 @@ async function oneBurst(
 ): Promise<Figure[]> {
   const namespace = `bench-burst-${count}`;
   await createNamespace(client, namespace);
-  await using watch = await watchJobs(client, namespace);
+  await using started = await watchJobs(client, namespace);
+  // The fake nodes end every pod at once; a session is over when the operator has said so.
+  await using ended = await watchEnds(client, namespace);
   const before = { cpu: await cpuMs(operator.pid), requests: await requestsOf(operator) };
   const from = performance.now();
   const created = await createSessions(client, count, () => sessionOf(namespace, FRAMEWORK));
-  await until(`${count} Jobs`, () => watch.seen.size >= count);
-  const rate = count / ((Math.max(...watch.seen.values()) - from) / 1000);
+  await started.count(count);
+  const rate = count / ((Math.max(...started.at.values()) - from) / 1000);
   log(`${count} sessions created at ${round(created)}/s while the operator worked`);
-  await allFinished(client, namespace, count);
+  await ended.count(count);
+  const life = count / ((performance.now() - from) / 1000);
   const cpu = ((await cpuMs(operator.pid)) - before.cpu) / count;
   const requests = ((await requestsOf(operator)) - before.requests) / count;
   return [
@@ -56,6 +56,12 @@ async function oneBurst(
       unit: '/s',
       bar: { atLeast: 100 },
       note: `${round((rate / raw) * 100, 0)} % of the raw rate`,
+    },
+    {
+      name: `burst of ${count}: sessions until every one has ended`,
+      value: round(life),
+      unit: '/s',
+      note: 'scheduler, Job controller and fake nodes included',
     },
     {
       name: `burst of ${count}: operator requests a session, whole life`,
@@ -71,17 +77,6 @@ async function oneBurst(
       bar: { atMost: 6 },
     },
   ];
-}
-
-/** The fake nodes end every pod at once; a session is over when the operator has said so. */
-async function allFinished(client: KubeClient, namespace: string, count: number): Promise<void> {
-  await using reflector = new Reflector({ client, resource: sessions, namespace });
-  reflector.start();
-  await reflector.synced();
-  await until(
-    'every session to end',
-    () => reflector.store.list().filter(({ status }) => isTerminal(status?.phase)).length >= count,
-  );
 }
 
 const WRITES_AND_READS = /^ambient_api_requests_total\{verb="(?:get|create|patch|delete)"\} (\d+)/gm;

@@ -6,9 +6,10 @@ import { loadKubeconfig } from '../../common/kube/kubeconfig.ts';
 import { sessions } from '../../common/kube/resource.ts';
 import { clusterCapability, clusterUp } from '../cluster/index.ts';
 import { deployOperator } from '../support/deploy.ts';
+import { until } from '../support/until.ts';
 import { percentile, round } from './measure.ts';
 import type { Section } from './measure.ts';
-import { createNamespace, sessionOf, until } from './sessions.ts';
+import { createNamespace, sessionOf } from './sessions.ts';
 
 const LINES = 500;
 const NAMESPACE = 'bench-logs';
@@ -30,11 +31,12 @@ export const logs: Section = {
     session.spec.framework.config = { command: COMMAND };
     const from = performance.now();
     const { metadata } = await client.create(sessions, session);
-    let phase: string | undefined;
-    await until('the session to run', async () => {
-      phase = (await client.get(sessions, { namespace: NAMESPACE, name: metadata.name })).status?.phase;
-      return phase === 'Running';
-    });
+    const at = { namespace: NAMESPACE, name: metadata.name };
+    await until(
+      async () => (await client.get(sessions, at)).status?.phase === 'Running',
+      'the session runs',
+      60_000,
+    );
     const { body } = await connection.stream(livePaths.log(NAMESPACE, metadata.name, { follow: true }), {
       timeoutMs: 0,
     });

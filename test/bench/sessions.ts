@@ -1,6 +1,8 @@
 /** Sessions and namespaces in bulk, as a busy cluster has them. */
 import { randomUUID } from 'node:crypto';
+import type { KubeObject } from '../../common/api/kubernetes.ts';
 import { API_VERSION } from '../../common/api/names.ts';
+import { isTerminal } from '../../common/api/session.ts';
 import type { Session } from '../../common/api/session.ts';
 import type { KubeClient } from '../../common/kube/client.ts';
 import type { Job } from '../../common/kube/core-types.ts';
@@ -40,30 +42,68 @@ export async function createSessions(
   return count / ((performance.now() - from) / 1000);
 }
 
-/** When each Job of a namespace was first seen, by the UID of the session it belongs to, in ms of performance.now(). */
-export async function watchJobs(
-  client: KubeClient,
-  namespace: string,
-): Promise<{ seen: Map<string, number> } & AsyncDisposable> {
-  const seen = new Map<string, number>();
-  const reflector = new Reflector<Job>({ client, resource: jobs, namespace });
+/** What a watch has told so far, and a way to wait for more without asking again and again. */
+export interface Seen extends AsyncDisposable {
+  /** When each session's UID was first told, in ms of performance.now(). */
+  readonly at: ReadonlyMap<string, number>;
+  /** Resolves with the time at which the UID was told. Throws after `timeoutMs`. */
+  of(uid: string, timeoutMs?: number): Promise<number>;
+  /** Resolves when so many were told. Throws after `timeoutMs`. */
+  count(atLeast: number, timeoutMs?: number): Promise<void>;
+}
+
+const PATIENCE_MS = 300_000;
+
+/** When each session of a namespace was first seen to have a Job, as another client of the API server sees it. */
+export const watchJobs = (client: KubeClient, namespace: string): Promise<Seen> =>
+  watch(
+    new Reflector<Job>({ client, resource: jobs, namespace }),
+    ({ metadata }) => metadata.ownerReferences?.[0]?.uid,
+  );
+
+/** When each session of a namespace was first seen to be over. */
+export const watchEnds = (client: KubeClient, namespace: string): Promise<Seen> =>
+  watch(new Reflector<Session>({ client, resource: sessions, namespace }), ({ metadata, status }) =>
+    isTerminal(status?.phase) ? metadata.uid : undefined,
+  );
+
+async function watch<T extends KubeObject>(
+  reflector: Reflector<T>,
+  uidOf: (object: T) => string | undefined,
+): Promise<Seen> {
+  const at = new Map<string, number>();
+  const waiting = new Set<() => void>();
   reflector.onChange(({ type, object }) => {
-    const uid = object.metadata.ownerReferences?.[0]?.uid;
-    if (type === 'added' && uid !== undefined) seen.set(uid, performance.now());
+    const uid = uidOf(object);
+    if (type === 'deleted' || uid === undefined || at.has(uid)) return;
+    at.set(uid, performance.now());
+    for (const look of waiting) look();
   });
   reflector.start();
   await reflector.synced();
-  return { seen, [Symbol.asyncDispose]: () => reflector.close() };
-}
-
-export async function until(
-  what: string,
-  condition: () => boolean | Promise<boolean>,
-  timeoutMs = 300_000,
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs / 1000} s for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+  const when = async (what: string, isSo: () => boolean, timeoutMs: number): Promise<void> => {
+    if (isSo()) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const look = (): void => {
+      if (isSo()) resolve();
+    };
+    waiting.add(look);
+    const timer = setTimeout(() => reject(new Error(`waited ${timeoutMs / 1000} s for ${what}`)), timeoutMs);
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      waiting.delete(look);
+    }
+  };
+  return {
+    at,
+    of: async (uid, timeoutMs = PATIENCE_MS) => {
+      await when(`session ${uid}`, () => at.has(uid), timeoutMs);
+      return at.get(uid) ?? Number.NaN;
+    },
+    count: (atLeast, timeoutMs = PATIENCE_MS) =>
+      when(`${atLeast} sessions`, () => at.size >= atLeast, timeoutMs),
+    [Symbol.asyncDispose]: () => reflector.close(),
+  };
 }

@@ -19,7 +19,7 @@
  * Errors are {error, message, details} of common/errors.ts. 401/403 are final; 5xx, 429 and connection errors are retried.
  *
  * The source archive is a gzip'd tar: `files/…` the working tree (uncommitted changes included), optionally `history.bundle`,
- * a git bundle of HEAD's history, which becomes /workspace/.git; of a shallow repository also `history.shallow`, its .git/shallow.
+ * a git bundle of HEAD and its branch, which becomes /workspace/.git; of a shallow repository also `history.shallow`, its .git/shallow.
  *
  * The runner ends the command after limits.timeoutSeconds, then needs up to gracePeriodSeconds + HAND_IN_SECONDS to end it and
  * to hand in what there is: activeDeadlineSeconds and terminationGracePeriodSeconds of the pod leave room for that.

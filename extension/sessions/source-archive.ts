@@ -109,7 +109,13 @@ async function bundleHistory(
       return { reason: 'The repository is a shallow clone: its history is not sent.' };
     if ((await gitLine(['config', '--get-regexp', '^remote\\..*\\.promisor$'], options)) !== undefined)
       return { reason: 'The repository is a partial clone: its history is not sent.' };
-    await gitInto(['bundle', 'create', '--quiet', '-', 'HEAD'], options, createWriteStream(path));
+    // Its name too, so that the agent works on a branch and not on a detached HEAD.
+    const branch = await gitLine(['symbolic-ref', '--quiet', 'HEAD'], options);
+    await gitInto(
+      ['bundle', 'create', '--quiet', '-', 'HEAD', ...(branch === undefined ? [] : [branch])],
+      options,
+      createWriteStream(path),
+    );
     return { path };
   } catch (error) {
     if (error instanceof GitMissing) return undefined;

@@ -11,8 +11,9 @@ import { logs } from './logs.ts';
 import { meetsBar } from './measure.ts';
 import type { Figure, Section } from './measure.ts';
 import { scale } from './scale.ts';
+import { tree } from './tree.ts';
 
-const SECTIONS: Section[] = [bundles, activation, latency, burst, scale, logs];
+const SECTIONS: Section[] = [bundles, activation, tree, latency, burst, scale, logs];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !SECTIONS.some((section) => section.name === name));

@@ -1,10 +1,9 @@
 /** A cluster with a past: 10,000 sessions in 1,000 namespaces, and an operator that starts cold. */
-import { sessions } from '../../common/kube/resource.ts';
 import { round } from './measure.ts';
 import type { Section } from './measure.ts';
 import { residentMiB } from './operator-cost.ts';
 import { FRAMEWORK, openPlant } from './plant.ts';
-import { CONNECTIONS, createNamespace, createSessions, sessionOf } from './sessions.ts';
+import { CONNECTIONS, createNamespace, createSessions, finishSessions, sessionOf } from './sessions.ts';
 import { pool } from './measure.ts';
 
 const NAMESPACES = 1000;
@@ -27,10 +26,7 @@ export const scale: Section = {
       (index) => sessionOf(nameOf(index), FRAMEWORK),
       ({ metadata }) => names.push({ namespace: metadata.namespace ?? '', name: metadata.name }),
     );
-    await pool(SESSIONS, CONNECTIONS, async (index) => {
-      const at = names[index] ?? { namespace: '', name: '' };
-      await client.mergePatch(sessions, { ...at, subresource: 'status' }, { status: finished });
-    });
+    await finishSessions(client, names);
     const from = performance.now();
     await using operator = await plant.startOperator();
     const started = (performance.now() - from) / 1000;
@@ -51,25 +47,4 @@ export const scale: Section = {
       },
     ];
   },
-};
-
-/** A status of usual size. */
-const finished = {
-  phase: 'Failed',
-  message: 'The command ended with exit code 1.',
-  conditions: ['PolicyValidated', 'SourceReady', 'WorkloadCreated', 'Failed'].map((type) => ({
-    type,
-    status: 'True',
-    reason: 'Bench',
-    message: 'As told by the bench, in a sentence of usual length.',
-    lastTransitionTime: '2026-01-01T00:00:00Z',
-  })),
-  history: [1, 2, 3].map((seq) => ({
-    seq,
-    timestamp: '2026-01-01T00:00:00Z',
-    event: 'session.started',
-    actor: 'system:ambient-operator',
-    data: { pod: 'ambient-00000000-0000-0000-0000-000000000000-abcde', node: 'node-1' },
-  })),
-  workload: { jobName: 'ambient-00000000-0000-0000-0000-000000000000', exitCode: 1 },
 };

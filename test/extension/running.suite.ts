@@ -40,7 +40,7 @@ describe('sessions with pods, from the sessions view', function () {
       execFileSync('git', ['-C', folder, '-c', 'user.name=T', '-c', 'user.email=t@example.com', ...args], {
         encoding: 'utf8',
       });
-    git('init', '--quiet');
+    git('init', '--quiet', '--initial-branch=work');
     await writeFile(path.join(folder, 'a.txt'), 'committed\n');
     await writeFile(path.join(folder, '.gitignore'), 'ignored.txt\n');
     git('add', '-A');
@@ -96,13 +96,13 @@ describe('sessions with pods, from the sessions view', function () {
 
   it('sends the folder as it is, with its history and without what is ignored', async () => {
     const command =
-      'git log --format=%s > "$AMBIENT_ARTIFACTS/log.txt"; cat a.txt new/b.txt > "$AMBIENT_ARTIFACTS/content.txt"; test ! -e ignored.txt';
+      '{ git log --format=%s; git branch --show-current; } > "$AMBIENT_ARTIFACTS/log.txt"; cat a.txt new/b.txt > "$AMBIENT_ARTIFACTS/content.txt"; test ! -e ignored.txt';
     await launch('Sees the folder', command, { type: 'folder' });
     await shows(/session Sees the folder, completed/);
     assert.equal(await window.toast(/Sees the folder/), 'Session “Sees the folder” has completed.');
     await window.clearNotifications();
     await window.expand('Sees the folder');
-    await shows(/artifact content\.txt, 28 bytes\S*\n.*artifact log\.txt, 17 bytes/);
+    await shows(/artifact content\.txt, 28 bytes\S*\n.*artifact log\.txt, 22 bytes/);
     await (await window.treeRow('content.txt')).click();
     await window.until('the content', async () =>
       /changed since\nnot committed\n/.test((await window.editorText()) ?? ''),
@@ -144,6 +144,35 @@ describe('sessions with pods, from the sessions view', function () {
       'the Job is gone',
       60_000,
     );
+  });
+
+  it('opens a shell where the session works', async () => {
+    const command =
+      'until [ -e /tmp/from-shell ]; do sleep 0.2; done; cp /tmp/from-shell "$AMBIENT_ARTIFACTS/shell.txt"';
+    await launch('Has a shell', command, { type: 'none' });
+    await shows(/session Has a shell, running/);
+    await window.contextMenu('Has a shell', 'Open Shell in Session');
+    await window.until('the terminal', () =>
+      window.inHost((vscode) => vscode.window.activeTerminal !== undefined),
+    );
+    await window.inHost((vscode) =>
+      vscode.window.activeTerminal?.sendText(
+        '{ pwd; id -u; stty size; } > /tmp/it; mv /tmp/it /tmp/from-shell',
+      ),
+    );
+    await shows(/session Has a shell, completed/);
+    // The pod is over, and with it the shell.
+    await window.until('the end of the terminal', () =>
+      window.inHost((vscode) => vscode.window.terminals.every(({ exitStatus }) => exitStatus !== undefined)),
+    );
+    await window.expand('Has a shell');
+    await (await window.treeRow('shell.txt')).click();
+    await window.until('what the shell wrote', async () =>
+      /^\/workspace\n65532\n\d+ \d+\n$/.test((await window.editorText()) ?? ''),
+    );
+    const [session] = await all();
+    await cluster.client.delete(sessions, { namespace, name: session?.metadata.name ?? '' });
+    await shows(/No sessions yet/);
   });
 
   it('takes a session back when sending its source is cancelled', async () => {

@@ -105,7 +105,7 @@ describe('the archive of a folder', function () {
   });
 
   it('brings the history of HEAD as a bundle that git can clone', async () => {
-    git('init', '-q');
+    git('init', '-q', '--initial-branch=fix/this');
     await put('a.txt');
     commitAll();
     await put('b.txt');
@@ -119,6 +119,7 @@ describe('the archive of a folder', function () {
     gitIn(work, 'clone', '-q', bundle, 'clone');
     assert.equal(gitIn(join(work, 'clone'), 'log', '--format=%s').split('\n').filter(Boolean).length, 2);
     assert.equal(gitIn(join(work, 'clone'), 'rev-parse', 'HEAD'), git('rev-parse', 'HEAD'));
+    assert.equal(gitIn(join(work, 'clone'), 'branch', '--show-current').trim(), 'fix/this');
   });
 
   it('tells size and digest of the file it wrote, and removes it when disposed', async () => {

@@ -77,8 +77,9 @@ export async function packSource(options: PackOptions): Promise<SourceArchive> {
     const content = new Content(options, paths.length, warnings);
     const written = await content.write(path, async (tar) => {
       for (const file of paths) await content.addFile(tar, file);
-      if (bundle !== undefined && 'path' in bundle)
-        await addStream(tar, 'history.bundle', bundle.path, signal);
+      if (bundle === undefined || !('path' in bundle)) return;
+      await addStream(tar, 'history.bundle', bundle.path, signal);
+      if (bundle.shallow !== undefined) await addStream(tar, 'history.shallow', bundle.shallow, signal);
     });
     if (bundle !== undefined && 'path' in bundle) await rm(bundle.path);
     return {
@@ -97,16 +98,14 @@ export async function packSource(options: PackOptions): Promise<SourceArchive> {
   }
 }
 
-/** Writes the history of HEAD to a file, or says why there is none. */
+/** Writes the history of HEAD to a file, or says why there is none. `shallow` names the commits at which it breaks off. */
 async function bundleHistory(
   options: GitOptions,
   path: string,
-): Promise<{ path: string } | { reason: string } | undefined> {
+): Promise<{ path: string; shallow?: string } | { reason: string } | undefined> {
   try {
     if ((await gitLine(['rev-parse', '--verify', '--quiet', 'HEAD'], options)) === undefined)
       return undefined;
-    if ((await gitLine(['rev-parse', '--is-shallow-repository'], options)) === 'true')
-      return { reason: 'The repository is a shallow clone: its history is not sent.' };
     if ((await gitLine(['config', '--get-regexp', '^remote\\..*\\.promisor$'], options)) !== undefined)
       return { reason: 'The repository is a partial clone: its history is not sent.' };
     // Its name too, so that the agent works on a branch and not on a detached HEAD.
@@ -116,7 +115,9 @@ async function bundleHistory(
       options,
       createWriteStream(path),
     );
-    return { path };
+    if ((await gitLine(['rev-parse', '--is-shallow-repository'], options)) !== 'true') return { path };
+    const shallow = await gitLine(['rev-parse', '--path-format=absolute', '--git-path', 'shallow'], options);
+    return { path, ...(shallow === undefined ? {} : { shallow }) };
   } catch (error) {
     if (error instanceof GitMissing) return undefined;
     if (error instanceof GitFailed) return { reason: `The history is not sent: ${error.message}` };

@@ -223,7 +223,7 @@ describe('the archive of a folder', function () {
     assert.match(archive.warnings.join(), /git is not installed here, so \.gitignore is not honoured/);
   });
 
-  it('sends no history of a shallow clone, and says so', async () => {
+  it('sends the history of a shallow clone as far as it reaches, and where that is', async () => {
     const origin = join(work, 'origin');
     await mkdir(origin);
     gitIn(origin, 'init', '-q');
@@ -235,8 +235,10 @@ describe('the archive of a folder', function () {
     await rm(folder, { recursive: true });
     gitIn(work, 'clone', '-q', '--depth', '1', `file://${origin}`, folder);
     await using archive = await pack();
-    assert.deepEqual(await names(archive), ['files/a.txt']);
-    assert.match(archive.warnings.join(), /shallow clone/);
+    assert.deepEqual(await names(archive), ['files/a.txt', 'history.bundle', 'history.shallow']);
+    const shallow = (await unpacked(archive)).get('history.shallow')?.text;
+    assert.equal(shallow, `${git('rev-parse', 'HEAD').trim()}\n`);
+    assert.deepEqual([archive.hasHistory, archive.warnings], [true, []]);
   });
 
   it('sends a folder inside a repository alone, also one that the repository ignores', async () => {

@@ -51,6 +51,10 @@ for (const packaged of [false, true])
       if (folder) await rm(folder, { recursive: true, force: true });
     });
 
+    afterEach(async function () {
+      if (this.currentTest?.state === 'failed') await window.screenshot('e2e-failed');
+    });
+
     it('launches a session on this folder, follows it, and opens what it made', async () => {
       const result = await performLaunch(window, { namespace, ...(packaged ? {} : { screenshots: 'e2e-' }) });
       assert.deepEqual(result.artifacts, ['changes.patch', 'chart.svg', 'report.md', 'summary.json']);

@@ -11,7 +11,7 @@ export const PROJECT_ROOT = path.resolve(import.meta.dirname, '../..');
 export const PROJECT_NODE = path.join(PROJECT_ROOT, 'node_modules/node/bin/node');
 
 /** Changes when the steps below do, so that an older cached install is not taken for the new one. */
-const RECIPE = '1';
+const RECIPE = '2';
 
 export interface VscodeInstall {
   /** The folder of the server: out/server-main.js, product.json, extensions/. */
@@ -65,6 +65,8 @@ async function install(source: string, target: string, native: boolean): Promise
   const server = path.join(target, 'node_modules/code-server/lib/vscode');
   // Its shrinkwrap leaves out a peer dependency, which plain `npm ci` refuses. Optional ones hold the file watcher.
   await run('npm', ['ci', ...quiet, '--legacy-peer-deps', '--omit=dev'], { cwd: server, env });
+  // What the built-in extensions share; without it the language server of HTML crashes, and says so again and again.
+  await run('npm', ['ci', ...quiet, '--omit=dev'], { cwd: path.join(server, 'extensions'), env });
   if (native) await buildNativeModules(server, env);
   // 170 MB of AI assistant that the settings of the tests switch off anyway.
   await rm(path.join(server, 'extensions/copilot'), { recursive: true, force: true });

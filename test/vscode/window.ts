@@ -264,19 +264,25 @@ export class VscodeWindow implements AsyncDisposable {
     await this.tree.action(row, label);
   }
 
-  /** Chooses an item of a row's context menu. */
+  /** Chooses an item of a row's context menu; opens the menu again when something takes the focus from it. */
   async contextMenu(row: Locator | Text, item: Text): Promise<void> {
-    await (await this.tree.resolve(row)).click({ button: 'right' });
     const label = this.page.locator('.action-label', { hasText: exactly(item) });
     const entry = this.page.locator('.monaco-menu .action-menu-item').filter({ has: label });
-    await entry.waitFor();
-    // A menu that has just opened takes no clicks, lest the one that opened it be meant for its first item.
     await this.until(`the menu to take ${String(item)}`, async () => {
-      await entry.click({ timeout: 1000 }).catch(() => undefined);
-      return entry.waitFor({ state: 'detached', timeout: 500 }).then(
+      if (!(await entry.isVisible())) {
+        await (await this.tree.resolve(row)).click({ button: 'right' });
+        await entry.waitFor({ timeout: 5000 }).catch(() => undefined);
+      }
+      const clicked = await entry.click({ timeout: 1000 }).then(
         () => true,
         () => false,
       );
+      // A menu that has just opened takes no clicks, lest the one that opened it be meant for its first item.
+      const closed = await entry.waitFor({ state: 'detached', timeout: 500 }).then(
+        () => true,
+        () => false,
+      );
+      return clicked && closed;
     });
   }
 

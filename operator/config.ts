@@ -33,7 +33,7 @@ const OPTIONS = {
     kind: 'text',
     about: `How pods reach the runner port. Default: https://${OPERATOR_NAME}.NAMESPACE.svc:RUNNER-PORT.`,
   },
-  workers: { kind: 'count', default: 10, about: 'Sessions that are looked at at the same time.' },
+  workers: { kind: 'count', default: 20, about: 'Sessions that are looked at at the same time.' },
   'leader-election': {
     kind: 'switch',
     default: true,

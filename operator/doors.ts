@@ -116,7 +116,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   return {
     ports: { live: livePort, runners: runnerPort },
     endpoint: () => ({ url, ca: certificates.caBundle }),
-    records: new StoredRecords({ store, artifacts, results, sources }),
+    records: new StoredRecords({ store, artifacts, results, sources, elapsed: () => systemClock.elapsed() }),
     onSource(listener) {
       waiting.add(listener);
       return { [Symbol.dispose]: () => waiting.delete(listener) };

@@ -25,6 +25,11 @@ export interface WriteOptions extends CallOptions {
   fieldValidation?: 'Ignore' | 'Warn' | 'Strict';
 }
 
+/** The answer to a write is kind, apiVersion and metadata alone: for those who only need to know its version. */
+export interface BriefAnswer {
+  answer: 'metadata';
+}
+
 export interface ListOptions extends CallOptions {
   labelSelector?: string | undefined;
   fieldSelector?: string | undefined;
@@ -98,10 +103,25 @@ export class KubeClient {
   async create<T extends KubeObject>(
     resource: Resource<T>,
     object: NoInfer<T>,
-    options: WriteOptions = {},
+    options: WriteOptions & BriefAnswer,
+  ): Promise<KubeObject>;
+  async create<T extends KubeObject>(
+    resource: Resource<T>,
+    object: NoInfer<T>,
+    options?: WriteOptions,
+  ): Promise<T>;
+  async create<T extends KubeObject>(
+    resource: Resource<T>,
+    object: NoInfer<T>,
+    options: WriteOptions & Partial<BriefAnswer> = {},
   ): Promise<T> {
     const path = resourcePath(resource, { namespace: object.metadata.namespace, query: writeQuery(options) });
-    return await this.connection.json<T>(path, { method: 'POST', body: object, signal: options.signal });
+    return await this.connection.json<T>(path, {
+      method: 'POST',
+      body: object,
+      signal: options.signal,
+      ...answerAs(options),
+    });
   }
 
   /** Fails with a conflict when `metadata.resourceVersion` is set and no longer current. */
@@ -124,7 +144,19 @@ export class KubeClient {
     resource: Resource<T>,
     at: ObjectAddress & { subresource?: 'status' },
     patch: object,
-    options: WriteOptions = {},
+    options: WriteOptions & BriefAnswer,
+  ): Promise<KubeObject>;
+  async mergePatch<T extends KubeObject>(
+    resource: Resource<T>,
+    at: ObjectAddress & { subresource?: 'status' },
+    patch: object,
+    options?: WriteOptions,
+  ): Promise<T>;
+  async mergePatch<T extends KubeObject>(
+    resource: Resource<T>,
+    at: ObjectAddress & { subresource?: 'status' },
+    patch: object,
+    options: WriteOptions & Partial<BriefAnswer> = {},
   ): Promise<T> {
     return await this.#patch(resource, at, patch, 'application/merge-patch+json', options);
   }
@@ -236,7 +268,7 @@ export class KubeClient {
     at: ObjectAddress & { subresource?: 'status' },
     body: object,
     contentType: string,
-    options: WriteOptions,
+    options: WriteOptions & Partial<BriefAnswer>,
   ): Promise<T> {
     const path = resourcePath(resource, { ...at, query: writeQuery(options) });
     return await this.connection.json<T>(path, {
@@ -244,6 +276,7 @@ export class KubeClient {
       contentType,
       body,
       signal: options.signal,
+      ...answerAs(options),
     });
   }
 }
@@ -253,6 +286,12 @@ const writeQuery = ({ dryRun, fieldManager, fieldValidation }: WriteOptions) => 
   fieldManager,
   fieldValidation,
 });
+
+/** What does not know the transformation answers with the whole object, which has its metadata too. */
+const answerAs = ({ answer }: Partial<BriefAnswer>): { accept?: string } =>
+  answer === undefined
+    ? {}
+    : { accept: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json' };
 
 /** Items of built-in kinds come without apiVersion and kind, which the list has already said. */
 function withKind<T extends KubeObject>(items: T[] | null, resource: Resource<T>): T[] {

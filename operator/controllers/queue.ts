@@ -1,6 +1,7 @@
 /**
  * The work queue of a controller: a key waits in it at most once, is worked on by at most one worker at a time, and comes
- * back later when its work asks for it or fails. First in, first out.
+ * back later when its work asks for it or fails. First in, first out, in two lanes: under load, keys that are ahead come
+ * first, yet never all of the time.
  */
 import type { Clock } from './clock.ts';
 
@@ -29,12 +30,17 @@ export interface QueueOptions<K extends string> {
   metrics?: QueueMetrics;
 }
 
+/** While both lanes have keys, so many are taken from the one that is ahead before one is taken from the other. */
+const AHEAD_IN_A_ROW = 3;
+
 const BACKOFF = { baseMs: 50, maxMs: 60_000 };
 
 export class WorkQueue<K extends string> {
   readonly #options: QueueOptions<K>;
   /** Keys ready to be worked on, with the time they became so. A Map keeps insertion order and has no duplicates. */
+  readonly #ahead = new Map<K, number>();
   readonly #ready = new Map<K, number>();
+  #aheadInARow = 0;
   readonly #working = new Map<K, Promise<void>>();
   /** Added while being worked on: goes back to ready afterwards. */
   readonly #again = new Set<K>();
@@ -48,20 +54,25 @@ export class WorkQueue<K extends string> {
   }
 
   get length(): number {
-    return this.#ready.size;
+    return this.#ahead.size + this.#ready.size;
   }
 
   get working(): number {
     return this.#working.size;
   }
 
-  /** Work on the key as soon as a worker is free. Forgets an earlier wish to do so later, but not how often it failed. */
-  add(key: K): void {
+  /**
+   * Work on the key as soon as a worker is free. Forgets an earlier wish to do so later, but not how often it failed.
+   * `ahead`: before keys that are not; of use only where somebody waits for the work.
+   */
+  add(key: K, { ahead = false }: { ahead?: boolean } = {}): void {
     if (!this.#open) return;
     this.#cancelDelay(key);
     if (this.#working.has(key)) this.#again.add(key);
-    else if (!this.#ready.has(key)) {
-      this.#ready.set(key, this.#options.clock.elapsed());
+    else if (!this.#ahead.has(key) && (ahead || !this.#ready.has(key))) {
+      const since = this.#ready.get(key) ?? this.#options.clock.elapsed();
+      this.#ready.delete(key);
+      (ahead ? this.#ahead : this.#ready).set(key, since);
       this.#dispatch();
     }
   }
@@ -73,7 +84,7 @@ export class WorkQueue<K extends string> {
       this.add(key);
       return;
     }
-    if (this.#ready.has(key) || this.#again.has(key)) return;
+    if (this.#ahead.has(key) || this.#ready.has(key) || this.#again.has(key)) return;
     const due = this.#options.clock.elapsed() + delayMs;
     const standing = this.#delayed.get(key);
     if (standing !== undefined && standing.due <= due) return;
@@ -98,6 +109,7 @@ export class WorkQueue<K extends string> {
   async close(drainMs: number): Promise<void> {
     this.#open = false;
     for (const key of [...this.#delayed.keys()]) this.#cancelDelay(key);
+    this.#ahead.clear();
     this.#ready.clear();
     this.#again.clear();
     using _deadline = this.#options.clock.timer(drainMs, () =>
@@ -112,14 +124,27 @@ export class WorkQueue<K extends string> {
   }
 
   #dispatch(): void {
-    for (const [key, since] of this.#ready) {
-      if (this.#working.size >= this.#options.concurrency) break;
-      this.#ready.delete(key);
+    while (this.#working.size < this.#options.concurrency) {
+      const next = this.#next();
+      if (next === undefined) break;
+      const [key, since] = next;
       this.#options.metrics?.waited((this.#options.clock.elapsed() - since) / 1000);
       // #run never rejects; the map owns the promise until it ends.
       this.#working.set(key, this.#run(key));
     }
-    this.#options.metrics?.depth(this.#ready.size);
+    this.#options.metrics?.depth(this.length);
+  }
+
+  /** Takes the next key from its lane. */
+  #next(): [key: K, since: number] | undefined {
+    const isTurnOfOthers = this.#aheadInARow >= AHEAD_IN_A_ROW && this.#ready.size > 0;
+    const lane = this.#ahead.size > 0 && !isTurnOfOthers ? this.#ahead : this.#ready;
+    this.#aheadInARow = lane === this.#ahead ? this.#aheadInARow + 1 : 0;
+    for (const entry of lane) {
+      lane.delete(entry[0]);
+      return entry;
+    }
+    return undefined;
   }
 
   async #run(key: K): Promise<void> {

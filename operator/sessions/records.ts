@@ -12,11 +12,16 @@ export interface StoredRecordsOptions {
   artifacts: Artifacts;
   results: Results;
   sources: Sources;
+  /** Milliseconds of a clock that never goes back. */
+  elapsed: () => number;
 }
+
+const CHECK_MS = 1000;
 
 /** Methods throw storage_unavailable and storage_full as the store does. */
 export class StoredRecords {
   readonly #options: StoredRecordsOptions;
+  #checked: { at: number; isFull: Promise<boolean> } | undefined;
 
   constructor(options: StoredRecordsOptions) {
     this.#options = options;
@@ -36,7 +41,15 @@ export class StoredRecords {
     return this.#options.artifacts.summary(session);
   }
 
-  async storageFull(): Promise<boolean> {
+  /** Asks by writing, so that many who ask within CHECK_MS get one answer. */
+  storageFull(): Promise<boolean> {
+    const now = this.#options.elapsed();
+    if (this.#checked === undefined || now - this.#checked.at > CHECK_MS)
+      this.#checked = { at: now, isFull: this.#check() };
+    return this.#checked.isFull;
+  }
+
+  async #check(): Promise<boolean> {
     try {
       await this.#options.store.check();
       return false;

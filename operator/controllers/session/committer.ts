@@ -55,7 +55,7 @@ export class Committer {
         sessions,
         { namespace, name, subresource: 'status' },
         { metadata: { uid, resourceVersion }, status: patch },
-        { signal },
+        { signal, answer: 'metadata' },
       );
       this.#memory.note(uid, { writtenVersion: written.metadata.resourceVersion ?? '' });
       return 'written';

@@ -83,7 +83,7 @@ export class SessionController {
         if (type === 'deleted') {
           this.#queue.forget(key);
           this.#memory.forget(object.metadata.uid ?? '');
-        } else this.#queue.add(key);
+        } else this.#queue.add(key, { ahead: isNew(object) });
       }),
     );
     this.#subscriptions.use(jobs.onChange(({ object }) => this.#addOwner(object)));
@@ -96,11 +96,10 @@ export class SessionController {
     this.#subscriptions.use(
       frameworks.onChange(() => {
         // Only sessions nobody could place yet depend on the registry.
-        for (const session of sessions.store.list())
-          if (session.status?.phase === undefined) this.#queue.add(keyOf(session));
+        for (const session of sessions.store.list()) if (isNew(session)) this.#queue.add(keyOf(session));
       }),
     );
-    for (const session of sessions.store.list()) this.#queue.add(keyOf(session));
+    for (const session of sessions.store.list()) this.#queue.add(keyOf(session), { ahead: isNew(session) });
   }
 
   /** Something about the session changed that no watch tells, such as its source being complete. */
@@ -137,3 +136,6 @@ export class SessionController {
 }
 
 const keyOf = ({ metadata }: Session): SessionKey => sessionKey(metadata.namespace ?? '', metadata.name);
+
+/** Nothing has been done for it yet: a Job for it counts more to people than news of the others. */
+const isNew = ({ status }: Session): boolean => status?.phase === undefined;

@@ -21,6 +21,9 @@ import type { Look, SessionDependencies, Step, StepResult } from './step.ts';
 const LIFECYCLE: readonly Step[] = [stopBeforeStart, admit, source, workload, observe, finish];
 const AFTERLIFE: readonly Step[] = [reap];
 
+/** Should the watch not tell: it may have to connect anew. */
+const RETOLD_MS = 1000;
+
 export const SESSION_INDEX = 'session';
 export const bySessionUid = (object: KubeObject): string[] => {
   const uid = object.metadata.labels?.[LABEL_SESSION_UID];
@@ -42,6 +45,7 @@ export function makeReconcile(controller: SessionDependencies, committer: Commit
 
     const look = lookAt(session, controller, signal);
     const outcome = await run(isTerminal(session.status?.phase) ? AFTERLIFE : LIFECYCLE, look);
+    if (outcome === 'retold') return { requeueAfterMs: RETOLD_MS };
     const written = await committer.commit(session, look.draft, signal);
     if (written === 'conflict') return { requeueAfterMs: 1000 };
     return typeof outcome === 'object' ? { requeueAfterMs: outcome.lookAgainMs } : undefined;

@@ -13,10 +13,11 @@ import type { Draft } from './draft.ts';
 import type { Memory } from './memory.ts';
 
 /**
- * continue: the next step; done: nothing more to do until something changes; otherwise nothing more to do now, and look
- * again after a while even if nothing changes.
+ * continue: the next step; done: nothing more to do until something changes; retold: a watch is about to tell what this
+ * look has done, and the look it brings writes all of it; otherwise nothing more to do now, and look again after a while
+ * even if nothing changes.
  */
-export type StepResult = 'continue' | 'done' | { lookAgainMs: number };
+export type StepResult = 'continue' | 'done' | 'retold' | { lookAgainMs: number };
 
 export type Step = (look: Look) => StepResult | Promise<StepResult>;
 

@@ -11,6 +11,7 @@ import { jobs } from '../../../common/kube/resource.ts';
 import { isTrue } from '../../../common/rules/conditions.ts';
 import { failed } from '../../../common/rules/outcome.ts';
 import { formatBytes } from '../../../common/rules/wording.ts';
+import { isOlder } from '../resource-version.ts';
 import { buildJob, jobNameOf } from './job.ts';
 import { describeRun, RUN_DESCRIPTION_BYTES_MAX } from './run-description.ts';
 import { trimJob } from './trim.ts';
@@ -23,8 +24,10 @@ const QUOTA_RETRY_MS = 15_000;
 const RIGHT_RETRY_MS = 30_000;
 
 export async function workload(look: Look): Promise<StepResult> {
-  const { session, draft } = look;
+  const { session, draft, controller, uid } = look;
   if (look.job === undefined && !isTrue(session.status?.conditions, 'WorkloadCreated')) {
+    // Made by an earlier look, and not yet told by the watch.
+    if (isOlder(controller.jobsVersion(), controller.memory.of(uid).jobVersion)) return 'retold';
     const result = await create(look);
     if (result !== 'continue') return result;
   }
@@ -52,10 +55,13 @@ async function create(look: Look): Promise<StepResult> {
   try {
     // First the account: a Job controller that does not find it tries again only after ten seconds.
     await controller.ensureServiceAccount(namespace, signal);
-    const job = await controller.client.create(jobs, buildJob(session, plan, run), { signal });
-    look.job = trimJob(job);
+    const job = await controller.client.create(jobs, buildJob(session, plan, run), {
+      signal,
+      answer: 'metadata',
+    });
     controller.memory.note(uid, { jobVersion: job.metadata.resourceVersion ?? '' });
-    return 'continue';
+    // Written when the watch brings the Job: in a burst the Jobs of others come first, and by then there is more to tell.
+    return 'retold';
   } catch (error) {
     return await refused(look, error);
   }

@@ -9,7 +9,7 @@ describe('operator configuration', () => {
     assert.equal(config.runnerUrl, 'https://ambient-operator.platform.svc:8444');
     assert.deepEqual(
       [config.livePort, config.runnerPort, config.healthPort, config.workers],
-      [8443, 8444, 8080, 10],
+      [8443, 8444, 8080, 20],
     );
     assert.equal(config.leaderElection, true);
     assert.equal(config.startPatienceMs, 300_000);
@@ -18,7 +18,7 @@ describe('operator configuration', () => {
   it('prefers a flag to a variable and a variable to the default', () => {
     assert.equal(readConfig(['--workers=3'], { AMBIENT_WORKERS: '4' }).workers, 3);
     assert.equal(readConfig([], { AMBIENT_WORKERS: '4' }).workers, 4);
-    assert.equal(readConfig([], { AMBIENT_WORKERS: '' }).workers, 10);
+    assert.equal(readConfig([], { AMBIENT_WORKERS: '' }).workers, 20);
   });
 
   it('names everything that is wrong at once, with flag, variable and what is allowed', () => {

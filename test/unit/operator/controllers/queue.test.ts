@@ -76,6 +76,27 @@ describe('work queue', () => {
     );
   });
 
+  it('takes what is ahead first, but not always', async () => {
+    const { queue, take, jobs } = aQueue({ concurrency: 1 });
+    queue.add('blocker');
+    for (const key of ['a', 'b']) queue.add(key);
+    for (const key of ['1', '2', '3', '4', '5']) queue.add(key, { ahead: true });
+    // Already waiting: it changes lanes, and is not worked on twice.
+    queue.add('b', { ahead: true });
+    assert.equal(queue.length, 7);
+    const order: string[] = [];
+    take('blocker').finish();
+    for (;;) {
+      await settle();
+      const [job] = jobs;
+      if (job === undefined) break;
+      order.push(job.key);
+      take(job.key).finish();
+    }
+    assert.deepEqual(order, ['1', '2', '3', 'a', '4', '5', 'b']);
+    assert.equal(queue.length, 0);
+  });
+
   it('brings a key back after the asked delay, not before', async () => {
     const { queue, clock, take, jobs } = aQueue();
     queue.add('a');
@@ -166,7 +187,11 @@ describe('work queue', () => {
   it('loses no key and doubles no work, whatever order things happen in', async () => {
     const actions = fc.array(
       fc.oneof(
-        fc.record({ do: fc.constant('add' as const), key: fc.constantFrom('a', 'b', 'c') }),
+        fc.record({
+          do: fc.constant('add' as const),
+          key: fc.constantFrom('a', 'b', 'c'),
+          ahead: fc.boolean(),
+        }),
         fc.record({
           do: fc.constant('later' as const),
           key: fc.constantFrom('a', 'b', 'c'),
@@ -194,7 +219,7 @@ describe('work queue', () => {
         };
         for (const action of list) {
           step++;
-          if (action.do === 'add') queue.add(action.key);
+          if (action.do === 'add') queue.add(action.key, action);
           if (action.do === 'later') queue.addAfter(action.key, action.ms);
           if (action.do === 'add' || action.do === 'later') lastAdded.set(action.key, step);
           if (action.do === 'wait') await clock.advance(action.ms);

@@ -81,12 +81,12 @@ export class NamespaceNode implements TreeNode {
 
   async children(): Promise<readonly TreeNode[]> {
     const watch = this.#hold();
+    const isReading = (): boolean => watch.state.phase === 'starting';
     // The state tells what went wrong; here it only matters that there is something to show.
-    if (!(await isQuick(watch.ready))) {
-      // Its first state redraws this row.
-      if (watch.state.phase === 'starting') return [loadingNode(this, 'Reading sessions…')];
-    }
-    return this.#build(watch);
+    if (isReading() && watch.store.size === 0) await isQuick(somethingOf(watch));
+    if (!isReading()) return this.#build(watch);
+    // A long list comes in pages, and each page redraws this row.
+    return [loadingNode(this, 'Reading sessions…'), ...(watch.store.size === 0 ? [] : this.#build(watch))];
   }
 
   release(): void {
@@ -141,7 +141,7 @@ export class NamespaceNode implements TreeNode {
         }),
       );
     for (const [group, sessions] of groups) nodes.push(this.#group(group).update(sessions));
-    if (groups.size === 0)
+    if (groups.size === 0 && phase !== 'starting')
       nodes.push(
         new MessageNode(this, 'none', {
           label: 'No sessions yet',
@@ -192,5 +192,16 @@ export class NamespaceNode implements TreeNode {
   #forgetGone(watch: SessionWatch): void {
     for (const [key, node] of this.#sessions)
       if (watch.store.get(node.name)?.metadata.uid !== node.session.metadata.uid) this.#sessions.delete(key);
+  }
+}
+
+/** Settles when the first sessions are there, or it is known that there are none. */
+async function somethingOf(watch: SessionWatch): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const subscription = watch.onChange(() => resolve());
+  try {
+    await Promise.race([watch.ready, promise]);
+  } finally {
+    subscription.dispose();
   }
 }

@@ -124,6 +124,7 @@ describe('the session page in the editor', function () {
   });
 
   it('is there again, with the present state, after the window was reloaded', async () => {
+    await window.remembers(session.metadata.uid ?? '');
     await window.load();
     const shown = await page();
     await shown.locator('.state', { hasText: /running/i }).waitFor();

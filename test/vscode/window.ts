@@ -107,6 +107,11 @@ export class VscodeWindow implements AsyncDisposable {
     if (previous !== undefined) await endHost(previous);
   }
 
+  /** Waits until the window has written `text` to its own storage, which it does every few seconds: what a reload restores. */
+  async remembers(text: string): Promise<void> {
+    await this.until(`the window to store ${text}`, () => this.page.evaluate(isStored, text));
+  }
+
   /** Waits until `condition` holds. Throws, naming `what`, when it does not within `timeoutMs`. */
   async until(
     what: string,
@@ -492,4 +497,25 @@ async function endHost(socketFile: string): Promise<void> {
     if (performance.now() > deadline) alive('SIGKILL');
     await delay(20);
   }
+}
+
+/** Runs in the page. The workbench keeps its state in one IndexedDB database a workspace. */
+async function isStored(text: string): Promise<boolean> {
+  const done = <T>(request: IDBRequest<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error ?? new Error('the storage of the window cannot be read'));
+    });
+  for (const { name = '' } of await indexedDB.databases()) {
+    const database = await done(indexedDB.open(name));
+    try {
+      for (const store of database.objectStoreNames) {
+        const values: unknown[] = await done(database.transaction(store).objectStore(store).getAll());
+        if (values.some((value) => JSON.stringify(value).includes(text))) return true;
+      }
+    } finally {
+      database.close();
+    }
+  }
+  return false;
 }

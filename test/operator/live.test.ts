@@ -430,7 +430,7 @@ describe('the live API behind a real API server', function () {
       await setStatus(session, { phase: 'Pending' });
       await setStatus(session, { phase: 'Failed' });
       await until(
-        async () => (await runner(token, 'POST', 'events', { body: ndjson(3, 3) })).status === 409,
+        async () => (await runner(token, 'POST', 'events', { body: ndjson(2, 2) })).status === 409,
         'the end is known',
       );
       await cluster.client.delete(pods, { namespace, name: pod.metadata.name }, { gracePeriodSeconds: 0 });

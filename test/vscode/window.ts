@@ -28,6 +28,8 @@ export interface WindowOptions {
   readonly prepare?: (page: Page) => Promise<void>;
 }
 
+/** NotificationsToasts.SPAM_PROTECTION of the workbench, and a little more. */
+const SPAM_INTERVAL_MS = 850;
 /** Errors that this VS Code writes on its own: optional files it lacks, a login nobody asked for, a quick reload. */
 const OF_THE_SERVER =
   /status of 404|\[Service Worker\]|bad HTTP response code|\[lifecycle\]|authentication provider .* to register/;
@@ -312,6 +314,8 @@ export class VscodeWindow implements AsyncDisposable {
     // has closed, and then clears what came in the meantime.
     await this.inHost((vscode) => vscode.commands.executeCommand('notifications.clearAll'));
     await this.page.locator('.notification-toast').first().waitFor({ state: 'detached' });
+    // What comes next shall be seen too, and VS Code draws no more than three within this time.
+    await delay(SPAM_INTERVAL_MS);
   }
 
   /** Waits for a modal dialog and returns its text, message and detail. */

@@ -22,6 +22,7 @@ import { Artifacts } from './sessions/artifacts.ts';
 import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
 import { StoredRecords } from './sessions/records.ts';
+import { Policies } from './sessions/policies.ts';
 import { Results } from './sessions/result.ts';
 import { Sources } from './sessions/source.ts';
 import { Stops } from './sessions/stop.ts';
@@ -42,6 +43,7 @@ export interface Doors {
   /** Where runners report to, and the PEM of whom they may trust there. */
   endpoint(): { url: string; ca: string };
   records: StoredRecords;
+  policies: Policies;
   /** Calls back when the upload of a session is complete. */
   onSource(listener: (session: Session) => void): Disposable;
   close(drainMs: number): Promise<void>;
@@ -80,6 +82,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       for (const listener of waiting) listener(session);
     },
   });
+  const policies = new Policies(watches.namespacePolicies.store);
   const stops = new Stops({ client, store, now });
   const shared = {
     sessions,
@@ -116,6 +119,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   return {
     ports: { live: livePort, runners: runnerPort },
     endpoint: () => ({ url, ca: certificates.caBundle }),
+    policies,
     records: new StoredRecords({ store, artifacts, results, sources, elapsed: () => systemClock.elapsed() }),
     onSource(listener) {
       waiting.add(listener);

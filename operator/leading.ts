@@ -32,6 +32,7 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     ...common,
     reflectors: watches,
     records: doors.records,
+    policies: doors.policies,
     endpoint: () => doors.endpoint(),
     ensureServiceAccount: (namespace, stop) => accounts.ensure(namespace, stop),
     append: historyAppender(store),

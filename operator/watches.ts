@@ -1,11 +1,13 @@
 /** What the operator watches, on every replica: doors and controllers read the same stores. */
 import { LABEL_SESSION_UID, RUNNER_SERVICE_ACCOUNT } from '../common/api/names.ts';
 import type { Framework } from '../common/api/framework.ts';
+import type { NamespacePolicy } from '../common/api/namespace-policy.ts';
 import type { Session } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
 import type { Job, Pod, ServiceAccount } from '../common/kube/core-types.ts';
 import { Reflector } from '../common/kube/reflector.ts';
 import * as resources from '../common/kube/resource.ts';
+import { dropManagedFields } from '../common/kube/trim.ts';
 import { byUid, UID_INDEX } from './controllers/session/cleanup.ts';
 import { bySessionUid, SESSION_INDEX, trimJob, trimPod, trimSession } from './controllers/session/index.ts';
 import { byPhase, PHASE_INDEX } from './metrics.ts';
@@ -15,6 +17,7 @@ export interface Watches {
   jobs: Reflector<Job>;
   pods: Reflector<Pod>;
   frameworks: Reflector<Framework>;
+  namespacePolicies: Reflector<NamespacePolicy>;
   serviceAccounts: Reflector<ServiceAccount>;
 }
 
@@ -31,6 +34,12 @@ export function makeWatches(client: KubeClient, onError: (error: unknown) => voi
     jobs: new Reflector({ client, resource: resources.jobs, trim: trimJob, ...ofSessions, onError }),
     pods: new Reflector({ client, resource: resources.pods, trim: trimPod, ...ofSessions, onError }),
     frameworks: new Reflector({ client, resource: resources.frameworks, onError }),
+    namespacePolicies: new Reflector({
+      client,
+      resource: resources.namespacePolicies,
+      trim: dropManagedFields,
+      onError,
+    }),
     serviceAccounts: new Reflector({
       client,
       resource: resources.serviceAccounts,
@@ -41,10 +50,11 @@ export function makeWatches(client: KubeClient, onError: (error: unknown) => voi
 }
 
 /** With the name of what each watches. The kinds differ; who takes all of them looks only at their state. */
-export const allOf = ({ sessions, jobs, pods, frameworks, serviceAccounts }: Watches) => [
+export const allOf = ({ sessions, jobs, pods, frameworks, namespacePolicies, serviceAccounts }: Watches) => [
   { resource: 'sessions', reflector: sessions },
   { resource: 'jobs', reflector: jobs },
   { resource: 'pods', reflector: pods },
   { resource: 'frameworks', reflector: frameworks },
+  { resource: 'namespacepolicies', reflector: namespacePolicies },
   { resource: 'serviceaccounts', reflector: serviceAccounts },
 ];

@@ -10,12 +10,15 @@
  *   GET    …/sessions/{name}/source                     SourceState
  *   PUT    …/sessions/{name}/source?offset=BYTES        appends a chunk (≤ SOURCE_CHUNK_BYTES), answers SourceState; 409 with the state when offset is not `received`
  *   POST   …/sessions/{name}/stop   StopRequest         202 StopAccepted
+ *   POST   …/sessions/{name}/approve ApproveRequest     200 ApprovalDecision; 409 when it was decided, needs none or has ended
+ *   POST   …/sessions/{name}/reject  RejectRequest      200 ApprovalDecision; the session ends as Failed, reason Rejected
+ *   GET    …/sessions/{name}/audit                      application/x-ndjson of the session's audit records, oldest first
  *
  * kube-apiserver cuts every proxied request after 60 s but `log` and watches, so bytes move in ranges and chunks.
  * Refusals are metav1.Status with the catalogue code of common/errors.ts in details.causes[0].reason.
  */
 import Type from 'typebox';
-import { GeneratedArtifact } from './session.ts';
+import { APPROVAL_DECISIONS, GeneratedArtifact } from './session.ts';
 import { LIVE_API_VERSION } from './names.ts';
 
 export const SOURCE_CHUNK_BYTES = 8 * 1024 * 1024;
@@ -41,6 +44,9 @@ export const livePaths = {
   source: (namespace: string, name: string, offset?: number) =>
     `${sessionPath(namespace, name)}/source${offset === undefined ? '' : `?offset=${offset}`}`,
   stop: (namespace: string, name: string) => `${sessionPath(namespace, name)}/stop`,
+  approve: (namespace: string, name: string) => `${sessionPath(namespace, name)}/approve`,
+  reject: (namespace: string, name: string) => `${sessionPath(namespace, name)}/reject`,
+  audit: (namespace: string, name: string) => `${sessionPath(namespace, name)}/audit`,
 };
 
 export const Artifact = Type.Object({
@@ -87,3 +93,32 @@ export const StopAccepted = Type.Object({
   gracePeriodSeconds: Type.Integer(),
 });
 export type StopAccepted = Type.Static<typeof StopAccepted>;
+
+export const ApproveRequest = Type.Object(
+  { reason: Type.Optional(Type.String({ maxLength: 1024 })) },
+  { additionalProperties: false },
+);
+export type ApproveRequest = Type.Static<typeof ApproveRequest>;
+
+export const RejectRequest = Type.Object(
+  {
+    reason: Type.String({
+      minLength: 1,
+      maxLength: 1024,
+      pattern: '\\S',
+      description: 'Shown to whoever launched it.',
+    }),
+  },
+  { additionalProperties: false },
+);
+export type RejectRequest = Type.Static<typeof RejectRequest>;
+
+export const ApprovalDecision = Type.Object({
+  kind: Type.Literal('ApprovalDecision'),
+  apiVersion: Type.Literal(LIVE_API_VERSION),
+  decision: Type.Enum([...APPROVAL_DECISIONS]),
+  by: Type.String(),
+  at: Type.String({ format: 'date-time' }),
+  reason: Type.Optional(Type.String()),
+});
+export type ApprovalDecision = Type.Static<typeof ApprovalDecision>;

@@ -4,7 +4,7 @@ export const GROUP = 'ambient.ai';
 export const VERSION = 'v1alpha1';
 export const API_VERSION = `${GROUP}/${VERSION}`;
 
-/** The aggregated API that serves the verbs which are not state: log, artifacts, source, stop. */
+/** The aggregated API that serves the verbs which are not state: log, artifacts, source, stop, approve, reject, audit. */
 export const LIVE_GROUP = 'live.ambient.ai';
 export const LIVE_API_VERSION = `${LIVE_GROUP}/${VERSION}`;
 
@@ -31,3 +31,6 @@ export const OPERATOR_NAMESPACE = 'ambient-system';
 export const OPERATOR_NAME = 'ambient-operator';
 /** Actor of history entries that no person caused. */
 export const OPERATOR_ACTOR = 'system:ambient-operator';
+
+/** On a Session while the operator keeps data of it: object and data go together. */
+export const FINALIZER_DATA = 'ambient.ai/data';

@@ -22,6 +22,11 @@ export const NOTIFICATION_EVENTS = [
   'budget.exceeded',
 ] as const;
 
+/** What the evaluator takes for the limit of a session where neither it nor its policy names one, USD. */
+export const DEFAULT_SESSION_BUDGET = '5.00';
+/** Sessions of a namespace that run at once where its policy says nothing. */
+export const DEFAULT_MAX_SESSIONS = 50;
+
 const Globs = (what: string) =>
   Type.Array(Type.String({ minLength: 1, maxLength: 253 }), { maxItems: 200, description: what });
 const Money = (description: string) =>
@@ -39,6 +44,11 @@ export const NamespacePolicySpec = Type.Object({
       budget: Type.Optional(
         Type.Object({
           monthly: Money('Per month'),
+          perSession: Type.Optional(
+            Money(
+              'Limit of a session that sets none itself; absent: DEFAULT_SESSION_BUDGET, at most the monthly one',
+            ),
+          ),
           currency: Type.Optional(Type.Enum(['USD'], { default: 'USD' })),
           resetDay: Type.Optional(
             Type.Integer({ minimum: 1, maximum: 28, default: 1, description: 'Day of month, UTC.' }),
@@ -68,6 +78,9 @@ export const NamespacePolicySpec = Type.Object({
           maxItems: 100,
           description: 'Users or groups.',
         }),
+      ),
+      allowSelfApproval: Type.Optional(
+        Type.Boolean({ default: false, description: 'Whoever launched a session may approve it too.' }),
       ),
       autoApprove: Type.Optional(
         Type.Object({
@@ -134,7 +147,7 @@ export const NamespacePolicySpec = Type.Object({
         Type.Integer({
           minimum: 0,
           maximum: 10000,
-          default: 50,
+          default: DEFAULT_MAX_SESSIONS,
           description: 'Sessions that run at once; more wait.',
         }),
       ),
@@ -152,10 +165,51 @@ export const NamespacePolicyStatus = Type.Object({
           currentMonth: Type.String({ maxLength: 32, description: 'USD spent since lastReset.' }),
           lastReset: Timestamp(),
           percentUsed: Type.Number({ minimum: 0 }),
+          reserved: Type.Optional(
+            Type.String({
+              maxLength: 32,
+              description: 'USD held for sessions that run, beyond what they have spent.',
+            }),
+          ),
+          carried: Type.Optional(
+            Type.String({
+              maxLength: 32,
+              description: 'The part of currentMonth that was spent by sessions deleted since.',
+            }),
+          ),
+          carriedSessions: Type.Optional(
+            Type.Array(Type.String({ maxLength: 64 }), {
+              maxItems: 1000,
+              description: 'UIDs of sessions counted in carried whose objects may still be there.',
+            }),
+          ),
         }),
       ),
       sessions: Type.Optional(
-        Type.Object({ active: Type.Integer({ minimum: 0 }), total: Type.Integer({ minimum: 0 }) }),
+        Type.Object({
+          active: Type.Integer({ minimum: 0 }),
+          waiting: Type.Optional(Type.Integer({ minimum: 0 })),
+          total: Type.Integer({ minimum: 0 }),
+        }),
+      ),
+    }),
+  ),
+  notifications: Type.Optional(
+    Type.Object({
+      pending: Type.Integer({ minimum: 0 }),
+      failed: Type.Integer({ minimum: 0, description: 'Given up since the policy exists.' }),
+      deadLetters: Type.Optional(
+        Type.Array(
+          Type.Object({
+            id: Type.String({ maxLength: 64 }),
+            event: Type.String({ maxLength: 64 }),
+            target: Type.String({ maxLength: 512, description: 'Without what may be secret in it.' }),
+            session: Type.Optional(Type.String({ maxLength: 253 })),
+            at: Timestamp(),
+            reason: Type.String({ maxLength: 1024 }),
+          }),
+          { maxItems: 20, description: 'The newest.' },
+        ),
       ),
     }),
   ),

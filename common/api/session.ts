@@ -10,12 +10,17 @@ export const SESSION_CONDITIONS = [
   'PolicyValidated',
   'Approved',
   'SourceReady',
+  'Admitted',
   'WorkloadCreated',
+  'BudgetExceeded',
   'ArtifactsGenerated',
   'Completed',
   'Failed',
 ] as const;
 export const ARTIFACT_TYPES = ['log', 'output', 'intermediate', 'error'] as const;
+export const APPROVAL_DECISIONS = ['Approved', 'Rejected'] as const;
+/** What a session waits for before its workload is made: fewer running ones, or free budget. */
+export const QUEUE_REASONS = ['Concurrency', 'Budget'] as const;
 export const STORAGE_TYPES = ['s3', 'pvc', 'external'] as const;
 
 /** Entries kept in the object; older ones are archived in the artifact store. */
@@ -98,8 +103,26 @@ export const SessionSource = Type.Object(
   },
 );
 
+/** Longest user name that is kept; Kubernetes itself sets no limit. */
+export const USER_MAX = 512;
+/** Groups kept of the one who launched a session. */
+export const GROUPS_MAX = 256;
+
 export const SessionSpec = Type.Object(
   {
+    createdBy: Type.Optional(
+      Type.Object(
+        {
+          user: Type.String({ minLength: 1, maxLength: USER_MAX }),
+          uid: Type.Optional(Type.String({ maxLength: USER_MAX })),
+          groups: Type.Optional(Type.Array(Type.String({ maxLength: USER_MAX }), { maxItems: GROUPS_MAX })),
+        },
+        {
+          description:
+            'Who launched it, as the API server authenticated them. Set by admission; what is sent is overwritten.',
+        },
+      ),
+    ),
     displayName: Type.Optional(
       Type.String({ minLength: 1, maxLength: 200, description: 'Shown to people instead of the name.' }),
     ),
@@ -322,6 +345,30 @@ export const SessionStatus = Type.Object(
         { 'x-kubernetes-validations': immutable('a request to stop') },
       ),
     ),
+    approval: Type.Optional(
+      Type.Object(
+        {
+          decision: Type.Enum([...APPROVAL_DECISIONS]),
+          by: Type.String({ maxLength: USER_MAX, description: 'User name, or system:ambient-operator.' }),
+          at: Timestamp(),
+          reason: Type.Optional(Type.String({ maxLength: 1024 })),
+        },
+        {
+          description: 'The decision; final.',
+          'x-kubernetes-validations': immutable('an approval decision'),
+        },
+      ),
+    ),
+    queue: Type.Optional(
+      Type.Object(
+        {
+          reason: Type.Enum([...QUEUE_REASONS]),
+          position: Type.Integer({ minimum: 1, description: '1 is the next to start. As of the last look.' }),
+          since: Timestamp(),
+        },
+        { description: 'Why and where a session waits for its turn; absent once it has had it.' },
+      ),
+    ),
     message: Type.Optional(
       Type.String({ maxLength: 4096, description: 'One line about what goes on, for lists.' }),
     ),
@@ -348,6 +395,11 @@ export const SessionStatus = Type.Object(
         rule: '!has(oldSelf.stop) || has(self.stop)',
         message: 'a request to stop cannot be taken back',
         fieldPath: '.stop',
+      },
+      {
+        rule: '!has(oldSelf.approval) || has(self.approval)',
+        message: 'an approval decision cannot be taken back',
+        fieldPath: '.approval',
       },
       {
         rule: "!has(oldSelf.phase) || !(oldSelf.phase in ['Completed', 'Failed']) || (has(self.workload) == has(oldSelf.workload) && (!has(self.workload) || self.workload == oldSelf.workload) && has(self.stop) == has(oldSelf.stop))",

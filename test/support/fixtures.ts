@@ -1,6 +1,7 @@
 /** Objects for tests, said in a sentence: `aSession('s1').in('team-a').running().build()`. */
-import { API_VERSION, LABEL_SESSION, LABEL_SESSION_UID } from '../../common/api/names.ts';
+import { API_VERSION, LABEL_SESSION, LABEL_SESSION_UID, POLICY_NAME } from '../../common/api/names.ts';
 import type { Framework, FrameworkSpec } from '../../common/api/framework.ts';
+import type { NamespacePolicy, NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 import type { RunResult } from '../../common/api/runner.ts';
 import type { Session, SessionSpec, SessionStatus } from '../../common/api/session.ts';
 import type { ContainerState, Job, Pod } from '../../common/kube/core-types.ts';
@@ -96,6 +97,19 @@ export const aFramework = (name = 'generic', spec: Partial<FrameworkSpec> = {}):
     command: ['/bin/bash', '-c', '{{config.command}}'],
     ...spec,
   },
+});
+
+export const aPolicy = (namespace = 'default', spec: NamespacePolicySpec = {}): NamespacePolicy => ({
+  apiVersion: API_VERSION,
+  kind: 'NamespacePolicy',
+  metadata: {
+    name: POLICY_NAME,
+    namespace,
+    uid: `policy-of-${namespace}`,
+    resourceVersion: '1',
+    generation: 1,
+  },
+  spec,
 });
 
 const ofSession = ({ metadata }: Session) => ({

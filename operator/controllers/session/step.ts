@@ -8,6 +8,7 @@ import type { Job, Pod } from '../../../common/kube/core-types.ts';
 import type { ObjectStore } from '../../../common/kube/object-store.ts';
 import type { RunPlan } from '../../../common/rules/admission.ts';
 import type { ContainerEnd, Outcome, PodEnd } from '../../../common/rules/outcome.ts';
+import type { Policies } from '../../sessions/policies.ts';
 import type { Clock } from '../clock.ts';
 import type { Draft } from './draft.ts';
 import type { Memory } from './memory.ts';
@@ -77,6 +78,7 @@ export interface SessionDependencies {
   /** Where the watch of Jobs stands. */
   jobsVersion: () => string | undefined;
   frameworks: ObjectStore<Framework>;
+  policies: Pick<Policies, 'of'>;
   records: SessionRecords;
   memory: Memory;
   clock: Clock;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { pino } from 'pino';
 import type { RunResult } from '../../../../../common/api/runner.ts';
+import type { NamespacePolicy } from '../../../../../common/api/namespace-policy.ts';
 import type { Framework } from '../../../../../common/api/framework.ts';
 import type { HistoryEntry, Session } from '../../../../../common/api/session.ts';
 import type { KubeClient } from '../../../../../common/kube/client.ts';
@@ -8,6 +9,7 @@ import type { Job, Pod } from '../../../../../common/kube/core-types.ts';
 import { KubeError } from '../../../../../common/kube/errors.ts';
 import { ObjectStore } from '../../../../../common/kube/object-store.ts';
 import { findCondition } from '../../../../../common/rules/conditions.ts';
+import { Policies } from '../../../../../operator/sessions/policies.ts';
 import { appendHistory } from '../../../../../operator/record/history.ts';
 import { Committer } from '../../../../../operator/controllers/session/committer.ts';
 import type { Result } from '../../../../../operator/controllers/queue.ts';
@@ -46,6 +48,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
   const jobs = new ObjectStore<Job>({ cluster, indexes });
   const pods = new ObjectStore<Pod>({ cluster, indexes });
   const frameworks = new ObjectStore<Framework>({ cluster });
+  const policies = new ObjectStore<NamespacePolicy>({ cluster });
   for (const framework of registry) frameworks.upsert(framework);
   const requests: string[] = [];
   const log: Session[] = [];
@@ -129,6 +132,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
       jobs,
       pods,
       frameworks,
+      policies: new Policies(policies),
       clock,
       memory: world.memory,
       jobsVersion: () => world.jobsVersion,

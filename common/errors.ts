@@ -51,6 +51,16 @@ export const CATALOGUE = {
     reason: 'InternalError',
     remedy: 'Free space in the artifact store or enlarge it.',
   },
+  audit_unavailable: {
+    status: 503,
+    reason: 'ServiceUnavailable',
+    remedy: 'Nothing is decided while it cannot be recorded. Check the audit store, then try again.',
+  },
+  approval_forbidden: {
+    status: 403,
+    reason: 'Forbidden',
+    remedy: "Ask one of the approvers that the namespace's policy names.",
+  },
   storage_unavailable: { status: 503, reason: 'ServiceUnavailable', remedy: 'Check the artifact store.' },
   kubeconfig_invalid: { status: 400, reason: 'BadRequest', remedy: 'Correct the kubeconfig file.' },
   credentials_failed: {

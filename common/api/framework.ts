@@ -44,7 +44,8 @@ export const FrameworkSpec = Type.Object({
   configSchema: Type.Optional(
     FreeObject({
       maxProperties: 50,
-      description: 'JSON Schema (2020-12) of spec.framework.config; type object.',
+      description:
+        'JSON Schema (2020-12) of spec.framework.config; type object. By convention `model` is the model asked for, a string, and `tools` the tools, a list of strings: policy decides by these two.',
     }),
   ),
   eventFormat: Type.Optional(Type.Enum([...EVENT_FORMATS], { default: 'text' })),

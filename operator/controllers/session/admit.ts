@@ -1,7 +1,13 @@
-/** Step: is this a session that can run, and as what? Asked until there is a Job, as the framework may appear meanwhile. */
+/**
+ * Step: is this a session that can run, and as what? Asked until there is a Job, as the framework may appear and the policy
+ * may change meanwhile; what runs goes on under the policy it started with.
+ */
 import { admit as judge } from '../../../common/rules/admission.ts';
 import { findCondition } from '../../../common/rules/conditions.ts';
 import { failed } from '../../../common/rules/outcome.ts';
+import type { FailureReason } from '../../../common/rules/outcome.ts';
+import { evaluate } from '../../../common/rules/policy/evaluate.ts';
+import { violationsText } from '../../../common/rules/policy/violation.ts';
 import { sessionBytes } from './trim.ts';
 import type { Look, StepResult } from './step.ts';
 
@@ -13,7 +19,12 @@ export function admit(look: Look): StepResult {
   const admission = judge(session.spec, sessionBytes(session), controller.frameworks.list());
   if (admission.accepted) {
     controller.memory.clearTrouble(uid);
-    const { framework, version, deprecated } = admission.plan;
+    const { framework, version, deprecated, config } = admission.plan;
+    // Once more than admission has asked, as that may have been away, and the defaults of the framework count too.
+    const spec = { ...session.spec, framework: { ...session.spec.framework, config } };
+    const { violations } = evaluate(spec, controller.policies.of(session.metadata.namespace ?? ''));
+    if (violations.length > 0 && look.job === undefined)
+      return refuse(look, 'PolicyViolation', violationsText(violations));
     draft.condition({
       type: 'PolicyValidated',
       status: 'True',
@@ -38,12 +49,11 @@ export function admit(look: Look): StepResult {
     const left = since + settings.frameworkPatienceMs - clock.elapsed();
     if (left > 0) return { lookAgainMs: left };
   }
-  draft.condition({
-    type: 'PolicyValidated',
-    status: 'False',
-    reason: admission.reason,
-    message: admission.message,
-  });
-  draft.finish(failed(admission.reason, admission.message));
+  return refuse(look, admission.reason, admission.message);
+}
+
+function refuse({ draft }: Look, reason: FailureReason, message: string): StepResult {
+  draft.condition({ type: 'PolicyValidated', status: 'False', reason, message });
+  draft.finish(failed(reason, message));
   return 'done';
 }

@@ -20,7 +20,7 @@ import {
   sessionKey,
 } from '../../../../../operator/controllers/session/reconcile.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
-import { aFramework, aJob, aPod, aResult, aSession } from '../../../../support/fixtures.ts';
+import { aFramework, aJob, aPod, aPolicy, aResult, aSession } from '../../../../support/fixtures.ts';
 import type { PodBuilder, SessionBuilder } from '../../../../support/fixtures.ts';
 
 const refusal = (status: number, reason: string, message: string, causeReason?: string): KubeError =>
@@ -58,6 +58,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
     jobs,
     pods,
     frameworks,
+    policies,
     requests,
     log,
     /** The watch delivers what was written. */
@@ -290,6 +291,59 @@ describe('reconciling a session', () => {
     assert.equal(c.condition('Failed')?.reason, 'UnknownFramework');
     assert.match(c.condition('PolicyValidated')?.message ?? '', /This cluster has: generic/);
     assert.deepEqual(c.requests, ['patch status']);
+  });
+
+  it('fails a session that its namespace forbids, though nobody refused it at its creation', async () => {
+    const c = aController(aSession().of('generic', { command: 'true', model: 'gpt-5' }));
+    c.policies.upsert(aPolicy('default', { models: { allowed: ['claude-*'] } }));
+    await c.look();
+    assert.equal(c.status().phase, 'Failed');
+    assert.equal(c.condition('Failed')?.reason, 'PolicyViolation');
+    assert.equal(c.condition('PolicyValidated')?.status, 'False');
+    assert.equal(
+      c.condition('PolicyValidated')?.message,
+      'spec.framework.config.model is "gpt-5": spec.models.allowed of the namespace\'s policy does not cover it. Allowed: claude-*.',
+    );
+    assert.deepEqual(c.requests, ['patch status']);
+  });
+
+  it('counts the model that the framework takes when none is asked for', async () => {
+    const properties = { command: { type: 'string' }, model: { type: 'string', default: 'gpt-5' } };
+    const registry = [aFramework('generic', { configSchema: { type: 'object', properties } })];
+    const c = aController(aSession(), registry);
+    c.policies.upsert(aPolicy('default', { models: { blocked: ['gpt-*'] } }));
+    await c.look();
+    assert.equal(c.condition('Failed')?.reason, 'PolicyViolation');
+  });
+
+  it('decides about a session that waits by the policy of today, and leaves one that runs alone', async () => {
+    const upload = { sizeBytes: 9, digest: `sha256:${'0'.repeat(64)}` };
+    const waits = aController(aSession().spec({ source: { type: 'upload', upload } }));
+    const runs = aController(aSession());
+    for (const c of [waits, runs]) {
+      await c.settle();
+      c.policies.upsert(aPolicy('default', { models: { budget: { monthly: '1.00' } } }));
+      await c.settle();
+      assert.equal(c.status().phase, 'Pending');
+    }
+    const strict = aController(
+      aSession().spec({
+        source: { type: 'upload', upload },
+        policy: { modelConstraints: { budget: '5.00' } },
+      }),
+    );
+    await strict.settle();
+    assert.equal(strict.status().phase, 'Pending');
+    strict.policies.upsert(aPolicy('default', { models: { budget: { monthly: '1.00' } } }));
+    await strict.settle();
+    assert.equal(strict.condition('Failed')?.reason, 'PolicyViolation');
+
+    const running = aController(aSession().spec({ policy: { modelConstraints: { budget: '5.00' } } }));
+    await running.settle();
+    running.pod((pod) => pod.running());
+    running.policies.upsert(aPolicy('default', { models: { budget: { monthly: '1.00' } } }));
+    await running.settle();
+    assert.equal(running.status().phase, 'Running');
   });
 
   it('waits for the upload, starts when woken, and gives up after a while', async () => {

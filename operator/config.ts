@@ -28,6 +28,11 @@ const OPTIONS = {
     about: 'The aggregated API, called by kube-apiserver. 0: any free port.',
   },
   'runner-port': { kind: 'port', default: 8444, about: 'Where runner pods report. 0: any free port.' },
+  'admission-port': {
+    kind: 'port',
+    default: 9443,
+    about: 'Admission, called by kube-apiserver. 0: any free port.',
+  },
   'health-port': { kind: 'port', default: 8080, about: 'Liveness, readiness and metrics. 0: any free port.' },
   'runner-url': {
     kind: 'text',
@@ -89,6 +94,7 @@ export interface Config {
   listenAddress: string;
   livePort: number;
   runnerPort: number;
+  admissionPort: number;
   healthPort: number;
   /** Undefined until the port is known, when that is 0. */
   runnerUrl: string | undefined;
@@ -156,6 +162,7 @@ export function readConfig(args: readonly string[], env: Environment): Config {
     listenAddress: text('listen-address') ?? '',
     livePort: port('live-port'),
     runnerPort,
+    admissionPort: port('admission-port'),
     healthPort: port('health-port'),
     runnerUrl: runnerUrl?.replace(/\/+$/, ''),
     workers: number('workers', 1, 1000, true),

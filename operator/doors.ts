@@ -12,12 +12,15 @@ import type { KubeObject } from '../common/api/kubernetes.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
 import { jobNameOf, trimJob, trimPod } from './controllers/session/index.ts';
+import type { AuditTrail } from './record/audit.ts';
+import { createAdmissionServer } from './serve/admission/server.ts';
 import { createLiveServer } from './serve/live/server.ts';
 import { WatchedFrontProxy } from './serve/live/front-proxy.ts';
 import { RunnerIdentity } from './serve/runners/identity.ts';
 import { createRunnerServer } from './serve/runners/server.ts';
-import { CaBundlePublisher } from './serve/tls/api-service.ts';
 import { OperatorCertificates } from './serve/tls/certificates.ts';
+import { Publisher } from './serve/tls/publisher.ts';
+import { Admission } from './sessions/admission.ts';
 import { Artifacts } from './sessions/artifacts.ts';
 import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
@@ -39,7 +42,7 @@ export interface DoorsOptions {
 }
 
 export interface Doors {
-  ports: { live: number; runners: number };
+  ports: { live: number; runners: number; admission: number };
   /** Where runners report to, and the PEM of whom they may trust there. */
   endpoint(): { url: string; ca: string };
   records: StoredRecords;
@@ -106,18 +109,33 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       now,
     }),
   });
+  const audit: AuditTrail = { record: async (event) => log.info({ audit: event }, 'audit') };
+  const admission = createAdmissionServer({
+    admission: new Admission({
+      policies,
+      ready: () => watches.namespacePolicies.state.lastSync !== undefined,
+      audit,
+      operator: `system:serviceaccount:${config.namespace}:${OPERATOR_NAME}`,
+    }),
+    certificates,
+    token: () => certificates.admissionToken,
+    logger: log,
+    metrics: registry,
+  });
   let drain = 0;
   const livePort = await live.listen(config.livePort, config.listenAddress);
   stack.defer(() => live.close(drain));
   const runnerPort = await runners.listen(config.runnerPort, config.listenAddress);
   stack.defer(() => runners.close(drain));
-  const publisher = stack.use(new CaBundlePublisher({ client, certificates, clock: systemClock, log }));
+  const admissionPort = await admission.listen(config.admissionPort, config.listenAddress);
+  stack.defer(() => admission.close(drain));
+  const publisher = stack.use(new Publisher({ client, certificates, clock: systemClock, log }));
   await publisher.start();
 
   const opened = stack.move();
   const url = config.runnerUrl ?? `https://${config.listenAddress}:${runnerPort}`;
   return {
-    ports: { live: livePort, runners: runnerPort },
+    ports: { live: livePort, runners: runnerPort, admission: admissionPort },
     endpoint: () => ({ url, ca: certificates.caBundle }),
     policies,
     records: new StoredRecords({ store, artifacts, results, sources, elapsed: () => systemClock.elapsed() }),

@@ -60,7 +60,12 @@ export class OperatorCertificates implements Certificates, AsyncDisposable {
     return bundleOf(this.#loaded);
   }
 
-  /** Calls back after the certificate or the bundle changed. */
+  /** The secret part of the admission door's paths. Throws before `start` has resolved. */
+  get admissionToken(): string {
+    return this.#loaded.token;
+  }
+
+  /** Calls back after the certificate, the bundle or the token changed. */
   onChange(listener: () => void): Disposable {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => this.#listeners.delete(listener) };
@@ -157,6 +162,7 @@ export class OperatorCertificates implements Certificates, AsyncDisposable {
     const isSame =
       before !== undefined &&
       before.leaf.cert === material.leaf.cert &&
+      before.token === material.token &&
       bundleOf(before) === bundleOf(material);
     if (!isSame) for (const listener of this.#listeners) listener();
   }

@@ -13,6 +13,8 @@ export interface Material {
   /** PEM of former authorities, trusted as long as they are valid. */
   retired: string[];
   leaf: KeyPair;
+  /** Part of the admission door's paths, which only kube-apiserver shall know; '' in a Secret from before there was one. */
+  token: string;
 }
 
 /** Longer than a session may last: its pod was told at its start whom to trust. */
@@ -25,8 +27,11 @@ export const bundleOf = ({ authority, next, retired }: Material): string =>
 
 export async function makeMaterial(names: readonly string[], now: Date): Promise<Material> {
   const authority = await makeAuthority(now);
-  return { authority, retired: [], leaf: await makeLeaf(authority, names, now) };
+  return { authority, retired: [], leaf: await makeLeaf(authority, names, now), token: newToken() };
 }
+
+/** 256 random bits, for a path. */
+const newToken = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url');
 
 /** The same object when nothing is due. */
 export async function renewMaterial(
@@ -34,9 +39,10 @@ export async function renewMaterial(
   names: readonly string[],
   now: Date,
 ): Promise<Material> {
-  let { authority, next, retired, leaf } = material;
+  let { authority, next, retired, leaf, token } = material;
   const isExpired = (pem: string): boolean => factsOf(pem).notAfter <= now;
   if (isExpired(authority.cert)) return await makeMaterial(names, now);
+  if (token === '') token = newToken();
   if (retired.some(isExpired)) retired = retired.filter((pem) => !isExpired(pem));
   if (next === undefined && isDue(factsOf(authority.cert), now)) next = await makeAuthority(now);
   const announcedSince = next === undefined ? Infinity : factsOf(next.cert).notBefore.getTime();
@@ -54,18 +60,20 @@ export async function renewMaterial(
     authority === material.authority &&
     next === material.next &&
     retired === material.retired &&
-    leaf === material.leaf;
-  return isSame ? material : { authority, retired, leaf, ...(next === undefined ? {} : { next }) };
+    leaf === material.leaf &&
+    token === material.token;
+  return isSame ? material : { authority, retired, leaf, token, ...(next === undefined ? {} : { next }) };
 }
 
 /** As base64 for a Secret of type kubernetes.io/tls. */
 export function toSecretData(material: Material): Record<string, string> {
-  const { authority, next, leaf } = material;
+  const { authority, next, leaf, token } = material;
   const texts: Record<string, string> = {
     'tls.crt': leaf.cert,
     'tls.key': leaf.key,
     'ca.crt': bundleOf(material),
     'ca.key': authority.key,
+    'admission-token': token,
     ...(next === undefined ? {} : { 'next-ca.crt': next.cert, 'next-ca.key': next.key }),
   };
   return Object.fromEntries(
@@ -84,7 +92,9 @@ export async function fromSecretData(data: Record<string, string>): Promise<Mate
   if (signer === undefined) throw new Error('ca.crt holds no certificate');
   const leaf = { cert: text('tls.crt'), key: text('tls.key') };
   await checkSignature(leaf.cert, signer);
-  const material: Material = { authority: { cert: signer, key: text('ca.key') }, retired: others, leaf };
+  const token = data['admission-token'] === undefined ? '' : text('admission-token');
+  const authority = { cert: signer, key: text('ca.key') };
+  const material: Material = { authority, retired: others, leaf, token };
   if (data['next-ca.crt'] === undefined) return material;
   const next = { cert: text('next-ca.crt'), key: text('next-ca.key') };
   const [same] = splitPem(next.cert);

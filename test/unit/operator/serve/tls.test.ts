@@ -106,6 +106,19 @@ describe('the operator’s certificates', () => {
     assert.ok(splitPem(bundleOf(material)).length <= 3);
   });
 
+  it('come with a token for the admission door, which outlives them and is given to a Secret that has none', async () => {
+    const material = await makeMaterial(NAMES, START);
+    assert.match(material.token, /^[\w-]{43}$/);
+    assert.notEqual((await makeMaterial(NAMES, START)).token, material.token);
+    const { 'admission-token': _, ...former } = toSecretData(material);
+    const read = await fromSecretData(former);
+    assert.equal(read.token, '');
+    const renewed = await renewMaterial(read, NAMES, START);
+    assert.equal(renewed.token.length, 43);
+    assert.equal(renewed.leaf.cert, material.leaf.cert);
+    assert.equal((await renewMaterial(renewed, NAMES, after(61))).token, renewed.token);
+  });
+
   it('are made anew when even the authority has expired, as after a long sleep', async () => {
     const material = await makeMaterial(NAMES, START);
     const renewed = await renewMaterial(material, NAMES, after(4000));

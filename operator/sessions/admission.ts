@@ -1,0 +1,146 @@
+/** What happens before the API server stores something: who launched a session is stamped, what policy forbids is refused. */
+import { Compile } from 'typebox/compile';
+import type { AuditEvent } from '../../common/api/audit.ts';
+import { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
+import { GROUPS_MAX, SessionSpec, USER_MAX } from '../../common/api/session.ts';
+import { AmbientError } from '../../common/errors.ts';
+import { policyMistakes } from '../../common/rules/policy/config.ts';
+import { evaluate } from '../../common/rules/policy/evaluate.ts';
+import type { Violation } from '../../common/rules/policy/violation.ts';
+import type { AuditTrail } from '../record/audit.ts';
+import type { Policies } from './policies.ts';
+import { problemsOf } from './validate.ts';
+
+export type { Violation } from '../../common/rules/policy/violation.ts';
+export type CreatedBy = NonNullable<SessionSpec['createdBy']>;
+
+/** As the API server authenticated them. */
+export interface Requester {
+  name: string;
+  uid: string | undefined;
+  groups: readonly string[];
+}
+
+/** Something somebody is about to do. */
+export interface Act {
+  namespace: string;
+  /** '' where the API server has not made one up yet. */
+  name: string;
+  uid: string | undefined;
+  by: Requester;
+  /** Nothing will be stored, so nothing is recorded. */
+  dryRun: boolean;
+  traceId: string;
+}
+
+export interface AdmissionOptions {
+  policies: Pick<Policies, 'of'>;
+  /** Whether all policies are known: before, none would seem to be set. */
+  ready: () => boolean;
+  audit: AuditTrail;
+  /** Its user name: the one who may say for whom it launches a session. */
+  operator: string;
+}
+
+const sessionSpec = Compile(SessionSpec);
+const policySpec = Compile(NamespacePolicySpec);
+
+export class Admission {
+  readonly #options: AdmissionOptions;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * What spec.createdBy must be; undefined: what was sent stays.
+   * @throws AmbientError `invalid` for a user whose name is too long to be kept: a cut one would be another user
+   */
+  createdBy(sent: unknown, by: Requester): CreatedBy | undefined {
+    if (sent !== undefined && by.name === this.#options.operator) return undefined;
+    if (by.name === '' || by.name.length > USER_MAX)
+      throw new AmbientError('invalid', `a user name of ${by.name.length} characters cannot be kept`);
+    const groups = by.groups.filter((group) => group.length <= USER_MAX).slice(0, GROUPS_MAX);
+    const isUidKept = by.uid !== undefined && by.uid !== '' && by.uid.length <= USER_MAX;
+    return {
+      user: by.name,
+      ...(isUidKept && by.uid !== undefined ? { uid: by.uid } : {}),
+      ...(groups.length === 0 ? {} : { groups }),
+    };
+  }
+
+  /**
+   * What the namespace's policy has against the session; empty: it may be stored. Refusals and launches are recorded first.
+   * @throws AmbientError `unavailable`, `invalid`, `audit_unavailable`
+   */
+  async judge(act: Act, spec: unknown): Promise<Violation[]> {
+    if (!this.#options.ready())
+      throw new AmbientError(
+        'unavailable',
+        'the operator has just started and does not know the policies yet',
+      );
+    if (!sessionSpec.Check(spec)) throw invalid('spec', problemsOf(sessionSpec, spec));
+    const { violations } = evaluate(spec, this.#options.policies.of(act.namespace));
+    const { framework, trigger } = spec;
+    await this.#record(act, 'create', 'sessions', violations.length === 0 ? 'allowed' : 'denied', {
+      framework: framework.type,
+      trigger: trigger?.source ?? 'manual',
+      ...(violations.length === 0
+        ? {}
+        : {
+            reason: 'PolicyViolation',
+            violations: violations.map(({ rule, field, value }) => ({ rule, field, value })),
+          }),
+    });
+    return violations;
+  }
+
+  /** What is wrong with a policy, for whoever sets it. Refuses nothing that the schema takes. */
+  async policyWarnings(act: Act, action: 'create' | 'update', spec: unknown): Promise<string[]> {
+    const warnings = policySpec.Check(spec)
+      ? policyMistakes(spec).map(({ path, message, severity }) => `${severity}: ${path} ${message}`)
+      : [`error: spec ${problemsOf(policySpec, spec)}`];
+    return [...warnings, ...(await this.#note(act, action, 'namespacepolicies'))];
+  }
+
+  /** Only to know who did it: a deletion is never held up. */
+  async deletion(act: Act, resource: 'sessions' | 'namespacepolicies'): Promise<string[]> {
+    return await this.#note(act, 'delete', resource);
+  }
+
+  /** Of what happens in any case; the warning when it could not be recorded. */
+  async #note(act: Act, action: AuditEvent['action'], resource: string): Promise<string[]> {
+    try {
+      await this.#record(act, action, resource, 'allowed');
+      return [];
+    } catch (error) {
+      if (!(error instanceof AmbientError)) throw error;
+      return [`this could not be recorded in the audit log: ${error.message}`];
+    }
+  }
+
+  async #record(
+    { namespace, name, uid, by, dryRun, traceId }: Act,
+    action: AuditEvent['action'],
+    resource: string,
+    outcome: AuditEvent['outcome'],
+    details?: Record<string, unknown>,
+  ): Promise<void> {
+    if (dryRun) return;
+    const isSession = resource === 'sessions';
+    await this.#options.audit.record({
+      namespace,
+      ...(isSession && name !== '' ? { sessionId: name } : {}),
+      ...(isSession && uid !== undefined ? { sessionUid: uid } : {}),
+      actor: by.name,
+      action,
+      resource,
+      outcome,
+      ...(details === undefined ? {} : { details }),
+      traceId,
+    });
+  }
+}
+
+const invalid = (field: string, problems: string): AmbientError =>
+  new AmbientError('invalid', `${field} ${problems}`);

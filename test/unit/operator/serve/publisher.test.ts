@@ -1,0 +1,48 @@
+/** What is published into webhook configurations; test/operator/admission.test.ts sees it done in a real API server. */
+import assert from 'node:assert/strict';
+import type { WebhookConfiguration } from '../../../../common/kube/core-types.ts';
+import { webhookPatch } from '../../../../operator/serve/tls/publisher.ts';
+
+const facts = { caBundle: 'Y2E=', token: 'secret' };
+type Config = NonNullable<WebhookConfiguration['webhooks']>[number]['clientConfig'];
+
+const configuration = (...configs: Config[]): WebhookConfiguration => ({
+  apiVersion: 'admissionregistration.k8s.io/v1',
+  kind: 'ValidatingWebhookConfiguration',
+  metadata: { name: 'ambient-operator', resourceVersion: '7' },
+  webhooks: configs.map((clientConfig, index) => ({
+    name: `w${index}.ambient.ai`,
+    clientConfig,
+    sideEffects: 'None',
+    admissionReviewVersions: ['v1'],
+    timeoutSeconds: 5,
+  })),
+});
+const service = { namespace: 'ambient-system', name: 'ambient-operator', port: 8445 };
+
+describe('what is published into a webhook configuration', () => {
+  it('is the authority and a path that nobody can guess, in each webhook, only as it was read', () => {
+    const object = configuration({ service }, { url: 'https://10.0.0.1:9443/' });
+    const patch = webhookPatch(object, facts);
+    assert.deepEqual(patch, {
+      metadata: { resourceVersion: '7' },
+      webhooks: configuration(
+        { service: { ...service, path: '/secret/w0.ambient.ai' }, caBundle: 'Y2E=' },
+        { url: 'https://10.0.0.1:9443/secret/w1.ambient.ai', caBundle: 'Y2E=' },
+      ).webhooks,
+    });
+    assert.equal(webhookPatch({ ...object, ...(patch as object) } as WebhookConfiguration, facts), undefined);
+  });
+
+  it('is put right when any of it is another', () => {
+    const right = { service: { ...service, path: '/secret/w0.ambient.ai' }, caBundle: 'Y2E=' };
+    assert.equal(webhookPatch(configuration(right), facts), undefined);
+    for (const wrong of [
+      { ...right, caBundle: 'b2xk' },
+      { service: right.service },
+      { ...right, service: { ...right.service, path: '/old/w0.ambient.ai' } },
+    ])
+      assert.notEqual(webhookPatch(configuration(wrong), facts), undefined);
+    assert.equal(webhookPatch(configuration(), facts), undefined);
+  });
+});

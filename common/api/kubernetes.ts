@@ -64,20 +64,29 @@ export interface KubeStatus {
   };
 }
 
+/**
+ * Owned as a whole by whoever wrote it, as nobody writes a part of it. The API server otherwise keeps account of the owner of
+ * every single field, in each object, at each write (docs/decisions/0013-fields-owned-as-a-whole.md).
+ */
+export const ATOMIC = { 'x-kubernetes-map-type': 'atomic' } as const;
+
 /** metav1.Condition, https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md#typical-status-properties */
 export const Condition = (types: readonly string[]) =>
-  Type.Object({
-    type: Type.Enum([...types]),
-    status: Type.Enum(['True', 'False', 'Unknown']),
-    reason: Type.String({
-      minLength: 1,
-      maxLength: 256,
-      pattern: '^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$',
-    }),
-    message: Type.String({ maxLength: 32768 }),
-    lastTransitionTime: Timestamp(),
-    observedGeneration: Type.Optional(Type.Integer({ minimum: 0 })),
-  });
+  Type.Object(
+    {
+      type: Type.Enum([...types]),
+      status: Type.Enum(['True', 'False', 'Unknown']),
+      reason: Type.String({
+        minLength: 1,
+        maxLength: 256,
+        pattern: '^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$',
+      }),
+      message: Type.String({ maxLength: 32768 }),
+      lastTransitionTime: Timestamp(),
+      observedGeneration: Type.Optional(Type.Integer({ minimum: 0 })),
+    },
+    ATOMIC,
+  );
 
 export interface Condition<T extends string = string> {
   type: T;
@@ -97,6 +106,7 @@ export const FreeObject = (options: { description: string; maxProperties: number
   Type.Unsafe<Record<string, unknown>>({
     type: 'object',
     'x-kubernetes-preserve-unknown-fields': true,
+    ...ATOMIC,
     ...options,
   });
 

@@ -1,6 +1,6 @@
 /** Session: one piece of work given to one agent. The schema is the source of the CRD and of the types. */
 import Type from 'typebox';
-import { Condition, FreeObject, Quantity, Timestamp } from './kubernetes.ts';
+import { ATOMIC, Condition, FreeObject, Quantity, Timestamp } from './kubernetes.ts';
 import type { KubeObject, ValidationRule } from './kubernetes.ts';
 
 export const TRIGGER_SOURCES = ['github', 'jira', 'slack', 'generic', 'manual'] as const;
@@ -224,7 +224,7 @@ export const SessionSpec = Type.Object(
       ),
     ),
   },
-  { 'x-kubernetes-validations': immutable('the spec of a Session') },
+  { ...ATOMIC, 'x-kubernetes-validations': immutable('the spec of a Session') },
 );
 export type SessionSpec = Type.Static<typeof SessionSpec>;
 
@@ -240,7 +240,7 @@ export const HistoryEntry = Type.Object(
     }),
     data: Type.Optional(FreeObject({ maxProperties: 50, description: 'Details of the event.' })),
   },
-  { 'x-kubernetes-validations': immutable('a history entry') },
+  { ...ATOMIC, 'x-kubernetes-validations': immutable('a history entry') },
 );
 export type HistoryEntry = Type.Static<typeof HistoryEntry>;
 
@@ -298,41 +298,50 @@ export const SessionStatus = Type.Object(
       }),
     ),
     artifacts: Type.Optional(
-      Type.Object({
-        generated: Type.Optional(Type.Array(GeneratedArtifact, { maxItems: ARTIFACTS_IN_STATUS_MAX })),
-        count: Type.Optional(
-          Type.Integer({ minimum: 0, description: 'All of them, also those not listed here.' }),
-        ),
-        totalBytes: Type.Optional(Type.Integer({ minimum: 0 })),
-      }),
+      Type.Object(
+        {
+          generated: Type.Optional(Type.Array(GeneratedArtifact, { maxItems: ARTIFACTS_IN_STATUS_MAX })),
+          count: Type.Optional(
+            Type.Integer({ minimum: 0, description: 'All of them, also those not listed here.' }),
+          ),
+          totalBytes: Type.Optional(Type.Integer({ minimum: 0 })),
+        },
+        ATOMIC,
+      ),
     ),
     workload: Type.Optional(
-      Type.Object({
-        jobName: Type.Optional(Type.String({ maxLength: 253 })),
-        podName: Type.Optional(Type.String({ maxLength: 253 })),
-        nodeName: Type.Optional(Type.String({ maxLength: 253 })),
-        image: Type.Optional(Type.String({ maxLength: 1024 })),
-        resources: Type.Optional(
-          Type.Record(Type.String(), Type.String({ maxLength: 64 }), {
-            maxProperties: 10,
-            description: 'Limits of the pod.',
-          }),
-        ),
-        startTime: Type.Optional(Timestamp()),
-        completionTime: Type.Optional(Timestamp()),
-        exitCode: Type.Optional(Type.Integer()),
-        cluster: Type.Optional(Type.String({ maxLength: 253 })),
-      }),
+      Type.Object(
+        {
+          jobName: Type.Optional(Type.String({ maxLength: 253 })),
+          podName: Type.Optional(Type.String({ maxLength: 253 })),
+          nodeName: Type.Optional(Type.String({ maxLength: 253 })),
+          image: Type.Optional(Type.String({ maxLength: 1024 })),
+          resources: Type.Optional(
+            Type.Record(Type.String(), Type.String({ maxLength: 64 }), {
+              maxProperties: 10,
+              description: 'Limits of the pod.',
+            }),
+          ),
+          startTime: Type.Optional(Timestamp()),
+          completionTime: Type.Optional(Timestamp()),
+          exitCode: Type.Optional(Type.Integer()),
+          cluster: Type.Optional(Type.String({ maxLength: 253 })),
+        },
+        ATOMIC,
+      ),
     ),
     cost: Type.Optional(
-      Type.Object({
-        total: Type.String({ pattern: '^[0-9]+(\\.[0-9]+)?$', maxLength: 32, description: 'USD.' }),
-        breakdown: Type.Optional(
-          Type.Record(Type.String(), Type.String({ pattern: '^[0-9]+(\\.[0-9]+)?$', maxLength: 32 }), {
-            maxProperties: 50,
-          }),
-        ),
-      }),
+      Type.Object(
+        {
+          total: Type.String({ pattern: '^[0-9]+(\\.[0-9]+)?$', maxLength: 32, description: 'USD.' }),
+          breakdown: Type.Optional(
+            Type.Record(Type.String(), Type.String({ pattern: '^[0-9]+(\\.[0-9]+)?$', maxLength: 32 }), {
+              maxProperties: 50,
+            }),
+          ),
+        },
+        ATOMIC,
+      ),
     ),
     stop: Type.Optional(
       Type.Object(
@@ -342,7 +351,7 @@ export const SessionStatus = Type.Object(
           reason: Type.Optional(Type.String({ maxLength: 1024 })),
           gracePeriodSeconds: Type.Integer({ minimum: 0, maximum: 600 }),
         },
-        { 'x-kubernetes-validations': immutable('a request to stop') },
+        { ...ATOMIC, 'x-kubernetes-validations': immutable('a request to stop') },
       ),
     ),
     approval: Type.Optional(

@@ -1,7 +1,7 @@
 /**
  * The work queue of a controller: a key waits in it at most once, is worked on by at most one worker at a time, and comes
  * back later when its work asks for it or fails. First in, first out, in two lanes: under load, keys that are ahead come
- * first, yet never all of the time.
+ * first, and the others wait, yet not for as long as the load lasts.
  */
 import type { Clock } from './clock.ts';
 
@@ -30,7 +30,12 @@ export interface QueueOptions<K extends string> {
   metrics?: QueueMetrics;
 }
 
-/** While both lanes have keys, so many are taken from the one that is ahead before one is taken from the other. */
+/**
+ * How long keys that are ahead may hold up the others. Every write of the others costs the API server, and whoever acts on
+ * it, time that those ahead are waiting for. After that both lanes move.
+ */
+const PATIENCE_MS = 5000;
+/** When patience is over, so many are taken from the lane that is ahead before one is taken from the other. */
 const AHEAD_IN_A_ROW = 3;
 
 const BACKOFF = { baseMs: 50, maxMs: 60_000 };
@@ -137,7 +142,7 @@ export class WorkQueue<K extends string> {
 
   /** Takes the next key from its lane. */
   #next(): [key: K, since: number] | undefined {
-    const isTurnOfOthers = this.#aheadInARow >= AHEAD_IN_A_ROW && this.#ready.size > 0;
+    const isTurnOfOthers = this.#aheadInARow >= AHEAD_IN_A_ROW && this.#isPatienceOver();
     const lane = this.#ahead.size > 0 && !isTurnOfOthers ? this.#ahead : this.#ready;
     this.#aheadInARow = lane === this.#ahead ? this.#aheadInARow + 1 : 0;
     for (const entry of lane) {
@@ -145,6 +150,12 @@ export class WorkQueue<K extends string> {
       return entry;
     }
     return undefined;
+  }
+
+  /** Of the key that waits longest behind those ahead, which is the first. */
+  #isPatienceOver(): boolean {
+    for (const since of this.#ready.values()) return this.#options.clock.elapsed() - since >= PATIENCE_MS;
+    return false;
   }
 
   async #run(key: K): Promise<void> {

@@ -76,24 +76,29 @@ describe('work queue', () => {
     );
   });
 
-  it('takes what is ahead first, but not always', async () => {
-    const { queue, take, jobs } = aQueue({ concurrency: 1 });
+  it('takes what is ahead first, and the others in between when they have waited for long', async () => {
+    const { queue, clock, take, jobs } = aQueue({ concurrency: 1 });
+    const order: string[] = [];
+    const work = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) {
+        const [job] = jobs;
+        assert.ok(job, 'nobody works');
+        order.push(job.key);
+        take(job.key).finish();
+        await settle();
+      }
+    };
     queue.add('blocker');
-    for (const key of ['a', 'b']) queue.add(key);
-    for (const key of ['1', '2', '3', '4', '5']) queue.add(key, { ahead: true });
+    for (const key of ['a', 'b', 'c']) queue.add(key);
+    for (const key of ['1', '2', '3', '4', '5', '6', '7', '8', '9']) queue.add(key, { ahead: true });
     // Already waiting: it changes lanes, and is not worked on twice.
     queue.add('b', { ahead: true });
-    assert.equal(queue.length, 7);
-    const order: string[] = [];
-    take('blocker').finish();
-    for (;;) {
-      await settle();
-      const [job] = jobs;
-      if (job === undefined) break;
-      order.push(job.key);
-      take(job.key).finish();
-    }
-    assert.deepEqual(order, ['1', '2', '3', 'a', '4', '5', 'b']);
+    assert.equal(queue.length, 12);
+    await work(6);
+    assert.deepEqual(order, ['blocker', '1', '2', '3', '4', '5']);
+    await clock.advance(5000);
+    await work(7);
+    assert.deepEqual(order.slice(6), ['6', 'a', '7', '8', '9', 'c', 'b']);
     assert.equal(queue.length, 0);
   });
 

@@ -26,6 +26,7 @@ import { Policies } from './sessions/policies.ts';
 import { Results } from './sessions/result.ts';
 import { Sources } from './sessions/source.ts';
 import { Stops } from './sessions/stop.ts';
+import type { AuditTrail } from './record/audit.ts';
 import type { ArtifactStore } from './store/store.ts';
 import type { Watches } from './watches.ts';
 
@@ -44,6 +45,7 @@ export interface Doors {
   endpoint(): { url: string; ca: string };
   records: StoredRecords;
   policies: Policies;
+  audit: AuditTrail;
   /** Calls back when the upload of a session is complete. */
   onSource(listener: (session: Session) => void): Disposable;
   close(drainMs: number): Promise<void>;
@@ -83,6 +85,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     },
   });
   const policies = new Policies(watches.namespacePolicies.store);
+  const audit: AuditTrail = { record: async (event) => log.info({ audit: event }, 'audit') };
   const stops = new Stops({ client, store, now });
   const shared = {
     sessions,
@@ -120,6 +123,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     ports: { live: livePort, runners: runnerPort },
     endpoint: () => ({ url, ca: certificates.caBundle }),
     policies,
+    audit,
     records: new StoredRecords({ store, artifacts, results, sources, elapsed: () => systemClock.elapsed() }),
     onSource(listener) {
       waiting.add(listener);

@@ -7,7 +7,7 @@ import { LeaseLost } from './controllers/leader.ts';
 import type { QueueMetrics } from './controllers/queue.ts';
 import { RunnerServiceAccounts } from './controllers/service-accounts.ts';
 import { Cleanup } from './controllers/session/cleanup.ts';
-import { SessionController } from './controllers/session/index.ts';
+import { SESSION_INDEX, SessionController, Turns } from './controllers/session/index.ts';
 import type { Doors } from './doors.ts';
 import { historyAppender } from './record/history.ts';
 import type { ArtifactStore } from './store/store.ts';
@@ -28,11 +28,19 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
   const { config, client, store, watches, doors, queue, log } = options;
   const common = { client, store, clock: systemClock, random: Math.random, log };
   using accounts = new RunnerServiceAccounts({ client, reflector: watches.serviceAccounts, log });
+  using turns = new Turns({
+    policies: doors.policies,
+    hasJob: (uid) => watches.jobs.store.countByIndex(SESSION_INDEX, uid) > 0,
+    clock: systemClock,
+  });
   const controller = new SessionController({
     ...common,
     reflectors: watches,
     records: doors.records,
     policies: doors.policies,
+    turns,
+    audit: doors.audit,
+    budgetStopped: () => undefined,
     endpoint: () => doors.endpoint(),
     ensureServiceAccount: (namespace, stop) => accounts.ensure(namespace, stop),
     append: historyAppender(store),
@@ -42,6 +50,8 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
   });
   const cleanup = new Cleanup({ ...common, sessions: watches.sessions, sweepMs: config.sweepMs });
   using _source = doors.onSource(({ metadata }) => controller.wake(metadata.namespace ?? '', metadata.name));
+  // First, so that a change has its effect on turns before anybody looks at the session.
+  turns.start(watches);
   controller.start();
   cleanup.start();
   if (!signal.aborted)

@@ -57,7 +57,10 @@ describe('a budget month', () => {
 
   it('is not opened again by a clock that jumps back', () => {
     const month = budgetMonth(at('2030-01-31T23:00:00Z'), 1, '2030-02-01T00:00:00Z');
-    assert.deepEqual([dayOf(month.start), dayOf(month.end), month.isNew], ['2030-02-01', '2030-03-01', false]);
+    assert.deepEqual(
+      [dayOf(month.start), dayOf(month.end), month.isNew],
+      ['2030-02-01', '2030-03-01', false],
+    );
   });
 
   it('only ever moves forward, whatever the clock does', () => {

@@ -53,7 +53,10 @@ describe('a budget', () => {
   });
 
   it('counts what was spent since the reset, by days', () => {
-    const cost = { total: '1.75', days: { '2030-01-30': '1.00', '2030-01-31': '0.50', '2030-02-01': '0.25' } };
+    const cost = {
+      total: '1.75',
+      days: { '2030-01-30': '1.00', '2030-01-31': '0.50', '2030-02-01': '0.25' },
+    };
     const since = (start: string): string => formatMoney(spentSince(cost, Date.parse(start)));
     assert.equal(since('2030-01-01T00:00:00Z'), '1.75');
     assert.equal(since('2030-01-31T00:00:00Z'), '0.75');

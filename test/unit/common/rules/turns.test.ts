@@ -103,7 +103,7 @@ describe('turns', () => {
           name: String(come).padStart(4, '0'),
           need,
           lastsMs: hours * HOUR_MS,
-          cost: random() < 0.3 ? need : ((need * BigInt(Math.floor(random() * 100))) / 100n) as Money,
+          cost: random() < 0.3 ? need : (((need * BigInt(Math.floor(random() * 100))) / 100n) as Money),
           endsAt: hours,
         });
       }

@@ -19,6 +19,8 @@ import {
   makeReconcile,
   sessionKey,
 } from '../../../../../operator/controllers/session/reconcile.ts';
+import { Turns } from '../../../../../operator/controllers/session/turns.ts';
+import type { AuditEvent } from '../../../../../common/api/audit.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 import { aFramework, aJob, aPod, aResult, aSession } from '../../../../support/fixtures.ts';
 import type { PodBuilder, SessionBuilder } from '../../../../support/fixtures.ts';
@@ -68,6 +70,13 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
     serviceAccounts: 0,
     jobsVersion: '1000',
     memory: new Memory(),
+    audited: [] as AuditEvent[],
+    policies,
+    turns: new Turns({
+      policies: new Policies(policies),
+      hasJob: (uid) => jobs.countByIndex('session', uid) > 0,
+      clock,
+    }),
   };
   let version = 10;
   const nextVersion = (): string => String(++version);
@@ -133,6 +142,9 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
       pods,
       frameworks,
       policies: new Policies(policies),
+      turns: world.turns,
+      audit: { record: async (event) => void world.audited.push(event) },
+      budgetStopped: () => undefined,
       clock,
       memory: world.memory,
       jobsVersion: () => world.jobsVersion,

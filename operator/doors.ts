@@ -18,6 +18,7 @@ import { RunnerIdentity } from './serve/runners/identity.ts';
 import { createRunnerServer } from './serve/runners/server.ts';
 import { CaBundlePublisher } from './serve/tls/api-service.ts';
 import { OperatorCertificates } from './serve/tls/certificates.ts';
+import { Costs } from './sessions/costs.ts';
 import { Artifacts } from './sessions/artifacts.ts';
 import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
@@ -46,6 +47,7 @@ export interface Doors {
   records: StoredRecords;
   policies: Policies;
   audit: AuditTrail;
+  costs: Costs;
   /** Calls back when the upload of a session is complete. */
   onSource(listener: (session: Session) => void): Disposable;
   close(drainMs: number): Promise<void>;
@@ -86,6 +88,16 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   });
   const policies = new Policies(watches.namespacePolicies.store);
   const audit: AuditTrail = { record: async (event) => log.info({ audit: event }, 'audit') };
+  const costs = stack.use(
+    new Costs({
+      store,
+      client,
+      sessions,
+      policies,
+      clock: systemClock,
+      onError: (err) => log.warn({ err }, 'showing a cost failed; trying again'),
+    }),
+  );
   const stops = new Stops({ client, store, now });
   const shared = {
     sessions,
@@ -100,6 +112,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const runners = createRunnerServer({
     ...shared,
     results,
+    costs,
     identity: new RunnerIdentity({
       reviewer: client,
       sessions,
@@ -124,7 +137,15 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     endpoint: () => ({ url, ca: certificates.caBundle }),
     policies,
     audit,
-    records: new StoredRecords({ store, artifacts, results, sources, elapsed: () => systemClock.elapsed() }),
+    costs,
+    records: new StoredRecords({
+      store,
+      artifacts,
+      results,
+      sources,
+      costs,
+      elapsed: () => systemClock.elapsed(),
+    }),
     onSource(listener) {
       waiting.add(listener);
       return { [Symbol.dispose]: () => waiting.delete(listener) };

@@ -23,6 +23,18 @@ export interface LeadingOptions {
   log: Logger;
 }
 
+/** An operator that died may have stored costs that no status shows, and by which nobody is stopped. */
+async function catchUpCosts({ watches, doors, log }: LeadingOptions, signal: AbortSignal): Promise<void> {
+  for (const session of watches.sessions.store.list()) {
+    if (signal.aborted) return;
+    // Only what has run can have cost anything.
+    if (session.status?.phase !== 'Running') continue;
+    await doors.costs
+      .catchUp(session)
+      .catch((err: unknown) => log.warn({ err, session: session.metadata.name }, 'reading a cost failed'));
+  }
+}
+
 /** Runs until the signal aborts and work under way has ended. */
 export async function runControllers(options: LeadingOptions, signal: AbortSignal): Promise<void> {
   const { config, client, store, watches, doors, queue, log } = options;
@@ -53,6 +65,7 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
   // First, so that a change has its effect on turns before anybody looks at the session.
   turns.start(watches);
   controller.start();
+  void catchUpCosts(options, signal);
   cleanup.start();
   if (!signal.aborted)
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));

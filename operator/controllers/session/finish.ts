@@ -23,6 +23,8 @@ export async function finish(look: Look): Promise<StepResult> {
     return 'done';
   }
   await collect(look, result);
+  const cost = await controller.records.cost(session);
+  if (cost !== undefined) draft.cost(cost);
   draft.finish(outcome, result?.finishedAt ?? ending.completionTime);
   return 'done';
 }

@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import type { Framework } from '../../../common/api/framework.ts';
 import type { RunResult } from '../../../common/api/runner.ts';
-import type { GeneratedArtifact, Session } from '../../../common/api/session.ts';
+import type { GeneratedArtifact, Session, SessionStatus } from '../../../common/api/session.ts';
 import type { KubeClient } from '../../../common/kube/client.ts';
 import type { Job, Pod } from '../../../common/kube/core-types.ts';
 import type { ObjectStore } from '../../../common/kube/object-store.ts';
@@ -57,6 +57,8 @@ export interface SessionRecords {
   /** What the runner reported at its end, if it did. */
   result(session: Session): Promise<RunResult | undefined>;
   artifacts(session: Session): Promise<{ generated: GeneratedArtifact[]; count: number; totalBytes: number }>;
+  /** What the session has cost in all; undefined when nobody reported any. */
+  cost(session: Session): Promise<SessionStatus['cost']>;
   /** A write would fail now for want of space. */
   storageFull(): Promise<boolean>;
 }

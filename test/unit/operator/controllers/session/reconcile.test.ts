@@ -67,6 +67,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
     refuse: undefined as KubeError | undefined,
     sourceReady: false,
     result: undefined as RunResult | undefined,
+    cost: undefined as NonNullable<Session['status']>['cost'],
     serviceAccounts: 0,
     jobsVersion: '1000',
     memory: new Memory(),
@@ -152,6 +153,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
         sourceReady: async () => world.sourceReady,
         result: async () => world.result,
         artifacts: async () => ({ generated: [], count: 0, totalBytes: 0 }),
+        cost: async () => world.cost,
         storageFull: async () => false,
       },
       settings: {

@@ -7,9 +7,11 @@ import { LeaseLost } from './controllers/leader.ts';
 import type { QueueMetrics } from './controllers/queue.ts';
 import { RunnerServiceAccounts } from './controllers/service-accounts.ts';
 import { Cleanup } from './controllers/session/cleanup.ts';
+import { PolicyController } from './controllers/policy/index.ts';
 import { SESSION_INDEX, SessionController, Turns } from './controllers/session/index.ts';
 import type { Doors } from './doors.ts';
 import { historyAppender } from './record/history.ts';
+import type { TenancyMetrics } from './metrics.ts';
 import type { ArtifactStore } from './store/store.ts';
 import type { Watches } from './watches.ts';
 
@@ -20,6 +22,7 @@ export interface LeadingOptions {
   watches: Watches;
   doors: Doors;
   queue: QueueMetrics;
+  tenancy: TenancyMetrics;
   log: Logger;
 }
 
@@ -37,7 +40,7 @@ async function catchUpCosts({ watches, doors, log }: LeadingOptions, signal: Abo
 
 /** Runs until the signal aborts and work under way has ended. */
 export async function runControllers(options: LeadingOptions, signal: AbortSignal): Promise<void> {
-  const { config, client, store, watches, doors, queue, log } = options;
+  const { config, client, store, watches, doors, queue, tenancy, log } = options;
   const common = { client, store, clock: systemClock, random: Math.random, log };
   using accounts = new RunnerServiceAccounts({ client, reflector: watches.serviceAccounts, log });
   using turns = new Turns({
@@ -52,7 +55,7 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     policies: doors.policies,
     turns,
     audit: doors.audit,
-    budgetStopped: () => undefined,
+    budgetStopped: tenancy.budgetStopped,
     endpoint: () => doors.endpoint(),
     ensureServiceAccount: (namespace, stop) => accounts.ensure(namespace, stop),
     append: historyAppender(store),
@@ -60,16 +63,19 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     workers: config.workers,
     metrics: queue,
   });
+  const policies = new PolicyController({ ...common, reflectors: watches, turns, audit: doors.audit });
+  using _turns = tenancy.watch(turns);
   const cleanup = new Cleanup({ ...common, sessions: watches.sessions, sweepMs: config.sweepMs });
   using _source = doors.onSource(({ metadata }) => controller.wake(metadata.namespace ?? '', metadata.name));
   // First, so that a change has its effect on turns before anybody looks at the session.
   turns.start(watches);
   controller.start();
   void catchUpCosts(options, signal);
+  policies.start();
   cleanup.start();
   if (!signal.aborted)
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   // Every write is conditional, so that one that is under way does no harm; but none shall begin.
   const drainMs = signal.reason instanceof LeaseLost ? 0 : config.drainMs;
-  await Promise.all([controller.close(drainMs), cleanup.close(drainMs)]);
+  await Promise.all([controller.close(drainMs), policies.close(drainMs), cleanup.close(drainMs)]);
 }

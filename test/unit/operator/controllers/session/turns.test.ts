@@ -11,7 +11,7 @@ import { FakeClock } from '../../../../support/fake-clock.ts';
 import { aPolicy, aSession } from '../../../../support/fixtures.ts';
 
 interface Change<T> {
-  type: 'added' | 'modified' | 'deleted';
+  type: 'added' | 'updated' | 'deleted';
   object: T;
   previous?: T;
 }
@@ -27,7 +27,7 @@ function aWatch<T extends Session | NamespacePolicy>() {
     },
     put(object: T) {
       const known = store.upsert(object);
-      for (const each of listeners) each({ type: known === undefined ? 'added' : 'modified', object });
+      for (const each of listeners) each({ type: known === undefined ? 'added' : 'updated', object });
     },
     remove(object: T) {
       store.remove(object.metadata);

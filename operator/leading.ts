@@ -1,5 +1,6 @@
 /** What only one replica does: the controllers, for as long as it leads. */
 import type { Logger } from 'pino';
+import { isTerminal } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
@@ -30,8 +31,8 @@ export interface LeadingOptions {
 async function catchUpCosts({ watches, doors, log }: LeadingOptions, signal: AbortSignal): Promise<void> {
   for (const session of watches.sessions.store.list()) {
     if (signal.aborted) return;
-    // Only what has run can have cost anything.
-    if (session.status?.phase !== 'Running') continue;
+    // Only what has had a pod can have cost anything.
+    if (session.status?.workload === undefined || isTerminal(session.status.phase)) continue;
     await doors.costs
       .catchUp(session)
       .catch((err: unknown) => log.warn({ err, session: session.metadata.name }, 'reading a cost failed'));

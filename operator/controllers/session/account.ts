@@ -77,6 +77,11 @@ export class Account {
     return this.#entries.size === 0;
   }
 
+  /** All that turns depend on besides the policy: the same text means the same. */
+  get figures(): string {
+    return `${this.#running}/${this.#line.length}/${this.#spent}/${this.#held}`;
+  }
+
   /** Undefined without a monthly budget. */
   get budget(): BudgetState | undefined {
     const { budget } = this.#policy;

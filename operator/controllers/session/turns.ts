@@ -148,8 +148,10 @@ export class Turns implements Disposable {
 
   /** The watch told of a session. */
   seen(session: Session): void {
+    const before = this.#accounts.get(session.metadata.namespace ?? '')?.figures;
     const account = this.#take(session);
-    if (account !== undefined) this.#advance(account);
+    // Most news of sessions gives nobody room: the line is not gone through for each.
+    if (account !== undefined && account.figures !== before) this.#advance(account);
   }
 
   gone(session: Session): void {

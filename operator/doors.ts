@@ -21,6 +21,7 @@ import { createRunnerServer } from './serve/runners/server.ts';
 import { OperatorCertificates } from './serve/tls/certificates.ts';
 import { Publisher } from './serve/tls/publisher.ts';
 import { Admission } from './sessions/admission.ts';
+import { Costs } from './sessions/costs.ts';
 import { Artifacts } from './sessions/artifacts.ts';
 import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
@@ -47,6 +48,8 @@ export interface Doors {
   endpoint(): { url: string; ca: string };
   records: StoredRecords;
   policies: Policies;
+  audit: AuditTrail;
+  costs: Costs;
   /** Calls back when the upload of a session is complete. */
   onSource(listener: (session: Session) => void): Disposable;
   close(drainMs: number): Promise<void>;
@@ -86,6 +89,17 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     },
   });
   const policies = new Policies(watches.namespacePolicies.store);
+  const audit: AuditTrail = { record: async (event) => log.info({ audit: event }, 'audit') };
+  const costs = stack.use(
+    new Costs({
+      store,
+      client,
+      sessions,
+      policies,
+      clock: systemClock,
+      onError: (err) => log.warn({ err }, 'showing a cost failed; trying again'),
+    }),
+  );
   const stops = new Stops({ client, store, now });
   const shared = {
     sessions,
@@ -100,6 +114,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const runners = createRunnerServer({
     ...shared,
     results,
+    costs,
     identity: new RunnerIdentity({
       reviewer: client,
       sessions,
@@ -109,7 +124,6 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       now,
     }),
   });
-  const audit: AuditTrail = { record: async (event) => log.info({ audit: event }, 'audit') };
   const admission = createAdmissionServer({
     admission: new Admission({
       policies,
@@ -138,7 +152,16 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     ports: { live: livePort, runners: runnerPort, admission: admissionPort },
     endpoint: () => ({ url, ca: certificates.caBundle }),
     policies,
-    records: new StoredRecords({ store, artifacts, results, sources, elapsed: () => systemClock.elapsed() }),
+    audit,
+    costs,
+    records: new StoredRecords({
+      store,
+      artifacts,
+      results,
+      sources,
+      costs,
+      elapsed: () => systemClock.elapsed(),
+    }),
     onSource(listener) {
       waiting.add(listener);
       return { [Symbol.dispose]: () => waiting.delete(listener) };

@@ -1,5 +1,6 @@
 /** What only one replica does: the controllers, for as long as it leads. */
 import type { Logger } from 'pino';
+import { isTerminal } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
@@ -7,9 +8,11 @@ import { LeaseLost } from './controllers/leader.ts';
 import type { QueueMetrics } from './controllers/queue.ts';
 import { RunnerServiceAccounts } from './controllers/service-accounts.ts';
 import { Cleanup } from './controllers/session/cleanup.ts';
-import { SessionController } from './controllers/session/index.ts';
+import { PolicyController } from './controllers/policy/index.ts';
+import { SESSION_INDEX, SessionController, Turns } from './controllers/session/index.ts';
 import type { Doors } from './doors.ts';
 import { historyAppender } from './record/history.ts';
+import type { TenancyMetrics } from './metrics.ts';
 import type { ArtifactStore } from './store/store.ts';
 import type { Watches } from './watches.ts';
 
@@ -20,19 +23,40 @@ export interface LeadingOptions {
   watches: Watches;
   doors: Doors;
   queue: QueueMetrics;
+  tenancy: TenancyMetrics;
   log: Logger;
+}
+
+/** An operator that died may have stored costs that no status shows, and by which nobody is stopped. */
+async function catchUpCosts({ watches, doors, log }: LeadingOptions, signal: AbortSignal): Promise<void> {
+  for (const session of watches.sessions.store.list()) {
+    if (signal.aborted) return;
+    // Only what has had a pod can have cost anything.
+    if (session.status?.workload === undefined || isTerminal(session.status.phase)) continue;
+    await doors.costs
+      .catchUp(session)
+      .catch((err: unknown) => log.warn({ err, session: session.metadata.name }, 'reading a cost failed'));
+  }
 }
 
 /** Runs until the signal aborts and work under way has ended. */
 export async function runControllers(options: LeadingOptions, signal: AbortSignal): Promise<void> {
-  const { config, client, store, watches, doors, queue, log } = options;
+  const { config, client, store, watches, doors, queue, tenancy, log } = options;
   const common = { client, store, clock: systemClock, random: Math.random, log };
   using accounts = new RunnerServiceAccounts({ client, reflector: watches.serviceAccounts, log });
+  using turns = new Turns({
+    policies: doors.policies,
+    hasJob: (uid) => watches.jobs.store.countByIndex(SESSION_INDEX, uid) > 0,
+    clock: systemClock,
+  });
   const controller = new SessionController({
     ...common,
     reflectors: watches,
     records: doors.records,
     policies: doors.policies,
+    turns,
+    audit: doors.audit,
+    budgetStopped: tenancy.budgetStopped,
     endpoint: () => doors.endpoint(),
     ensureServiceAccount: (namespace, stop) => accounts.ensure(namespace, stop),
     append: historyAppender(store),
@@ -40,13 +64,19 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     workers: config.workers,
     metrics: queue,
   });
+  const policies = new PolicyController({ ...common, reflectors: watches, turns, audit: doors.audit });
+  using _turns = tenancy.watch(turns);
   const cleanup = new Cleanup({ ...common, sessions: watches.sessions, sweepMs: config.sweepMs });
   using _source = doors.onSource(({ metadata }) => controller.wake(metadata.namespace ?? '', metadata.name));
+  // First, so that a change has its effect on turns before anybody looks at the session.
+  turns.start(watches);
   controller.start();
+  void catchUpCosts(options, signal);
+  policies.start();
   cleanup.start();
   if (!signal.aborted)
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   // Every write is conditional, so that one that is under way does no harm; but none shall begin.
   const drainMs = signal.reason instanceof LeaseLost ? 0 : config.drainMs;
-  await Promise.all([controller.close(drainMs), cleanup.close(drainMs)]);
+  await Promise.all([controller.close(drainMs), policies.close(drainMs), cleanup.close(drainMs)]);
 }

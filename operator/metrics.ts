@@ -7,6 +7,9 @@ import type { ObjectStore } from '../common/kube/object-store.ts';
 import type { Reflector } from '../common/kube/reflector.ts';
 import type { KubeObject } from '../common/api/kubernetes.ts';
 import type { QueueMetrics } from './controllers/queue.ts';
+import type { Turns } from './controllers/session/turns.ts';
+import type { BudgetLevel } from '../common/rules/budget.ts';
+import { formatMoney, sum } from '../common/rules/money.ts';
 
 /** Index of the store of sessions. */
 export const PHASE_INDEX = 'phase';
@@ -18,6 +21,14 @@ export interface OperatorMetrics {
   registry: Registry;
   queue: QueueMetrics;
   leading(value: boolean): void;
+  tenancy: TenancyMetrics;
+}
+
+/** Turns and budgets over all namespaces: as many series, however many namespaces there are. */
+export interface TenancyMetrics {
+  budgetStopped(by: 'session' | 'namespace'): void;
+  /** While this operator leads. */
+  watch(turns: Turns): Disposable;
 }
 
 export function makeMetrics(
@@ -96,12 +107,66 @@ export function makeMetrics(
   });
   return {
     registry,
+    tenancy: tenancyMetrics(registers),
     leading: (value) => leading.set(value ? 1 : 0),
     queue: {
       depth: (length) => depth.set(length),
       waited: (seconds) => latency.observe(seconds),
       worked: (seconds, outcome) => duration.observe({ outcome }, seconds),
       retried: () => retries.inc(),
+    },
+  };
+}
+
+function tenancyMetrics(registers: Registry[]): TenancyMetrics {
+  let turns: Turns | undefined;
+  const accounts = () => [...(turns?.accounts() ?? [])];
+  new Gauge({
+    name: 'ambient_sessions_waiting',
+    help: 'Sessions that wait for their turn: for others to end, or for budget.',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      const counts = { concurrency: 0, budget: 0 };
+      for (const account of accounts())
+        for (const entry of account.line)
+          counts[account.reasonOf(entry) === 'Concurrency' ? 'concurrency' : 'budget']++;
+      for (const [reason, value] of Object.entries(counts)) this.set({ reason }, value);
+    },
+  });
+  new Gauge({
+    name: 'ambient_budget_namespaces',
+    help: 'Namespaces with a monthly budget, by how much of it is spent.',
+    labelNames: ['level'],
+    registers,
+    collect() {
+      const counts: Record<BudgetLevel, number> = { ok: 0, warning: 0, exceeded: 0 };
+      for (const { level } of accounts()) if (level !== undefined) counts[level]++;
+      for (const [level, value] of Object.entries(counts)) this.set({ level }, value);
+    },
+  });
+  new Gauge({
+    name: 'ambient_budget_usd',
+    help: 'US dollars of all monthly budgets: allowed, spent this month, and held for sessions that run.',
+    labelNames: ['what'],
+    registers,
+    collect() {
+      const budgets = accounts().flatMap(({ budget }) => budget ?? []);
+      for (const what of ['monthly', 'spent', 'reserved'] as const)
+        this.set({ what }, Number(formatMoney(sum(budgets.map((budget) => budget[what])))));
+    },
+  });
+  const stops = new Counter({
+    name: 'ambient_budget_stops_total',
+    help: "Sessions told to stop for want of money: their own budget's or the namespace's.",
+    labelNames: ['by'],
+    registers,
+  });
+  return {
+    budgetStopped: (by) => stops.inc({ by }),
+    watch(opened) {
+      turns = opened;
+      return { [Symbol.dispose]: () => (turns = undefined) };
     },
   };
 }

@@ -23,6 +23,10 @@
  *
  * The runner ends the command after limits.timeoutSeconds, then needs up to gracePeriodSeconds + HAND_IN_SECONDS to end it and
  * to hand in what there is: activeDeadlineSeconds and terminationGracePeriodSeconds of the pod leave room for that.
+ * A record of type `usage` tells what a step has cost: data.costUsd in USD, beyond what earlier records told, as a decimal string
+ * with at most nine decimals or as a number (rounded to nine); data.model, optional, is what it is broken down by. Each is counted
+ * once, by its seq. A costUsd that is no such amount counts as nothing, and the operator logs a warning.
+ *
  * What it cannot report over HTTP it leaves in the container's termination message: RunResult as JSON.
  */
 import Type from 'typebox';

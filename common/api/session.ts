@@ -339,6 +339,13 @@ export const SessionStatus = Type.Object(
               maxProperties: 50,
             }),
           ),
+          days: Type.Optional(
+            Type.Record(Type.String(), Type.String({ pattern: '^[0-9]+(\\.[0-9]+)?$', maxLength: 32 }), {
+              maxProperties: 50,
+              description:
+                'The total by the day in UTC on which it was reported: which budget month it counts to.',
+            }),
+          ),
         },
         ATOMIC,
       ),

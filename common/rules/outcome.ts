@@ -20,6 +20,7 @@ export type FailureReason =
   | 'NodeLost'
   | 'PodDeleted'
   | 'Stopped'
+  | 'BudgetExceeded'
   | 'StorageFull'
   | 'ArtifactsIncomplete'
   | 'RunnerFailed';
@@ -44,11 +45,18 @@ export interface PodEnd {
   message: string;
 }
 
+/** A wish to stop. `isBudget`: by the operator, as there is no money left. */
+export interface StopFacts {
+  requestedBy: string;
+  reason?: string | undefined;
+  isBudget?: boolean;
+}
+
 export interface RunFacts {
   result: RunResult | undefined;
   container: ContainerEnd | undefined;
   pod: PodEnd | undefined;
-  stop: { requestedBy: string; reason?: string | undefined } | undefined;
+  stop: StopFacts | undefined;
   /** A write to the artifact store would fail now for want of space. */
   storageFull: boolean;
   limits: { timeoutSeconds: number; memory: string };
@@ -162,15 +170,22 @@ function podEnded(pod: PodEnd, facts: RunFacts): Outcome {
   }
 }
 
-export const stopped = (stop: { requestedBy: string; reason?: string | undefined }): Outcome =>
-  failed(
-    'Stopped',
-    `Stopped by ${oneLine(stop.requestedBy)}${stop.reason === undefined || stop.reason.trim() === '' ? '.' : `: ${sentence(stop.reason)}`}`,
-  );
+export const stopped = (stop: StopFacts): Outcome =>
+  stop.isBudget === true
+    ? failed(
+        'BudgetExceeded',
+        `${sentence(stop.reason ?? 'The budget is spent')} Launch again with a higher budget, or when that of the namespace is reset.`,
+      )
+    : failed(
+        'Stopped',
+        `Stopped by ${oneLine(stop.requestedBy)}${stop.reason === undefined || stop.reason.trim() === '' ? '.' : `: ${sentence(stop.reason)}`}`,
+      );
 
 /** What a session says between the request to stop and its end. */
-export const stopping = ({ requestedBy }: { requestedBy: string }): string =>
-  `Stopping, as ${oneLine(requestedBy)} asked.`;
+export const stopping = ({ requestedBy, isBudget, reason }: StopFacts): string =>
+  isBudget === true
+    ? `Stopping: ${sentence(reason ?? 'The budget is spent')}`
+    : `Stopping, as ${oneLine(requestedBy)} asked.`;
 
 const outOfMemory = ({ limits }: RunFacts): Outcome =>
   failed(

@@ -13,6 +13,8 @@ const validator = Compile(LogRecord);
 export interface RecordLine {
   seq: number;
   line: string;
+  /** `data` of a usage record. */
+  usage?: Readonly<Record<string, unknown>>;
 }
 
 /** Throws AmbientError invalid_request naming the line, from 1, that is no record. Blank lines are skipped. */
@@ -62,7 +64,7 @@ function parseRecord(line: string, number: number): RecordLine {
   } satisfies LoggedFields);
   if (Buffer.byteLength(clean) > RECORD_BYTES_MAX)
     return refuse(`it has more than ${RECORD_BYTES_MAX} bytes`);
-  return { seq, line: clean };
+  return { seq, line: clean, ...(type === 'usage' && data !== undefined ? { usage: data } : {}) };
 }
 
 /** Every field of a record, so that one added to the contract cannot be forgotten here. */

@@ -1,9 +1,10 @@
 /** What the controller asks about a session beside its object, answered from the store. */
 import type { RunResult } from '../../common/api/runner.ts';
-import type { GeneratedArtifact, Session } from '../../common/api/session.ts';
+import type { GeneratedArtifact, Session, SessionStatus } from '../../common/api/session.ts';
 import { isAmbientError } from '../../common/errors.ts';
 import type { ArtifactStore } from '../store/store.ts';
 import type { Artifacts } from './artifacts.ts';
+import type { Costs } from './costs.ts';
 import type { Results } from './result.ts';
 import type { Sources } from './source.ts';
 
@@ -12,6 +13,7 @@ export interface StoredRecordsOptions {
   artifacts: Artifacts;
   results: Results;
   sources: Sources;
+  costs: Pick<Costs, 'of'>;
   /** Milliseconds of a clock that never goes back. */
   elapsed: () => number;
 }
@@ -39,6 +41,11 @@ export class StoredRecords {
     session: Session,
   ): Promise<{ generated: GeneratedArtifact[]; count: number; totalBytes: number }> {
     return this.#options.artifacts.summary(session);
+  }
+
+  /** All that was reported, whatever the status shows by now. */
+  cost(session: Session): Promise<SessionStatus['cost']> {
+    return this.#options.costs.of(session);
   }
 
   /** Asks by writing, so that many who ask within CHECK_MS get one answer. */

@@ -19,6 +19,8 @@ const padded = (number: number): string => String(number).padStart(DIGITS, '0');
 
 const CHUNK = new RegExp(`/log/(\\d{${DIGITS}})-(\\d{${DIGITS}})\\.ndjson$`);
 
+const COST = new RegExp(`/cost/([a-z0-9-]+)/(\\d{${DIGITS}})\\.json$`);
+
 /** The records of one chunk, both ends included. */
 export interface ChunkRange {
   first: number;
@@ -45,6 +47,15 @@ export const keys = {
   artifact: (ref: SessionRef, path: string): string => `${root(ref)}artifacts/${path}`,
   source: (ref: SessionRef): string => `${root(ref)}source/archive.tar.gz`,
   result: (ref: SessionRef): string => `${root(ref)}result/result.json`,
+  costs: (ref: SessionRef): string => `${root(ref)}cost/`,
+  /** Named by the number up to which it counts, so that an older state never takes the place of a newer one. */
+  cost: (ref: SessionRef, source: string, seq: number): string =>
+    `${root(ref)}cost/${source}/${padded(seq)}.json`,
+  /** Undefined for a key that is no cost's. */
+  parseCost: (key: string): { source: string; seq: number } | undefined => {
+    const match = COST.exec(key);
+    return match === null ? undefined : { source: match[1] ?? '', seq: Number(match[2]) };
+  },
   /** Entries trimmed from status.history, named by the padded number of their first. */
   histories: (ref: SessionRef): string => `${root(ref)}history/`,
   history: (ref: SessionRef, firstSeq: number): string => `${root(ref)}history/${padded(firstSeq)}.json`,

@@ -5,7 +5,14 @@ import { round } from './measure.ts';
 import type { Figure, Section } from './measure.ts';
 import { cpuMs } from './operator-cost.ts';
 import { FRAMEWORK, openPlant } from './plant.ts';
-import { createNamespace, createSessions, sessionOf, watchEnds, watchJobs } from './sessions.ts';
+import {
+  createNamespace,
+  createSessions,
+  createTenant,
+  sessionOf,
+  watchEnds,
+  watchJobs,
+} from './sessions.ts';
 
 export const burst: Section = {
   name: 'burst',
@@ -35,7 +42,7 @@ async function oneBurst(
   log: (line: string) => void,
 ): Promise<Figure[]> {
   const namespace = `bench-burst-${count}`;
-  await createNamespace(client, namespace);
+  await createTenant(client, namespace);
   await using started = await watchJobs(client, namespace);
   // The fake nodes end every pod at once; a session is over when the operator has said so.
   await using ended = await watchEnds(client, namespace);

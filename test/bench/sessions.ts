@@ -1,13 +1,14 @@
 /** Sessions and namespaces in bulk, as a busy cluster has them. */
 import { randomUUID } from 'node:crypto';
 import type { KubeObject } from '../../common/api/kubernetes.ts';
-import { API_VERSION } from '../../common/api/names.ts';
+import { API_VERSION, POLICY_NAME } from '../../common/api/names.ts';
+import type { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 import { isTerminal } from '../../common/api/session.ts';
 import type { Session, SessionStatus } from '../../common/api/session.ts';
 import type { KubeClient } from '../../common/kube/client.ts';
 import type { Job } from '../../common/kube/core-types.ts';
 import { Reflector } from '../../common/kube/reflector.ts';
-import { jobs, namespaces, sessions } from '../../common/kube/resource.ts';
+import { jobs, namespacePolicies, namespaces, sessions } from '../../common/kube/resource.ts';
 import { pool } from './measure.ts';
 
 /** As many at once as DESIGN's burst has senders. */
@@ -25,6 +26,21 @@ export const sessionOf = (namespace: string, framework: string): Session => ({
 
 export async function createNamespace(client: KubeClient, name: string): Promise<void> {
   await client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+}
+
+/** A namespace with a policy; without one fifty sessions run at once. */
+export async function createTenant(
+  client: KubeClient,
+  name: string,
+  spec: NamespacePolicySpec = { concurrency: { maxSessions: 10_000 } },
+): Promise<void> {
+  await createNamespace(client, name);
+  await client.create(namespacePolicies, {
+    apiVersion: API_VERSION,
+    kind: 'NamespacePolicy',
+    metadata: { name: POLICY_NAME, namespace: name },
+    spec,
+  });
 }
 
 /** Creates so many sessions over CONNECTIONS connections. Returns how many were created each second. */

@@ -61,6 +61,20 @@ export class Draft {
     this.#status.workload = { ...this.#status.workload, ...known };
   }
 
+  /** Undefined: it does not wait for its turn any more. */
+  queue(place: SessionStatus['queue']): void {
+    if (place === undefined) delete this.#status.queue;
+    else this.#status.queue = place;
+  }
+
+  stop(request: NonNullable<SessionStatus['stop']>): void {
+    this.#status.stop = { ...request, reason: shorten(oneLine(request.reason ?? ''), MESSAGE_MAX) };
+  }
+
+  cost(cost: NonNullable<SessionStatus['cost']>): void {
+    this.#status.cost = cost;
+  }
+
   artifacts(generated: GeneratedArtifact[], count: number, totalBytes: number): void {
     this.#status.artifacts = { generated, count, totalBytes };
   }
@@ -84,6 +98,7 @@ export class Draft {
     this.moveTo(outcome.phase);
     this.condition({ type: outcome.phase, status: 'True', reason: outcome.reason, message: outcome.message });
     this.message(outcome.message);
+    this.queue(undefined);
     if (this.#status.workload !== undefined)
       this.workload({
         completionTime: completionTime ?? this.#now,

@@ -5,6 +5,7 @@ import { RunResult } from '../../../common/api/runner.ts';
 import { judge } from '../../../common/rules/outcome.ts';
 import { nextPhase } from '../../../common/rules/phase.ts';
 import { count, formatBytes, formatList } from '../../../common/rules/wording.ts';
+import { stopOf } from './stop.ts';
 import type { Ending, Look, StepResult } from './step.ts';
 
 const resultValidator = Compile(RunResult);
@@ -22,6 +23,8 @@ export async function finish(look: Look): Promise<StepResult> {
     return 'done';
   }
   await collect(look, result);
+  const cost = await controller.records.cost(session);
+  if (cost !== undefined) draft.cost(cost);
   draft.finish(outcome, result?.finishedAt ?? ending.completionTime);
   return 'done';
 }
@@ -42,7 +45,7 @@ async function judgeRun({ session, controller }: Look, ending: Ending, result: R
     result,
     container: ending.container,
     pod: ending.pod,
-    stop: session.status?.stop,
+    stop: stopOf(session),
     storageFull: result?.outcome === 'Succeeded' ? false : await controller.records.storageFull(),
     limits: {
       timeoutSeconds: session.spec.limits?.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,

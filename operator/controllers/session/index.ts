@@ -20,6 +20,7 @@ import type { SessionDependencies } from './step.ts';
 export { bySessionUid, SESSION_INDEX } from './reconcile.ts';
 export { jobNameOf } from './job.ts';
 export { trimJob, trimPod, trimSession } from './trim.ts';
+export { Turns } from './turns.ts';
 export type { AppendHistory } from './committer.ts';
 export type { SessionRecords, SessionSettings } from './step.ts';
 
@@ -87,6 +88,12 @@ export class SessionController {
           this.#memory.forget(object.metadata.uid ?? '');
         } else this.#queue.add(key, { ahead: isNew(object) });
       }),
+    );
+    this.#subscriptions.use(
+      // Like a new session's: somebody waits for the Job.
+      this.#options.turns.onWake((namespace, name) =>
+        this.#queue.add(sessionKey(namespace, name), { ahead: true }),
+      ),
     );
     this.#subscriptions.use(jobs.onChange(({ object }) => this.#addOwner(object)));
     this.#subscriptions.use(

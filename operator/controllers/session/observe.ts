@@ -10,7 +10,7 @@ import { jobNameOf } from './job.ts';
 import { lastWarningAbout } from './job-events.ts';
 import { podFacts } from './pod-facts.ts';
 import type { PodFacts, PodTrouble } from './pod-facts.ts';
-import { timeLeftToStop } from './stop.ts';
+import { stopOf, timeLeftToStop } from './stop.ts';
 import { WAITING } from './workload.ts';
 import { trimJob } from './trim.ts';
 import type { Ending, Look, StepResult } from './step.ts';
@@ -52,7 +52,7 @@ export async function observe(look: Look): Promise<StepResult> {
 function running(look: Look, facts: PodFacts): StepResult {
   const { draft, controller, pod, uid } = look;
   controller.memory.clearTrouble(uid);
-  const stop = look.session.status?.stop;
+  const stop = stopOf(look.session);
   const left = timeLeftToStop(look);
   if (left !== undefined && left <= 0) return stopNow(look, facts);
   if (left !== undefined && stop !== undefined) {
@@ -118,7 +118,7 @@ function inTrouble(look: Look, facts: PodFacts, { kind, message }: PodTrouble): 
 }
 
 const stopNow = (look: Look, facts: PodFacts): StepResult =>
-  end(look, facts, stopped(look.session.status?.stop ?? { requestedBy: 'somebody' }));
+  end(look, facts, stopped(stopOf(look.session) ?? { requestedBy: 'somebody' }));
 
 function end(look: Look, facts: PodFacts, outcome?: Outcome): StepResult {
   look.ending = {
@@ -144,16 +144,17 @@ async function withoutPod(look: Look): Promise<StepResult> {
     return 'continue';
   };
   const wasRunning = session.status?.phase === 'Running';
+  const stop = stopOf(session);
   if (job === undefined)
     return gone({ kind: 'Deleted', message: `Job ${jobNameOf(uid)} is not there any more` });
   if (finished(job)) return gone(undefined);
   if (job.spec.suspend === true) {
     if (wasRunning) return gone({ kind: 'Evicted', message: 'the Job was suspended, which ends its pod' });
-    if (session.status?.stop !== undefined) return giveUp(look, stopped(session.status.stop));
+    if (stop !== undefined) return giveUp(look, stopped(stop));
     draft.message('Waiting for its turn in the queue: the Job is suspended.');
     return 'done';
   }
-  if (session.status?.stop !== undefined && !wasRunning) return giveUp(look, stopped(session.status.stop));
+  if (stop !== undefined && !wasRunning) return giveUp(look, stopped(stop));
   // Between the end of a running pod and the Job's own verdict there is but a moment.
   return wasRunning ? { lookAgainMs: POD_RETRY_MS } : await podExpected(look, job);
 }

@@ -15,10 +15,11 @@ import { observe } from './observe.ts';
 import { reap } from './reap.ts';
 import { source } from './source.ts';
 import { stopBeforeStart } from './stop.ts';
+import { turn } from './turn.ts';
 import { workload } from './workload.ts';
 import type { Look, SessionDependencies, Step, StepResult } from './step.ts';
 
-const LIFECYCLE: readonly Step[] = [stopBeforeStart, admit, source, workload, observe, finish];
+const LIFECYCLE: readonly Step[] = [stopBeforeStart, admit, source, turn, workload, observe, finish];
 const AFTERLIFE: readonly Step[] = [reap];
 
 /** Should the watch not tell: it may have to connect anew. */
@@ -39,12 +40,22 @@ export function makeReconcile(controller: SessionDependencies, committer: Commit
     const slash = key.indexOf('/');
     const session = controller.sessions.get({ namespace: key.slice(0, slash), name: key.slice(slash + 1) });
     // Its Job goes with it by owner reference, its data by the cleanup.
-    if (session === undefined || session.metadata.deletionTimestamp !== undefined) return undefined;
+    if (session === undefined) return undefined;
+    if (session.metadata.deletionTimestamp !== undefined) {
+      controller.turns.withdraw(session);
+      return undefined;
+    }
     // The event that brings our own last write brings this key again.
     if (committer.isStale(session)) return undefined;
 
     const look = lookAt(session, controller, signal);
-    const outcome = await run(isTerminal(session.status?.phase) ? AFTERLIFE : LIFECYCLE, look);
+    let outcome: StepResult;
+    try {
+      outcome = await run(isTerminal(session.status?.phase) ? AFTERLIFE : LIFECYCLE, look);
+    } finally {
+      // Whoever cannot use a turn must not keep others from it.
+      if (!look.asksForTurn) controller.turns.withdraw(session);
+    }
     if (outcome === 'retold') return { requeueAfterMs: RETOLD_MS };
     const written = await committer.commit(session, look.draft, signal);
     if (written === 'conflict') return { requeueAfterMs: 1000 };
@@ -70,6 +81,7 @@ function lookAt(session: Session, controller: SessionDependencies, signal: Abort
     controller,
     job: owned(controller.jobs, uid)[0],
     pod: podOf(session, owned(controller.pods, uid)),
+    asksForTurn: false,
     plan: undefined,
     ending: undefined,
   };

@@ -2,16 +2,18 @@
 import type { Logger } from 'pino';
 import type { Framework } from '../../../common/api/framework.ts';
 import type { RunResult } from '../../../common/api/runner.ts';
-import type { GeneratedArtifact, Session } from '../../../common/api/session.ts';
+import type { GeneratedArtifact, Session, SessionStatus } from '../../../common/api/session.ts';
 import type { KubeClient } from '../../../common/kube/client.ts';
 import type { Job, Pod } from '../../../common/kube/core-types.ts';
 import type { ObjectStore } from '../../../common/kube/object-store.ts';
 import type { RunPlan } from '../../../common/rules/admission.ts';
 import type { ContainerEnd, Outcome, PodEnd } from '../../../common/rules/outcome.ts';
+import type { AuditTrail } from '../../record/audit.ts';
 import type { Policies } from '../../sessions/policies.ts';
 import type { Clock } from '../clock.ts';
 import type { Draft } from './draft.ts';
 import type { Memory } from './memory.ts';
+import type { Turns } from './turns.ts';
 
 /**
  * continue: the next step; done: nothing more to do until something changes; retold: a watch is about to tell what this
@@ -40,6 +42,8 @@ export interface Look {
   readonly controller: SessionDependencies;
   job: Job | undefined;
   pod: Pod | undefined;
+  /** It has come as far as asking for its turn, or holds one. */
+  asksForTurn: boolean;
   /** Set by admit while there is no Job yet. */
   plan: RunPlan | undefined;
   /** Set by observe. */
@@ -53,6 +57,8 @@ export interface SessionRecords {
   /** What the runner reported at its end, if it did. */
   result(session: Session): Promise<RunResult | undefined>;
   artifacts(session: Session): Promise<{ generated: GeneratedArtifact[]; count: number; totalBytes: number }>;
+  /** What the session has cost in all; undefined when nobody reported any. */
+  cost(session: Session): Promise<SessionStatus['cost']>;
   /** A write would fail now for want of space. */
   storageFull(): Promise<boolean>;
 }
@@ -79,6 +85,10 @@ export interface SessionDependencies {
   jobsVersion: () => string | undefined;
   frameworks: ObjectStore<Framework>;
   policies: Pick<Policies, 'of'>;
+  turns: Turns;
+  audit: AuditTrail;
+  /** A session was told to stop for its own budget, or its namespace's. */
+  budgetStopped: (by: 'session' | 'namespace') => void;
   records: SessionRecords;
   memory: Memory;
   clock: Clock;

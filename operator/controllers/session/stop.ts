@@ -1,15 +1,25 @@
 /** Step: somebody asked for the end. Before there is a Job that is all; afterwards observe gives the runner its time. */
+import type { Session } from '../../../common/api/session.ts';
+import { isTrue } from '../../../common/rules/conditions.ts';
 import { stopped } from '../../../common/rules/outcome.ts';
+import type { StopFacts } from '../../../common/rules/outcome.ts';
 import type { Look, StepResult } from './step.ts';
 
+/** Who asked for the end, or that money did; undefined when nobody has. */
+export const stopOf = ({ status }: Session): StopFacts | undefined =>
+  status?.stop === undefined
+    ? undefined
+    : { ...status.stop, isBudget: isTrue(status.conditions, 'BudgetExceeded') };
+
+export const hasJob = ({ job, session, uid, controller }: Look): boolean =>
+  job !== undefined ||
+  session.status?.workload?.jobName !== undefined ||
+  controller.memory.of(uid).jobVersion !== undefined;
+
 export function stopBeforeStart(look: Look): StepResult {
-  const { session, uid, draft, controller } = look;
-  const stop = session.status?.stop;
-  const hasJob =
-    look.job !== undefined ||
-    session.status?.workload?.jobName !== undefined ||
-    controller.memory.of(uid).jobVersion !== undefined;
-  if (stop === undefined || hasJob) return 'continue';
+  const { session, draft } = look;
+  const stop = stopOf(session);
+  if (stop === undefined || hasJob(look)) return 'continue';
   draft.finish(stopped(stop));
   return 'done';
 }

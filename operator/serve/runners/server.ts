@@ -6,8 +6,11 @@ import { isTerminal } from '../../../common/api/session.ts';
 import type { Session } from '../../../common/api/session.ts';
 import { AmbientError } from '../../../common/errors.ts';
 import type { Artifacts } from '../../sessions/artifacts.ts';
+import { chargesOf } from '../../sessions/charges.ts';
+import type { Costs } from '../../sessions/costs.ts';
 import type { SessionLog } from '../../sessions/log.ts';
 import { parseRecords } from '../../sessions/log-records.ts';
+import type { RecordLine } from '../../sessions/log-records.ts';
 import type { SessionLookup } from '../../sessions/lookup.ts';
 import type { Results } from '../../sessions/result.ts';
 import type { Sources } from '../../sessions/source.ts';
@@ -29,6 +32,7 @@ export interface RunnerServerOptions {
   artifacts: Artifacts;
   sources: Sources;
   results: Results;
+  costs: Pick<Costs, 'report'>;
   certificates: Certificates;
   logger: Logger;
   metrics: Registry;
@@ -135,7 +139,7 @@ function routeOf(url: string): Route {
 const isName = (text: string): text is Name => Object.hasOwn(RUNNER_PATHS, text);
 
 async function takeEvents(
-  { log }: RunnerServerOptions,
+  options: RunnerServerOptions,
   meters: Meters,
   { request, response }: Exchange,
   session: Session,
@@ -145,7 +149,32 @@ async function takeEvents(
     throw new AmbientError('already_finished', 'the session takes no more records');
   }
   meters.records.inc(records.length);
-  sendJson(response, 200, { acknowledged: await log.append(session, records) });
+  const acknowledged = await options.log.append(session, records);
+  // Before the answer, so that the runner sends again what was stored but not counted.
+  await takeCharges(options, session, records);
+  sendJson(response, 200, { acknowledged });
+}
+
+async function takeCharges(
+  { costs, logger }: RunnerServerOptions,
+  session: Session,
+  records: readonly RecordLine[],
+): Promise<void> {
+  const [first] = records;
+  const last = records.at(-1);
+  if (first === undefined || last === undefined) return;
+  const { charges, malformed } = chargesOf(records);
+  if (malformed.length > 0)
+    logger.warn(
+      {
+        namespace: session.metadata.namespace,
+        session: session.metadata.name,
+        records: malformed.slice(0, 10),
+        count: malformed.length,
+      },
+      'usage records whose costUsd is no amount are not counted',
+    );
+  await costs.report(session, { source: 'runner', after: first.seq - 1, seq: last.seq, charges });
 }
 
 async function sendControl(

@@ -15,6 +15,7 @@ import type { Door } from '../../../../operator/serve/http/server.ts';
 import { RunnerIdentity } from '../../../../operator/serve/runners/identity.ts';
 import { createRunnerServer, EVENTS_BYTES_MAX } from '../../../../operator/serve/runners/server.ts';
 import { Artifacts } from '../../../../operator/sessions/artifacts.ts';
+import type { CostReport } from '../../../../operator/sessions/costs.ts';
 import { SessionLog } from '../../../../operator/sessions/log.ts';
 import { Results } from '../../../../operator/sessions/result.ts';
 import { Sources } from '../../../../operator/sessions/source.ts';
@@ -108,6 +109,7 @@ describe('the door for runners', () => {
   let token: string;
   let log: SessionLog;
   let artifacts: Artifacts;
+  let reports: CostReport[];
   let sources: Sources;
   let results: Results;
   let door: Door;
@@ -120,6 +122,7 @@ describe('the door for runners', () => {
 
   beforeEach(async () => {
     now = NOW;
+    reports = [];
     temporary = await temporaryStore();
     const { store } = temporary;
     sessions = new KnownSessions();
@@ -151,6 +154,7 @@ describe('the door for runners', () => {
       artifacts,
       sources,
       results,
+      costs: { report: async (_, report) => void reports.push(report) },
       certificates,
       logger: pino({ level: 'silent' }),
       metrics: new Registry(),
@@ -457,5 +461,22 @@ describe('the door for runners', () => {
     await call('PUT', '/runner/v1/artifacts/x', { body: bytes });
     const { body } = await artifacts.get(session, 'x');
     assert.equal(sha256(Buffer.from(await text(body.setEncoding('latin1')), 'latin1')), sha256(bytes));
+  });
+
+  it('counts what usage records cost, with the numbers that make counting it once possible', async () => {
+    const usage = (seq: number, costUsd: unknown): string =>
+      JSON.stringify({
+        seq,
+        time: '2030-01-01T00:00:00Z',
+        type: 'usage',
+        text: '',
+        data: { costUsd, model: 'opus' },
+      });
+    const body = `${ndjson(1, 2)}${usage(3, '0.25')}\n${usage(4, -5)}\n`;
+    const answer = await events(body);
+    assert.deepEqual(answer.json, { acknowledged: 4 });
+    assert.deepEqual(reports, [
+      { source: 'runner', after: 0, seq: 4, charges: [{ seq: 3, key: 'opus', amount: 250_000_000n }] },
+    ]);
   });
 });

@@ -19,8 +19,10 @@ import {
   makeReconcile,
   sessionKey,
 } from '../../../../../operator/controllers/session/reconcile.ts';
+import { Turns } from '../../../../../operator/controllers/session/turns.ts';
+import type { AuditEvent } from '../../../../../common/api/audit.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
-import { aFramework, aJob, aPod, aPolicy, aResult, aSession } from '../../../../support/fixtures.ts';
+import { aFramework, aJob, aPod, aPolicy, aResult, aSession, NOW } from '../../../../support/fixtures.ts';
 import type { PodBuilder, SessionBuilder } from '../../../../support/fixtures.ts';
 
 const refusal = (status: number, reason: string, message: string, causeReason?: string): KubeError =>
@@ -66,9 +68,16 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
     refuse: undefined as KubeError | undefined,
     sourceReady: false,
     result: undefined as RunResult | undefined,
+    cost: undefined as NonNullable<Session['status']>['cost'],
     serviceAccounts: 0,
     jobsVersion: '1000',
     memory: new Memory(),
+    audited: [] as AuditEvent[],
+    turns: new Turns({
+      policies: new Policies(policies),
+      hasJob: (uid) => jobs.countByIndex('session', uid) > 0,
+      clock,
+    }),
   };
   let version = 10;
   const nextVersion = (): string => String(++version);
@@ -134,6 +143,9 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
       pods,
       frameworks,
       policies: new Policies(policies),
+      turns: world.turns,
+      audit: { record: async (event) => void world.audited.push(event) },
+      budgetStopped: () => undefined,
       clock,
       memory: world.memory,
       jobsVersion: () => world.jobsVersion,
@@ -141,6 +153,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
         sourceReady: async () => world.sourceReady,
         result: async () => world.result,
         artifacts: async () => ({ generated: [], count: 0, totalBytes: 0 }),
+        cost: async () => world.cost,
         storageFull: async () => false,
       },
       settings: {
@@ -609,5 +622,89 @@ describe('reconciling a session', () => {
     await c.look();
     assert.equal(c.condition('Failed')?.reason, 'TooLarge');
     assert.ok(!c.requests.includes('create job'));
+  });
+
+  describe('where the namespace has no room', () => {
+    it('waits Pending with its place in line, without a Job, and writes no more until there is news', async () => {
+      const c = aController(aSession('b'));
+      c.policies.upsert(aPolicy('default', { concurrency: { maxSessions: 1 } }));
+      const first = aSession('a').build();
+      c.turns.ask(first);
+      await c.settle();
+      assert.deepEqual(c.requests, ['patch status']);
+      const { phase, queue, message } = c.status();
+      assert.deepEqual(
+        [phase, queue, message],
+        [
+          'Pending',
+          { reason: 'Concurrency', position: 1, since: '2030-01-01T00:00:00Z' },
+          'Waiting: 1st in line; 1 of 1 sessions of namespace default run.',
+        ],
+      );
+      assert.deepEqual(
+        [c.condition('Admitted')?.status, c.condition('Admitted')?.reason],
+        ['False', 'AwaitingTurn'],
+      );
+      c.turns.withdraw(first);
+      await c.settle();
+      assert.deepEqual(c.requests, ['patch status', 'create job', 'patch status']);
+      assert.equal(c.status().queue ?? undefined, undefined);
+      assert.equal(c.condition('Admitted')?.status, 'True');
+      assert.deepEqual(
+        c.status().history?.map(({ event }) => event),
+        ['Created'],
+      );
+    });
+
+    it('says what money it waits for', async () => {
+      const c = aController(aSession('b'));
+      c.policies.upsert(aPolicy('default', { models: { budget: { monthly: '6.00', perSession: '5.00' } } }));
+      c.turns.ask(aSession('a').build());
+      await c.settle();
+      assert.equal(c.status().queue?.reason, 'Budget');
+      assert.equal(c.condition('Admitted')?.reason, 'AwaitingBudget');
+      assert.match(
+        c.status().message ?? '',
+        /^Waiting: 1st in line; of the 6\.00 USD of namespace default 0\.00 USD are spent and 5\.00 USD held .* 1\.00 USD are free, and this session may spend 5\.00 USD\.$/,
+      );
+    });
+
+    it('leaves the line when it is stopped', async () => {
+      const c = aController(aSession('b'));
+      c.policies.upsert(aPolicy('default', { concurrency: { maxSessions: 0 } }));
+      await c.settle();
+      assert.equal(c.turns.account('default').waiting, 1);
+      c.change({ stop: { requestedAt: NOW, requestedBy: 'ann', gracePeriodSeconds: 1 } });
+      await c.settle();
+      assert.equal(c.condition('Failed')?.reason, 'Stopped');
+      assert.equal(c.turns.account('default').waiting, 0);
+    });
+  });
+
+  it('stops a session whose budget is spent, records it, and ends it for that reason', async () => {
+    const c = aController(aSession().spec({ policy: { modelConstraints: { budget: '1.00' } } }));
+    await c.settle();
+    c.pod((pod) => pod.running());
+    await c.settle();
+    c.change({ cost: { total: '1.20', days: { '2030-01-01': '1.20' } } });
+    await c.settle();
+    const { stop, message } = c.status();
+    assert.equal(stop?.requestedBy, 'system:ambient-operator');
+    assert.match(message ?? '', /^Stopping: The session has spent 1\.20 USD, and its budget is 1\.00 USD\.$/);
+    assert.equal(c.condition('BudgetExceeded')?.status, 'True');
+    assert.deepEqual(
+      c.audited.map(({ resource, sessionId, outcome }) => [resource, sessionId, outcome]),
+      [['sessions/stop', 's1', 'allowed']],
+    );
+    c.world.result = aResult('Stopped');
+    c.pod((pod) => pod.ended(143));
+    await c.settle();
+    assert.equal(c.status().phase, 'Failed');
+    assert.equal(c.condition('Failed')?.reason, 'BudgetExceeded');
+    assert.match(c.status().message ?? '', /Launch again with a higher budget/);
+    assert.deepEqual(
+      c.status().history?.map(({ event }) => event),
+      ['Created', 'Started', 'BudgetExceeded', 'Failed'],
+    );
   });
 });

@@ -1,0 +1,201 @@
+/**
+ * The stored sums behind a session's cost, one for each source. A state is named by the number of the last charge in it and
+ * is the same whoever computes it; the one with the highest number counts. So neither a report that comes twice nor a
+ * replica that is behind can change what stands.
+ */
+import { json } from 'node:stream/consumers';
+import type { SessionStatus } from '../../common/api/session.ts';
+import { isAmbientError } from '../../common/errors.ts';
+import { formatMoney, parseMoney, plus, sum, ZERO } from '../../common/rules/money.ts';
+import type { Money } from '../../common/rules/money.ts';
+import { keys } from '../store/keys.ts';
+import type { SessionRef } from '../store/keys.ts';
+import type { ArtifactStore } from '../store/store.ts';
+import { OTHER } from './charges.ts';
+import type { Charge } from './charges.ts';
+
+export interface Sums {
+  /** Number of the last charge that is counted. */
+  seq: number;
+  amounts: ReadonlyMap<string, Money>;
+  days: ReadonlyMap<string, Money>;
+}
+
+interface Known extends Sums {
+  /** All up to this number was reported here, charges or not. */
+  through: number;
+}
+
+/** As stored. */
+interface StoredSums {
+  amounts: Record<string, string>;
+  days: Record<string, string>;
+}
+
+const NOTHING: Sums = { seq: 0, amounts: new Map(), days: new Map() };
+const SOURCE = /^[a-z0-9-]{1,63}$/;
+/** What the schema of status allows for the breakdown. */
+const KEYS_MAX = 50;
+/** Sessions whose sums are remembered; others are read again. */
+const REMEMBERED = 2000;
+
+export class CostLedger {
+  readonly #store: ArtifactStore;
+  readonly #known = new Map<string, Known>();
+  readonly #adding = new Map<string, Promise<unknown>>();
+
+  constructor(store: ArtifactStore) {
+    this.#store = store;
+  }
+
+  /** Whether there was anything new. Resolves when it is stored. */
+  async add(
+    ref: SessionRef,
+    report: { source: string; seq: number; after: number; charges: readonly Charge[] },
+    day: string,
+  ): Promise<boolean> {
+    if (!SOURCE.test(report.source)) throw new RangeError(`not a source of costs: ${report.source}`);
+    const id = `${ref.uid}/${report.source}`;
+    const before = this.#adding.get(id);
+    const turn = (async () => {
+      await before?.catch(() => undefined);
+      return await this.#add(ref, id, report, day);
+    })();
+    this.#adding.set(id, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#adding.get(id) === turn) this.#adding.delete(id);
+    }
+  }
+
+  /** The sums of every source. */
+  async read(ref: SessionRef): Promise<Sums[]> {
+    const newest = new Map<string, number>();
+    for (const key of await this.#store.listKeys(keys.costs(ref))) {
+      const found = keys.parseCost(key);
+      if (found !== undefined && found.seq > (newest.get(found.source) ?? 0))
+        newest.set(found.source, found.seq);
+    }
+    const all = await Promise.all([...newest].map(([source, seq]) => this.#load(ref, source, seq)));
+    // One that was replaced by a newer while we looked: look again.
+    return all.includes(undefined) ? this.read(ref) : all.filter((sums) => sums !== undefined);
+  }
+
+  async #add(
+    ref: SessionRef,
+    id: string,
+    {
+      source,
+      seq,
+      after,
+      charges,
+    }: { source: string; seq: number; after: number; charges: readonly Charge[] },
+    day: string,
+  ): Promise<boolean> {
+    let known = this.#known.get(id);
+    if (charges.length === 0) {
+      // Nothing to count, yet worth knowing that nothing was missed.
+      if (known !== undefined && after <= known.through) known.through = Math.max(known.through, seq);
+      return false;
+    }
+    if (known === undefined || after > known.through) known = await this.#newest(ref, source, after);
+    const fresh = charges.filter((charge) => charge.seq > (known?.seq ?? 0));
+    const last = fresh.at(-1);
+    if (last === undefined) {
+      this.#remember(id, { ...known, through: Math.max(known.through, seq) });
+      return false;
+    }
+    const next = { ...addTo(known, fresh, day), seq: Math.max(...fresh.map((charge) => charge.seq)) };
+    await this.#store.put(keys.cost(ref, source, next.seq), Buffer.from(JSON.stringify(toStored(next))), {
+      contentType: 'application/json',
+    });
+    this.#remember(id, { ...next, through: Math.max(known.through, seq) });
+    // What it replaces is of no more use; left behind by a crash, it does no harm.
+    if (known.seq > 0) await this.#store.remove(keys.cost(ref, source, known.seq));
+    return true;
+  }
+
+  async #newest(ref: SessionRef, source: string, after: number): Promise<Known> {
+    for (;;) {
+      const seqs = (await this.#store.listKeys(keys.costs(ref)))
+        .map((key) => keys.parseCost(key))
+        .filter((found) => found?.source === source)
+        .map((found) => found?.seq ?? 0);
+      const seq = Math.max(0, ...seqs);
+      const sums = seq === 0 ? NOTHING : await this.#load(ref, source, seq);
+      if (sums !== undefined) return { ...sums, through: Math.max(after, seq) };
+    }
+  }
+
+  async #load(ref: SessionRef, source: string, seq: number): Promise<Sums | undefined> {
+    try {
+      const { body } = await this.#store.get(keys.cost(ref, source, seq));
+      return fromStored(seq, (await json(body)) as StoredSums);
+    } catch (error) {
+      if (isAmbientError(error, 'not_found')) return undefined;
+      throw error;
+    }
+  }
+
+  #remember(id: string, known: Known): void {
+    this.#known.delete(id);
+    this.#known.set(id, known);
+    if (this.#known.size > REMEMBERED)
+      for (const each of this.#known.keys()) {
+        this.#known.delete(each);
+        break;
+      }
+  }
+}
+
+function addTo({ amounts, days }: Sums, charges: readonly Charge[], today: string): Omit<Sums, 'seq'> {
+  const next = { amounts: new Map(amounts), days: new Map(days) };
+  // Days only go forward, whatever the clock of another replica says.
+  const day = [...days.keys()].reduce((latest, each) => (each > latest ? each : latest), today);
+  for (const { key, amount } of charges) {
+    const name = next.amounts.has(key) || next.amounts.size < KEYS_MAX - 1 ? key : OTHER;
+    next.amounts.set(name, plus(next.amounts.get(name) ?? ZERO, amount));
+    next.days.set(day, plus(next.days.get(day) ?? ZERO, amount));
+  }
+  return next;
+}
+
+/** As status shows it. */
+export function costOf(all: readonly Sums[]): SessionStatus['cost'] {
+  const amounts = merged(all.map((sums) => sums.amounts));
+  if (amounts.size === 0) return undefined;
+  return {
+    total: formatMoney(sum(amounts.values())),
+    breakdown: toText(amounts, KEYS_MAX),
+    days: toText(merged(all.map((sums) => sums.days)), KEYS_MAX),
+  };
+}
+
+function merged(maps: readonly ReadonlyMap<string, Money>[]): Map<string, Money> {
+  const all = new Map<string, Money>();
+  for (const map of maps) for (const [key, amount] of map) all.set(key, plus(all.get(key) ?? ZERO, amount));
+  return all;
+}
+
+const toText = (amounts: ReadonlyMap<string, Money>, max: number): Record<string, string> =>
+  Object.fromEntries(
+    [...amounts]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .slice(-max)
+      .map(([key, amount]) => [key, formatMoney(amount)]),
+  );
+
+const toStored = ({ amounts, days }: Sums): StoredSums => ({
+  amounts: toText(amounts, KEYS_MAX),
+  days: toText(days, Infinity),
+});
+
+const fromText = (texts: Record<string, string>): Map<string, Money> =>
+  new Map(Object.entries(texts).map(([key, text]) => [key, parseMoney(text) ?? ZERO]));
+
+const fromStored = (seq: number, { amounts, days }: StoredSums): Sums => ({
+  seq,
+  amounts: fromText(amounts),
+  days: fromText(days),
+});

@@ -1,0 +1,192 @@
+/**
+ * What sessions cost: the one way by which money is counted, whoever measures it. Exact, cumulative, each charge once. Kept
+ * in the artifact store before it is acknowledged, and shown in status at a bounded rate.
+ */
+import type { Session, SessionStatus } from '../../common/api/session.ts';
+import { isTerminal } from '../../common/api/session.ts';
+import type { KubeClient } from '../../common/kube/client.ts';
+import { isConflict, isNotFound } from '../../common/kube/errors.ts';
+import { sameJson } from '../../common/kube/patch.ts';
+import { sessions } from '../../common/kube/resource.ts';
+import { isSpent, totalOf } from '../../common/rules/budget.ts';
+import { dayOf } from '../../common/rules/budget-month.ts';
+import { minus, parseMoney, plus, ZERO } from '../../common/rules/money.ts';
+import type { Money } from '../../common/rules/money.ts';
+import { narrowedPolicy } from '../../common/rules/policy/narrow.ts';
+import { refOf } from '../store/keys.ts';
+import type { ArtifactStore } from '../store/store.ts';
+import type { Charge } from './charges.ts';
+import { CostLedger, costOf } from './cost-ledger.ts';
+import type { SessionLookup } from './lookup.ts';
+import type { Policies } from './policies.ts';
+
+export interface CostReport {
+  /** Who measures: `runner`; lower case letters, digits and dashes. Each source numbers its own charges. */
+  source: string;
+  /** All charges up to this number are in this report or in earlier ones. */
+  seq: number;
+  /** All charges up to this number are in earlier reports, perhaps to another replica. */
+  after: number;
+  charges: readonly Charge[];
+}
+
+export interface CostsOptions {
+  store: ArtifactStore;
+  client: KubeClient;
+  sessions: Pick<SessionLookup, 'get' | 'fetch'>;
+  policies: Pick<Policies, 'of' | 'object'>;
+  clock: {
+    now(): number;
+    elapsed(): number;
+    timer(delayMs: number, fire: () => void): Disposable;
+  };
+  /** Showing a cost in status failed and is tried again. */
+  onError: (error: unknown) => void;
+}
+
+/** Between two writes of one session's status. */
+const SHOW_MS = 2000;
+
+interface Showing {
+  session: Session;
+  lastAt: number;
+  timer: Disposable | undefined;
+  underWay: Promise<void> | undefined;
+}
+
+export class Costs implements AsyncDisposable {
+  readonly #options: CostsOptions;
+  readonly #ledger: CostLedger;
+  readonly #showing = new Map<string, Showing>();
+  #lastDay = '';
+  #open = true;
+
+  constructor(options: CostsOptions) {
+    this.#options = options;
+    this.#ledger = new CostLedger(options.store);
+  }
+
+  /** Resolves when the charges are stored. Repeating a report, in whole or in part, changes nothing. Throws what the store throws. */
+  async report(session: Session, report: CostReport): Promise<void> {
+    const isNews = await this.#ledger.add(refOf(session), report, this.#dayFor(session));
+    if (isNews) await this.#show(session);
+  }
+
+  /** All that was reported; undefined when nothing was. */
+  async of(session: Session): Promise<SessionStatus['cost']> {
+    return costOf(await this.#ledger.read(refOf(session)));
+  }
+
+  /** Shows what a status may lack since an operator ended before it had written it. */
+  async catchUp(session: Session): Promise<void> {
+    if (isTerminal(session.status?.phase)) return;
+    const cost = await this.of(session);
+    if (cost !== undefined && !sameJson(cost, session.status?.cost)) await this.#show(session);
+  }
+
+  /** Writes under way are finished; what is not shown yet will be by whoever comes next. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#open = false;
+    for (const { timer } of this.#showing.values()) timer?.[Symbol.dispose]();
+    await Promise.all([...this.#showing.values()].map(({ underWay }) => underWay));
+  }
+
+  /** Money is never put before a reset that is recorded, nor before money that was spent already: clocks may jump back. */
+  #dayFor(session: Session): string {
+    const { policies, clock } = this.#options;
+    const reset = policies.object(session.metadata.namespace ?? '')?.status?.usage?.budget?.lastReset;
+    const days = [this.#lastDay, dayOf(clock.now()), reset?.slice(0, 10) ?? ''];
+    return (this.#lastDay = days.reduce((latest, day) => (day > latest ? day : latest)));
+  }
+
+  async #show(session: Session): Promise<void> {
+    const { uid } = refOf(session);
+    const { clock } = this.#options;
+    let showing = this.#showing.get(uid);
+    if (showing === undefined) {
+      showing = { session, lastAt: -Infinity, timer: undefined, underWay: undefined };
+      this.#showing.set(uid, showing);
+    }
+    const wait = showing.lastAt + SHOW_MS - clock.elapsed();
+    if (wait > 0 && !(await this.#isUrgent(session))) this.#later(uid, showing, wait);
+    else this.#now(uid, showing);
+  }
+
+  #later(uid: string, showing: Showing, delayMs: number): void {
+    if (!this.#open) return;
+    showing.timer ??= this.#options.clock.timer(delayMs, () => {
+      showing.timer = undefined;
+      this.#now(uid, showing);
+    });
+  }
+
+  #now(uid: string, showing: Showing): void {
+    if (!this.#open) return;
+    if (showing.underWay !== undefined) {
+      this.#later(uid, showing, SHOW_MS);
+      return;
+    }
+    showing.timer?.[Symbol.dispose]();
+    showing.timer = undefined;
+    showing.lastAt = this.#options.clock.elapsed();
+    showing.underWay = this.#write(showing)
+      .then((isDone) => {
+        showing.underWay = undefined;
+        if (!isDone) this.#later(uid, showing, SHOW_MS / 4);
+        else if (showing.timer === undefined) this.#forgetLater(uid, showing);
+      })
+      .catch((error: unknown) => {
+        showing.underWay = undefined;
+        this.#options.onError(error);
+        this.#later(uid, showing, SHOW_MS);
+      });
+  }
+
+  #forgetLater(uid: string, showing: Showing): void {
+    const { lastAt } = showing;
+    this.#options.clock.timer(SHOW_MS, () => {
+      if (showing.lastAt === lastAt && showing.timer === undefined && showing.underWay === undefined)
+        this.#showing.delete(uid);
+    });
+  }
+
+  /** Whether that is all for now; false after a lost race. */
+  async #write({ session }: Showing): Promise<boolean> {
+    const { client, sessions: lookup } = this.#options;
+    const { namespace = '', name, uid } = session.metadata;
+    const cost = await this.of(session);
+    const current = lookup.get(namespace, name) ?? (await lookup.fetch(namespace, name));
+    // Whoever ends a session writes its final cost.
+    if (cost === undefined || current?.metadata.uid !== uid || isTerminal(current?.status?.phase))
+      return true;
+    if (sameJson(cost, current?.status?.cost)) return true;
+    try {
+      await client.mergePatch(
+        sessions,
+        { namespace, name, subresource: 'status' },
+        { metadata: { uid, resourceVersion: current?.metadata.resourceVersion }, status: { cost } },
+        { answer: 'metadata' },
+      );
+      return true;
+    } catch (error) {
+      if (isConflict(error)) return false;
+      if (isNotFound(error)) return true;
+      throw error;
+    }
+  }
+
+  /** A limit is reached that the status does not show yet: somebody must be stopped. */
+  async #isUrgent(session: Session): Promise<boolean> {
+    const { policies, sessions: lookup } = this.#options;
+    const { namespace = '', name } = session.metadata;
+    const total = totalOf(await this.of(session));
+    const shown = totalOf(lookup.get(namespace, name)?.status?.cost);
+    const policy = policies.of(namespace);
+    const own = narrowedPolicy(session.spec, policy).budget;
+    if (isSpent(total, own) && !isSpent(shown, own)) return true;
+    const usage = policies.object(namespace)?.status?.usage?.budget;
+    const spent: Money = parseMoney(usage?.currentMonth ?? '') ?? ZERO;
+    const monthly = policy.budget?.monthly;
+    return !isSpent(spent, monthly) && isSpent(plus(spent, minus(total, shown)), monthly);
+  }
+}

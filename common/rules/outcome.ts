@@ -19,6 +19,7 @@ export type FailureReason =
   | 'NodeLost'
   | 'PodDeleted'
   | 'Stopped'
+  | 'Rejected'
   | 'StorageFull'
   | 'ArtifactsIncomplete'
   | 'RunnerFailed';
@@ -165,6 +166,13 @@ export const stopped = (stop: { requestedBy: string; reason?: string | undefined
   failed(
     'Stopped',
     `Stopped by ${oneLine(stop.requestedBy)}${stop.reason === undefined || stop.reason.trim() === '' ? '.' : `: ${sentence(stop.reason)}`}`,
+  );
+
+/** The end of a session that an approver did not let start. */
+export const rejected = ({ by, reason }: { by: string; reason?: string | undefined }): Outcome =>
+  failed(
+    'Rejected',
+    `Rejected by ${oneLine(by)}${reason === undefined || reason.trim() === '' ? '.' : `: ${sentence(reason)}`}`,
   );
 
 /** What a session says between the request to stop and its end. */

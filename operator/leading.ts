@@ -1,6 +1,7 @@
 /** What only one replica does: the controllers, for as long as it leads. */
 import type { Logger } from 'pino';
 import type { KubeClient } from '../common/kube/client.ts';
+import { operatorUser } from '../common/rules/approval.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
 import { LeaseLost } from './controllers/leader.ts';
@@ -33,6 +34,7 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     reflectors: watches,
     records: doors.records,
     policies: doors.policies,
+    operatorUser: operatorUser(config.namespace),
     endpoint: () => doors.endpoint(),
     ensureServiceAccount: (namespace, stop) => accounts.ensure(namespace, stop),
     append: historyAppender(store),

@@ -2,6 +2,7 @@
 import type { Session } from '../../../common/api/session.ts';
 import { LABEL_SESSION, LABEL_SESSION_UID } from '../../../common/api/names.ts';
 import type { Framework } from '../../../common/api/framework.ts';
+import type { NamespacePolicy } from '../../../common/api/namespace-policy.ts';
 import type { KubeObject } from '../../../common/api/kubernetes.ts';
 import type { Job, Pod } from '../../../common/kube/core-types.ts';
 import type { Reflector } from '../../../common/kube/reflector.ts';
@@ -31,6 +32,7 @@ export interface SessionControllerOptions extends Omit<
     jobs: Reflector<Job>;
     pods: Reflector<Pod>;
     frameworks: Reflector<Framework>;
+    namespacePolicies: Reflector<NamespacePolicy>;
   };
   append: AppendHistory;
   workers: number;
@@ -76,7 +78,7 @@ export class SessionController {
 
   /** Call when the reflectors are synced: looks at every session, then at each again when something about it changes. */
   start(): void {
-    const { sessions, jobs, pods, frameworks } = this.#options.reflectors;
+    const { sessions, jobs, pods, frameworks, namespacePolicies } = this.#options.reflectors;
     this.#subscriptions.use(
       sessions.onChange(({ type, object }) => {
         const key = keyOf(object);
@@ -97,6 +99,13 @@ export class SessionController {
       frameworks.onChange(() => {
         // Only sessions nobody could place yet depend on the registry.
         for (const session of sessions.store.list()) if (isNew(session)) this.#queue.add(keyOf(session));
+      }),
+    );
+    this.#subscriptions.use(
+      namespacePolicies.onChange(({ object }) => {
+        // What has not started yet goes by the policy of now.
+        for (const session of sessions.store.list(object.metadata.namespace ?? ''))
+          if (hasNotStarted(session)) this.#queue.add(keyOf(session));
       }),
     );
     for (const session of sessions.store.list()) this.#queue.add(keyOf(session), { ahead: isNew(session) });
@@ -136,6 +145,9 @@ export class SessionController {
 }
 
 const keyOf = ({ metadata }: Session): SessionKey => sessionKey(metadata.namespace ?? '', metadata.name);
+
+const hasNotStarted = ({ status }: Session): boolean =>
+  status?.phase === undefined || status.phase === 'Pending';
 
 /** Nothing has been done for it yet: a Job for it counts more to people than news of the others. */
 const isNew = ({ status }: Session): boolean => status?.phase === undefined;

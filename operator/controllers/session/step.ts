@@ -79,6 +79,8 @@ export interface SessionDependencies {
   jobsVersion: () => string | undefined;
   frameworks: ObjectStore<Framework>;
   policies: Pick<Policies, 'of'>;
+  /** The user that the operator itself is. */
+  operatorUser: string;
   records: SessionRecords;
   memory: Memory;
   clock: Clock;

@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { OPERATOR_NAME } from '../common/api/names.ts';
+import { operatorUser } from '../common/rules/approval.ts';
 import type { Session } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
 import { isNotFound } from '../common/kube/errors.ts';
@@ -12,12 +13,14 @@ import type { KubeObject } from '../common/api/kubernetes.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
 import { jobNameOf, trimJob, trimPod } from './controllers/session/index.ts';
+import type { AuditTrail } from './record/audit.ts';
 import { createLiveServer } from './serve/live/server.ts';
 import { WatchedFrontProxy } from './serve/live/front-proxy.ts';
 import { RunnerIdentity } from './serve/runners/identity.ts';
 import { createRunnerServer } from './serve/runners/server.ts';
 import { CaBundlePublisher } from './serve/tls/api-service.ts';
 import { OperatorCertificates } from './serve/tls/certificates.ts';
+import { Approvals } from './sessions/approvals.ts';
 import { Artifacts } from './sessions/artifacts.ts';
 import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
@@ -83,7 +86,16 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     },
   });
   const policies = new Policies(watches.namespacePolicies.store);
+  const audit: AuditTrail = { record: async (event) => log.info({ audit: event }, 'audit') };
   const stops = new Stops({ client, store, now });
+  const approvals = new Approvals({
+    client,
+    store,
+    policies,
+    audit,
+    operatorUser: operatorUser(config.namespace),
+    now,
+  });
   const shared = {
     sessions,
     log: sessionLog,
@@ -93,7 +105,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   };
-  const live = createLiveServer({ ...shared, stops, frontProxy });
+  const live = createLiveServer({ ...shared, stops, approvals, frontProxy });
   const runners = createRunnerServer({
     ...shared,
     results,

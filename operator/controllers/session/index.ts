@@ -102,10 +102,11 @@ export class SessionController {
       }),
     );
     this.#subscriptions.use(
-      namespacePolicies.onChange(({ object }) => {
-        // What has not started yet goes by the policy of now.
-        for (const session of sessions.store.list(object.metadata.namespace ?? ''))
-          if (hasNotStarted(session)) this.#queue.add(keyOf(session));
+      namespacePolicies.onChange(({ type, object, previous }) => {
+        // Its status changes with every session; only the rules concern those that wait.
+        if (type === 'updated' && previous?.metadata.generation === object.metadata.generation) return;
+        for (const session of sessions.store.list(object.metadata.namespace))
+          if (isWaiting(session)) this.#queue.add(keyOf(session));
       }),
     );
     for (const session of sessions.store.list()) this.#queue.add(keyOf(session), { ahead: isNew(session) });
@@ -146,8 +147,9 @@ export class SessionController {
 
 const keyOf = ({ metadata }: Session): SessionKey => sessionKey(metadata.namespace ?? '', metadata.name);
 
-const hasNotStarted = ({ status }: Session): boolean =>
-  status?.phase === undefined || status.phase === 'Pending';
-
 /** Nothing has been done for it yet: a Job for it counts more to people than news of the others. */
 const isNew = ({ status }: Session): boolean => status?.phase === undefined;
+
+/** It has not started, so that the rules of today decide about it. */
+const isWaiting = ({ status }: Session): boolean =>
+  status?.phase === undefined || (status.phase === 'Pending' && status.workload === undefined);

@@ -6,6 +6,7 @@ import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
 import { LeaseLost } from './controllers/leader.ts';
 import type { QueueMetrics } from './controllers/queue.ts';
+import { RunnerNetworkPolicies } from './controllers/network-policies.ts';
 import { RunnerServiceAccounts } from './controllers/service-accounts.ts';
 import { Cleanup } from './controllers/session/cleanup.ts';
 import { SessionController } from './controllers/session/index.ts';
@@ -29,6 +30,18 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
   const { config, client, store, watches, doors, queue, log } = options;
   const common = { client, store, clock: systemClock, random: Math.random, log };
   using accounts = new RunnerServiceAccounts({ client, reflector: watches.serviceAccounts, log });
+  const networks = new RunnerNetworkPolicies({
+    ...common,
+    reflector: watches.networkPolicies,
+    namespacePolicies: watches.namespacePolicies,
+    sessions: watches.sessions,
+    policies: doors.policies,
+    network: () => ({
+      operator: { namespace: config.namespace, port: doors.ports.runners },
+      url: doors.endpoint().url,
+      closed: config.runnerClosedCidrs,
+    }),
+  });
   const controller = new SessionController({
     ...common,
     reflectors: watches,
@@ -36,7 +49,9 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     policies: doors.policies,
     operatorUser: operatorUser(config.namespace),
     endpoint: () => doors.endpoint(),
-    ensureServiceAccount: (namespace, stop) => accounts.ensure(namespace, stop),
+    prepareNamespace: async (namespace, stop) => {
+      await Promise.all([accounts.ensure(namespace, stop), networks.ensure(namespace, stop)]);
+    },
     append: historyAppender(store),
     settings: config,
     workers: config.workers,
@@ -44,11 +59,12 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
   });
   const cleanup = new Cleanup({ ...common, sessions: watches.sessions, sweepMs: config.sweepMs });
   using _source = doors.onSource(({ metadata }) => controller.wake(metadata.namespace ?? '', metadata.name));
+  networks.start();
   controller.start();
   cleanup.start();
   if (!signal.aborted)
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   // Every write is conditional, so that one that is under way does no harm; but none shall begin.
   const drainMs = signal.reason instanceof LeaseLost ? 0 : config.drainMs;
-  await Promise.all([controller.close(drainMs), cleanup.close(drainMs)]);
+  await Promise.all([controller.close(drainMs), cleanup.close(drainMs), networks.close(drainMs)]);
 }

@@ -7,6 +7,7 @@ import { formatDuration, oneLine } from './wording.ts';
 /** Reasons of the condition Failed. */
 export type FailureReason =
   | Refusal
+  | 'PolicyViolation'
   | 'SourceUnavailable'
   | 'WorkloadRejected'
   | 'ImagePullFailed'

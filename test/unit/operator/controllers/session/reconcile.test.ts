@@ -66,6 +66,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
     /** The watch delivers what was written. */
     watching: true,
     refuse: undefined as KubeError | undefined,
+    refusePreparation: undefined as KubeError | undefined,
     sourceReady: false,
     result: undefined as RunResult | undefined,
     serviceAccounts: 0,
@@ -153,7 +154,10 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
         stopSlackMs: 90_000,
       },
       endpoint: () => ({ url: 'https://operator', ca: 'PEM' }),
-      ensureServiceAccount: async () => void world.serviceAccounts++,
+      prepareNamespace: async () => {
+        world.serviceAccounts++;
+        if (world.refusePreparation) throw world.refusePreparation;
+      },
       log: pino({ level: 'silent' }),
     },
     new Committer({ client, clock, append, memory: world.memory }),
@@ -681,5 +685,52 @@ describe('a session that needs approval', () => {
     await c.look();
     assert.equal(c.condition('Approved')?.reason, 'NotRequired');
     assert.equal(c.requests.filter((request) => request === 'create job').length, 1);
+  });
+});
+
+describe('a session whose namespace restricts it', () => {
+  const restricting = (
+    restrictions: { network?: boolean; fileSystem?: boolean; execution?: boolean },
+    framework = aFramework(),
+  ) => {
+    const c = aController(aSession(), [framework]);
+    c.policies.upsert(aPolicy('default', { tools: { restrictions } }));
+    return c;
+  };
+
+  it('has no Job of a framework that executes commands where execution is restricted', async () => {
+    const c = restricting({ execution: true });
+    await c.settle();
+    assert.deepEqual(c.requests, ['patch status']);
+    assert.equal(c.condition('Failed')?.reason, 'PolicyViolation');
+    assert.match(
+      c.status().message ?? '',
+      /Framework "generic" may not run here: spec\.tools\.restrictions\.execution/,
+    );
+  });
+
+  it('has one of a framework that holds back', async () => {
+    const c = restricting({ execution: true, fileSystem: true }, aFramework('generic', { executes: false }));
+    await c.settle();
+    const [job] = c.jobs.list();
+    const run = JSON.parse(job?.spec.template.metadata?.annotations?.['ambient.ai/run'] ?? '{}') as {
+      restrictions?: object;
+    };
+    assert.deepEqual(run.restrictions, { network: false, fileSystem: true, execution: true });
+    assert.ok(job?.spec.template.spec.volumes?.some(({ name }) => name === 'shared-memory'));
+  });
+
+  it('has no pod without its NetworkPolicy', async () => {
+    const c = restricting({ network: true });
+    c.world.refusePreparation = refusal(
+      403,
+      'Forbidden',
+      'networkpolicies is forbidden: User "x" cannot create resource "networkpolicies"',
+    );
+    assert.equal(await c.look(), 30_000);
+    assert.ok(!c.requests.includes('create job'));
+    assert.match(c.status().message ?? '', /The operator lacks a right here: networkpolicies/);
+    c.world.refusePreparation = refusal(500, 'InternalError', 'etcd is slow');
+    await assert.rejects(c.look(), /etcd is slow/);
   });
 });

@@ -1,5 +1,6 @@
 /** The operator's settings: one table of options, each a flag and an environment variable, checked before anything starts. */
 import { randomBytes } from 'node:crypto';
+import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import { HAND_IN_SECONDS } from '../common/api/runner.ts';
@@ -37,6 +38,11 @@ const OPTIONS = {
   'runner-url': {
     kind: 'text',
     about: `How pods reach the runner port. Default: https://${OPERATOR_NAME}.NAMESPACE.svc:RUNNER-PORT.`,
+  },
+  'runner-closed-cidrs': {
+    kind: 'text',
+    about:
+      'Comma-separated CIDRs that runner pods do not reach, such as those of pods, services and nodes. Link-local addresses and those of cloud metadata they never reach.',
   },
   workers: { kind: 'count', default: 20, about: 'Sessions that are looked at at the same time.' },
   'leader-election': {
@@ -98,6 +104,7 @@ export interface Config {
   healthPort: number;
   /** Undefined until the port is known, when that is 0. */
   runnerUrl: string | undefined;
+  runnerClosedCidrs: string[];
   workers: number;
   leaderElection: boolean;
   identity: string;
@@ -154,6 +161,10 @@ export function readConfig(args: readonly string[], env: Environment): Config {
     (runnerPort === 0 ? undefined : `https://${OPERATOR_NAME}.${namespace}.svc:${runnerPort}`);
   if (runnerUrl !== undefined && !(URL.canParse(runnerUrl) && runnerUrl.startsWith('https://')))
     wrong('runner-url', runnerUrl, 'an https:// URL');
+  const closed = (text('runner-closed-cidrs') ?? '').split(',').map((each) => each.trim());
+  const runnerClosedCidrs = closed.filter((each) => each !== '');
+  const noCidr = runnerClosedCidrs.find((each) => !isCidr(each));
+  if (noCidr !== undefined) wrong('runner-closed-cidrs', noCidr, 'CIDRs such as 10.0.0.0/8,fd00::/8');
   const config: Config = {
     kubeconfig: text('kubeconfig'),
     context: text('context'),
@@ -165,6 +176,7 @@ export function readConfig(args: readonly string[], env: Environment): Config {
     admissionPort: port('admission-port'),
     healthPort: port('health-port'),
     runnerUrl: runnerUrl?.replace(/\/+$/, ''),
+    runnerClosedCidrs,
     workers: number('workers', 1, 1000, true),
     leaderElection: choiceOf(raw('leader-election') ?? 'true', (value) =>
       wrong('leader-election', value, 'true or false'),
@@ -181,6 +193,13 @@ export function readConfig(args: readonly string[], env: Environment): Config {
   };
   if (problems.length > 0) throw new AmbientError('invalid_request', problems.join('; '));
   return config;
+}
+
+/** As the API server checks it: an address and the length of its network. */
+function isCidr(text: string): boolean {
+  const [address = '', length = '', ...rest] = text.split('/');
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return rest.length === 0 && /^(0|[1-9]\d{0,2})$/.test(length) && Number(length) <= bits;
 }
 
 const choiceOf = (value: string, wrong: (value: string) => void): boolean => {

@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { OPERATOR_NAME } from '../common/api/names.ts';
+import { operatorUser } from '../common/rules/approval.ts';
 import type { Session } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
 import { isNotFound } from '../common/kube/errors.ts';
@@ -22,6 +23,7 @@ import { OperatorCertificates } from './serve/tls/certificates.ts';
 import { Publisher } from './serve/tls/publisher.ts';
 import { Admission } from './sessions/admission.ts';
 import { Costs } from './sessions/costs.ts';
+import { Approvals } from './sessions/approvals.ts';
 import { Artifacts } from './sessions/artifacts.ts';
 import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
@@ -101,6 +103,14 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     }),
   );
   const stops = new Stops({ client, store, now });
+  const approvals = new Approvals({
+    client,
+    store,
+    policies,
+    audit,
+    operatorUser: operatorUser(config.namespace),
+    now,
+  });
   const shared = {
     sessions,
     log: sessionLog,
@@ -110,7 +120,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   };
-  const live = createLiveServer({ ...shared, stops, frontProxy });
+  const live = createLiveServer({ ...shared, stops, approvals, frontProxy });
   const runners = createRunnerServer({
     ...shared,
     results,
@@ -129,7 +139,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       policies,
       ready: () => watches.namespacePolicies.state.lastSync !== undefined,
       audit,
-      operator: `system:serviceaccount:${config.namespace}:${OPERATOR_NAME}`,
+      operator: operatorUser(config.namespace),
     }),
     certificates,
     token: () => certificates.admissionToken,

@@ -2,10 +2,12 @@
 import type { Logger } from 'pino';
 import { isTerminal } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
+import { operatorUser } from '../common/rules/approval.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
 import { LeaseLost } from './controllers/leader.ts';
 import type { QueueMetrics } from './controllers/queue.ts';
+import { RunnerNetworkPolicies } from './controllers/network-policies.ts';
 import { RunnerServiceAccounts } from './controllers/service-accounts.ts';
 import { Cleanup } from './controllers/session/cleanup.ts';
 import { PolicyController } from './controllers/policy/index.ts';
@@ -49,6 +51,18 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     hasJob: (uid) => watches.jobs.store.countByIndex(SESSION_INDEX, uid) > 0,
     clock: systemClock,
   });
+  const networks = new RunnerNetworkPolicies({
+    ...common,
+    reflector: watches.networkPolicies,
+    namespacePolicies: watches.namespacePolicies,
+    sessions: watches.sessions,
+    policies: doors.policies,
+    network: () => ({
+      operator: { namespace: config.namespace, port: doors.ports.runners },
+      url: doors.endpoint().url,
+      closed: config.runnerClosedCidrs,
+    }),
+  });
   const controller = new SessionController({
     ...common,
     reflectors: watches,
@@ -57,8 +71,11 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     turns,
     audit: doors.audit,
     budgetStopped: tenancy.budgetStopped,
+    operatorUser: operatorUser(config.namespace),
     endpoint: () => doors.endpoint(),
-    ensureServiceAccount: (namespace, stop) => accounts.ensure(namespace, stop),
+    prepareNamespace: async (namespace, stop) => {
+      await Promise.all([accounts.ensure(namespace, stop), networks.ensure(namespace, stop)]);
+    },
     append: historyAppender(store),
     settings: config,
     workers: config.workers,
@@ -70,6 +87,7 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
   using _source = doors.onSource(({ metadata }) => controller.wake(metadata.namespace ?? '', metadata.name));
   // First, so that a change has its effect on turns before anybody looks at the session.
   turns.start(watches);
+  networks.start();
   controller.start();
   void catchUpCosts(options, signal);
   policies.start();
@@ -78,5 +96,10 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   // Every write is conditional, so that one that is under way does no harm; but none shall begin.
   const drainMs = signal.reason instanceof LeaseLost ? 0 : config.drainMs;
-  await Promise.all([controller.close(drainMs), policies.close(drainMs), cleanup.close(drainMs)]);
+  await Promise.all([
+    controller.close(drainMs),
+    policies.close(drainMs),
+    cleanup.close(drainMs),
+    networks.close(drainMs),
+  ]);
 }

@@ -1,10 +1,10 @@
 /** What the operator watches, on every replica: doors and controllers read the same stores. */
-import { LABEL_SESSION_UID, RUNNER_SERVICE_ACCOUNT } from '../common/api/names.ts';
+import { LABEL_SESSION_UID, RUNNER_NETWORK_POLICY, RUNNER_SERVICE_ACCOUNT } from '../common/api/names.ts';
 import type { Framework } from '../common/api/framework.ts';
 import type { NamespacePolicy } from '../common/api/namespace-policy.ts';
 import type { Session } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
-import type { Job, Pod, ServiceAccount } from '../common/kube/core-types.ts';
+import type { Job, NetworkPolicy, Pod, ServiceAccount } from '../common/kube/core-types.ts';
 import { Reflector } from '../common/kube/reflector.ts';
 import * as resources from '../common/kube/resource.ts';
 import { dropManagedFields } from '../common/kube/trim.ts';
@@ -19,6 +19,7 @@ export interface Watches {
   frameworks: Reflector<Framework>;
   namespacePolicies: Reflector<NamespacePolicy>;
   serviceAccounts: Reflector<ServiceAccount>;
+  networkPolicies: Reflector<NetworkPolicy>;
 }
 
 export function makeWatches(client: KubeClient, onError: (error: unknown) => void): Watches {
@@ -46,15 +47,30 @@ export function makeWatches(client: KubeClient, onError: (error: unknown) => voi
       fieldSelector: `metadata.name=${RUNNER_SERVICE_ACCOUNT}`,
       onError,
     }),
+    networkPolicies: new Reflector({
+      client,
+      resource: resources.networkPolicies,
+      fieldSelector: `metadata.name=${RUNNER_NETWORK_POLICY}`,
+      onError,
+    }),
   };
 }
 
 /** With the name of what each watches. The kinds differ; who takes all of them looks only at their state. */
-export const allOf = ({ sessions, jobs, pods, frameworks, namespacePolicies, serviceAccounts }: Watches) => [
+export const allOf = ({
+  sessions,
+  jobs,
+  pods,
+  frameworks,
+  namespacePolicies,
+  serviceAccounts,
+  networkPolicies,
+}: Watches) => [
   { resource: 'sessions', reflector: sessions },
   { resource: 'jobs', reflector: jobs },
   { resource: 'pods', reflector: pods },
   { resource: 'frameworks', reflector: frameworks },
   { resource: 'namespacepolicies', reflector: namespacePolicies },
   { resource: 'serviceaccounts', reflector: serviceAccounts },
+  { resource: 'networkpolicies', reflector: networkPolicies },
 ];

@@ -1,6 +1,7 @@
 /** Prepares what the command finds: the source in the workspace, a home, its environment. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { RESTRICTION_VARIABLES } from '../common/api/runner.ts';
 import type { RunDescription } from '../common/api/runner.ts';
 import type { Endpoint } from './endpoint.ts';
 import { proxyOf } from './git-process.ts';
@@ -100,7 +101,17 @@ export function commandEnvironment(
     AMBIENT_SESSION_UID: uid,
     AMBIENT_WORKSPACE: locations.workspace,
     AMBIENT_ARTIFACTS: locations.artifacts,
+    ...restrictionVariables(description.restrictions),
   };
+}
+
+function restrictionVariables(
+  restrictions: PrepareOptions['description']['restrictions'],
+): Record<string, string> {
+  const named = Object.entries(RESTRICTION_VARIABLES) as [keyof typeof RESTRICTION_VARIABLES, string][];
+  return Object.fromEntries(
+    named.filter(([restriction]) => restrictions?.[restriction] === true).map(([, name]) => [name, 'true']),
+  );
 }
 
 export function bytes(count: number): string {

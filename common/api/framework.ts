@@ -49,6 +49,13 @@ export const FrameworkSpec = Type.Object({
     }),
   ),
   eventFormat: Type.Optional(Type.Enum([...EVENT_FORMATS], { default: 'text' })),
+  executes: Type.Optional(
+    Type.Boolean({
+      default: true,
+      description:
+        'Executes commands of the session or of its agent, and cannot be kept from it. false: it does its work without, or holds back when AMBIENT_RESTRICT_EXECUTION is true.',
+    }),
+  ),
   resources: Type.Optional(
     Type.Object({
       cpu: Type.Optional(Quantity('Default CPU limit.')),

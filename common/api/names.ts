@@ -26,6 +26,8 @@ export const ANNOTATION_RUN = 'ambient.ai/run';
 export const TOKEN_AUDIENCE = 'ambient';
 /** The ServiceAccount without any role under which all runner pods of a namespace run. */
 export const RUNNER_SERVICE_ACCOUNT = 'ambient-runner';
+/** The NetworkPolicy of all runner pods of a namespace. */
+export const RUNNER_NETWORK_POLICY = 'ambient-runner';
 
 export const OPERATOR_NAMESPACE = 'ambient-system';
 export const OPERATOR_NAME = 'ambient-operator';

@@ -3,7 +3,8 @@
  *
  * In the pod: /ambient/session.json (RunDescription), /ambient/token (projected, audience `ambient`), /workspace, /artifacts,
  * /tmp; all else read-only. The command also sees AMBIENT_NAMESPACE, AMBIENT_SESSION, AMBIENT_SESSION_UID,
- * AMBIENT_WORKSPACE, AMBIENT_ARTIFACTS and the framework's env; never the token.
+ * AMBIENT_WORKSPACE, AMBIENT_ARTIFACTS, for each restriction its variable of RESTRICTION_VARIABLES as `true`, and the framework's
+ * env; never the token.
  *
  * HTTPS below `endpoint.url` (CA in `endpoint.ca`), `Authorization: Bearer <token>`; the token names the session, no path does:
  *   POST /runner/v1/events              NDJSON of LogRecord, seq gap-free → EventsAccepted. Records up to `acknowledged` are
@@ -52,6 +53,13 @@ export const MOUNTS = {
   temporary: '/tmp',
 } as const;
 
+/** By which a command learns what policy wants it to hold back from: `true`, or absent. Nothing a session says can unset them. */
+export const RESTRICTION_VARIABLES = {
+  network: 'AMBIENT_RESTRICT_NETWORK',
+  fileSystem: 'AMBIENT_RESTRICT_FILE_SYSTEM',
+  execution: 'AMBIENT_RESTRICT_EXECUTION',
+} as const;
+
 /** Top-level names in the source archive. */
 export const ARCHIVE = { files: 'files', history: 'history.bundle', shallow: 'history.shallow' } as const;
 
@@ -91,6 +99,16 @@ export const RunDescription = Type.Object({
     }),
     gracePeriodSeconds: Type.Integer(),
   }),
+  restrictions: Type.Optional(
+    Type.Object(
+      {
+        network: Type.Boolean(),
+        fileSystem: Type.Boolean(),
+        execution: Type.Boolean(),
+      },
+      { description: "Of the namespace's policy; absent: none." },
+    ),
+  ),
   endpoint: Type.Object({ url: Type.String(), ca: Type.String({ description: 'PEM.' }) }),
 });
 export type RunDescription = Type.Static<typeof RunDescription>;

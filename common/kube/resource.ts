@@ -14,6 +14,7 @@ import type {
   Job,
   Lease,
   Namespace,
+  NetworkPolicy,
   Node,
   PersistentVolumeClaim,
   Pod,
@@ -66,6 +67,12 @@ export const serviceAccounts = namespacedResource<ServiceAccount>(
   'v1',
   'serviceaccounts',
   'ServiceAccount',
+);
+export const networkPolicies = namespacedResource<NetworkPolicy>(
+  'networking.k8s.io',
+  'v1',
+  'networkpolicies',
+  'NetworkPolicy',
 );
 export const services = namespacedResource<Service>('', 'v1', 'services', 'Service');
 export const persistentVolumeClaims = namespacedResource<PersistentVolumeClaim>(

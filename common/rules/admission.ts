@@ -3,6 +3,7 @@ import { EVENT_FORMATS } from '../api/framework.ts';
 import type { Framework } from '../api/framework.ts';
 import { DEFAULT_GRACE_SECONDS, DEFAULT_TIMEOUT_SECONDS, SESSION_BYTES_MAX } from '../api/session.ts';
 import type { SessionSpec } from '../api/session.ts';
+import { executes } from './policy/restrictions.ts';
 import { resolveCommand, resolveEnv } from './command.ts';
 import { checkConfig } from './config.ts';
 import { formatBytes, formatList } from './wording.ts';
@@ -28,6 +29,8 @@ export interface RunPlan {
   command: string[];
   env: Record<string, string>;
   eventFormat: (typeof EVENT_FORMATS)[number];
+  /** Cannot be kept from executing commands. */
+  executes: boolean;
   limits: Limits;
 }
 
@@ -106,6 +109,7 @@ export function admit(spec: SessionSpec, bytes: number, frameworks: readonly Fra
       command: command.value,
       env: env.value,
       eventFormat: framework.spec.eventFormat ?? EVENT_FORMATS[0],
+      executes: executes(framework.spec),
       limits: {
         timeoutSeconds: spec.limits?.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
         gracePeriodSeconds: spec.limits?.gracePeriodSeconds ?? DEFAULT_GRACE_SECONDS,

@@ -21,6 +21,7 @@ export type FailureReason =
   | 'PodDeleted'
   | 'Stopped'
   | 'BudgetExceeded'
+  | 'Rejected'
   | 'StorageFull'
   | 'ArtifactsIncomplete'
   | 'RunnerFailed';
@@ -180,6 +181,13 @@ export const stopped = (stop: StopFacts): Outcome =>
         'Stopped',
         `Stopped by ${oneLine(stop.requestedBy)}${stop.reason === undefined || stop.reason.trim() === '' ? '.' : `: ${sentence(stop.reason)}`}`,
       );
+
+/** The end of a session that an approver did not let start. */
+export const rejected = ({ by, reason }: { by: string; reason?: string | undefined }): Outcome =>
+  failed(
+    'Rejected',
+    `Rejected by ${oneLine(by)}${reason === undefined || reason.trim() === '' ? '.' : `: ${sentence(reason)}`}`,
+  );
 
 /** What a session says between the request to stop and its end. */
 export const stopping = ({ requestedBy, isBudget, reason }: StopFacts): string =>

@@ -532,7 +532,7 @@ describe('the live API behind a real API server', function () {
           'create',
           'rolebinding',
           `stop-${user === 'jürgen' ? 'j' : user}`,
-          '--clusterrole=ambient-edit',
+          '--clusterrole=ambient-editor',
           `--user=${user}`,
         ]);
       }

@@ -23,6 +23,8 @@ export interface Restrictions {
   execution: boolean;
 }
 
+export const NO_RESTRICTIONS: Restrictions = { network: false, fileSystem: false, execution: false };
+
 export interface EffectivePolicy {
   models: NameRules;
   tools: NameRules;

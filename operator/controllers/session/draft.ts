@@ -56,6 +56,10 @@ export class Draft {
     this.#status.message = shorten(oneLine(text), MESSAGE_MAX);
   }
 
+  approval(decision: NonNullable<SessionStatus['approval']>): void {
+    this.#status.approval = decision;
+  }
+
   workload(facts: NonNullable<SessionStatus['workload']>): void {
     const known = Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));
     this.#status.workload = { ...this.#status.workload, ...known };

@@ -15,6 +15,8 @@ import { HAND_IN_SECONDS, MOUNTS } from '../../../common/api/runner.ts';
 import type { Session } from '../../../common/api/session.ts';
 import type { Container, Job } from '../../../common/kube/core-types.ts';
 import type { RunPlan } from '../../../common/rules/admission.ts';
+import { NO_RESTRICTIONS } from '../../../common/rules/policy/effective.ts';
+import type { Restrictions } from '../../../common/rules/policy/effective.ts';
 import { smallerQuantity } from '../../../common/rules/quantity.ts';
 
 /** Beyond what the runner needs by its own clock, which starts later: for pulling the image. */
@@ -23,6 +25,10 @@ const DEADLINE_MARGIN_SECONDS = 300;
 const REQUESTS = { cpu: '100m', memory: '128Mi', 'ephemeral-storage': '64Mi' } as const;
 /** Size of each writable volume where no storage limit is set. */
 const VOLUME_SIZE = '10Gi';
+/** Of temporary files where policy restricts the file system: the runner's own buffers need some. */
+const SMALL_VOLUME_SIZE = '1Gi';
+/** Writable in every container unless something is mounted there. */
+const SHARED_MEMORY = { volume: 'shared-memory', path: '/dev/shm', size: '1Mi' } as const;
 /** User and group of the base images' `nonroot`. */
 const NONROOT = 65532;
 export const RUNNER_CONTAINER = 'runner';
@@ -30,8 +36,16 @@ export const RUNNER_CONTAINER = 'runner';
 /** Derived from the UID alone, so that creating it again after a crash finds it there. */
 export const jobNameOf = (uid: string): string => `ambient-${uid}`;
 
-/** @param run content of /ambient/session.json */
-export function buildJob(session: Session, plan: RunPlan, run: string): Job {
+/**
+ * @param run content of /ambient/session.json
+ * @param restrictions as far as a pod can hold them; of execution it can nothing, since no volume Kubernetes makes is noexec
+ */
+export function buildJob(
+  session: Session,
+  plan: RunPlan,
+  run: string,
+  { fileSystem }: Pick<Restrictions, 'fileSystem'> = NO_RESTRICTIONS,
+): Job {
   const { name, namespace = '', uid = '', labels = {} } = session.metadata;
   const queue = labels[LABEL_KUEUE_QUEUE];
   const own = {
@@ -77,7 +91,7 @@ export function buildJob(session: Session, plan: RunPlan, run: string): Job {
             fsGroup: NONROOT,
             seccompProfile: { type: 'RuntimeDefault' },
           },
-          containers: [runnerContainer(plan)],
+          containers: [runnerContainer(plan, fileSystem)],
           volumes: [
             {
               name: 'control',
@@ -106,8 +120,11 @@ export function buildJob(session: Session, plan: RunPlan, run: string): Job {
             },
             ...SCRATCH.map((volume) => ({
               name: volume,
-              emptyDir: { sizeLimit: plan.limits.storage ?? VOLUME_SIZE },
+              emptyDir: { sizeLimit: sizeOf(volume, plan, fileSystem) },
             })),
+            ...(fileSystem
+              ? [{ name: SHARED_MEMORY.volume, emptyDir: { sizeLimit: SHARED_MEMORY.size } }]
+              : []),
           ],
         },
       },
@@ -118,9 +135,14 @@ export function buildJob(session: Session, plan: RunPlan, run: string): Job {
 /** Writable places, each a volume of its own; nothing else can be written to. */
 const SCRATCH = ['workspace', 'artifacts', 'temporary'] as const;
 
+function sizeOf(volume: (typeof SCRATCH)[number], { limits }: RunPlan, fileSystem: boolean): string {
+  const size = limits.storage ?? VOLUME_SIZE;
+  return fileSystem && volume === 'temporary' ? smallerQuantity(SMALL_VOLUME_SIZE, size) : size;
+}
+
 const inControl = (path: string): string => path.slice(MOUNTS.control.length + 1);
 
-function runnerContainer(plan: RunPlan): Container {
+function runnerContainer(plan: RunPlan, fileSystem: boolean): Container {
   const limits: Record<string, string> = {
     cpu: plan.limits.cpu,
     memory: plan.limits.memory,
@@ -146,6 +168,7 @@ function runnerContainer(plan: RunPlan): Container {
     volumeMounts: [
       { name: 'control', mountPath: MOUNTS.control, readOnly: true },
       ...SCRATCH.map((volume) => ({ name: volume, mountPath: MOUNTS[volume] })),
+      ...(fileSystem ? [{ name: SHARED_MEMORY.volume, mountPath: SHARED_MEMORY.path, readOnly: true }] : []),
     ],
   };
 }

@@ -167,7 +167,7 @@ async function podExpected(look: Look, job: Job): Promise<StepResult> {
   if (expected > 0) return { lookAgainMs: expected };
 
   // Without its ServiceAccount no pod is made; somebody may have deleted it.
-  await controller.ensureServiceAccount(job.metadata.namespace ?? '', signal);
+  await controller.prepareNamespace(job.metadata.namespace ?? '', signal);
   const warning = await lastWarningAbout(controller.client, job, signal);
   if (warning === undefined) {
     draft.message('Waiting for Kubernetes to make the pod.');

@@ -8,6 +8,7 @@ import type { Pod } from '../../../common/kube/core-types.ts';
 import { timestamp } from '../clock.ts';
 import type { Result } from '../queue.ts';
 import { admit } from './admit.ts';
+import { approval } from './approval.ts';
 import type { Committer } from './committer.ts';
 import { Draft } from './draft.ts';
 import { finish } from './finish.ts';
@@ -19,7 +20,16 @@ import { turn } from './turn.ts';
 import { workload } from './workload.ts';
 import type { Look, SessionDependencies, Step, StepResult } from './step.ts';
 
-const LIFECYCLE: readonly Step[] = [stopBeforeStart, admit, source, turn, workload, observe, finish];
+const LIFECYCLE: readonly Step[] = [
+  stopBeforeStart,
+  admit,
+  approval,
+  source,
+  turn,
+  workload,
+  observe,
+  finish,
+];
 const AFTERLIFE: readonly Step[] = [reap];
 
 /** Should the watch not tell: it may have to connect anew. */

@@ -3,6 +3,8 @@ import { RUN_API_VERSION } from '../../../common/api/runner.ts';
 import type { RunDescription } from '../../../common/api/runner.ts';
 import type { Session } from '../../../common/api/session.ts';
 import type { RunPlan } from '../../../common/rules/admission.ts';
+import { NO_RESTRICTIONS } from '../../../common/rules/policy/effective.ts';
+import type { Restrictions } from '../../../common/rules/policy/effective.ts';
 
 /**
  * All annotations of a pod together have at most 256 KiB (apimachinery's TotalAnnotationSizeLimitB); admission of the
@@ -14,6 +16,7 @@ export function describeRun(
   session: Session,
   plan: RunPlan,
   endpoint: { url: string; ca: string },
+  restrictions: Restrictions = NO_RESTRICTIONS,
 ): RunDescription {
   const { metadata, spec } = session;
   const { type = 'none', upload, git } = spec.source ?? {};
@@ -38,6 +41,7 @@ export function describeRun(
       timeoutSeconds: plan.limits.timeoutSeconds,
       gracePeriodSeconds: plan.limits.gracePeriodSeconds,
     },
+    ...(Object.values(restrictions).includes(true) ? { restrictions } : {}),
     endpoint,
   };
 }

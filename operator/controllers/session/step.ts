@@ -89,13 +89,15 @@ export interface SessionDependencies {
   audit: AuditTrail;
   /** A session was told to stop for its own budget, or its namespace's. */
   budgetStopped: (by: 'session' | 'namespace') => void;
+  /** The user that the operator itself is. */
+  operatorUser: string;
   records: SessionRecords;
   memory: Memory;
   clock: Clock;
   settings: SessionSettings;
   /** Where runners report to, and the PEM of whom they may trust there. */
   endpoint: () => { url: string; ca: string };
-  /** Makes sure that pods of the namespace can have their ServiceAccount. */
-  ensureServiceAccount: (namespace: string, signal: AbortSignal) => Promise<void>;
+  /** What pods of the namespace need is there: their ServiceAccount and their NetworkPolicy. Throws KubeError without the latter. */
+  prepareNamespace: (namespace: string, signal: AbortSignal) => Promise<void>;
   log: Logger;
 }

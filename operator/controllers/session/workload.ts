@@ -9,6 +9,7 @@ import {
 } from '../../../common/kube/errors.ts';
 import { jobs } from '../../../common/kube/resource.ts';
 import { isTrue } from '../../../common/rules/conditions.ts';
+import { executionBreach } from '../../../common/rules/policy/restrictions.ts';
 import { failed } from '../../../common/rules/outcome.ts';
 import { formatBytes } from '../../../common/rules/wording.ts';
 import { isOlder } from '../resource-version.ts';
@@ -43,7 +44,16 @@ async function create(look: Look): Promise<StepResult> {
   if (plan === undefined) throw new Error('a session is admitted before its workload is made');
   const { namespace = '' } = session.metadata;
 
-  const run = JSON.stringify(describeRun(session, plan, controller.endpoint()));
+  // By the policy of now: it may have changed while the session waited.
+  const { restrictions } = controller.policies.of(namespace);
+  const breach = executionBreach({ name: plan.framework, executes: plan.executes }, restrictions);
+  if (breach !== undefined) {
+    const message = `Framework "${plan.framework}" may not run here: ${breach.rule} of the namespace's policy ${breach.because}. Launch again with another framework.`;
+    draft.condition({ type: 'PolicyValidated', status: 'False', reason: 'PolicyViolation', message });
+    draft.finish(failed('PolicyViolation', message));
+    return 'done';
+  }
+  const run = JSON.stringify(describeRun(session, plan, controller.endpoint(), restrictions));
   const bytes = Buffer.byteLength(run);
   if (bytes > RUN_DESCRIPTION_BYTES_MAX) {
     const message = `The command and configuration have ${formatBytes(bytes)}; a pod can be given at most ${formatBytes(RUN_DESCRIPTION_BYTES_MAX)}. Put long text into a file of the source.`;
@@ -53,9 +63,10 @@ async function create(look: Look): Promise<StepResult> {
   }
 
   try {
-    // First the account: a Job controller that does not find it tries again only after ten seconds.
-    await controller.ensureServiceAccount(namespace, signal);
-    const job = await controller.client.create(jobs, buildJob(session, plan, run), {
+    // First the account, which a Job controller that does not find it tries again only after ten seconds, and the NetworkPolicy,
+    // without which no pod shall start.
+    await controller.prepareNamespace(namespace, signal);
+    const job = await controller.client.create(jobs, buildJob(session, plan, run, restrictions), {
       signal,
       answer: 'metadata',
     });
@@ -93,12 +104,8 @@ async function refused(look: Look, error: unknown): Promise<StepResult> {
       'QuotaExceeded',
     );
   // RBAC's wording (apiserver/pkg/endpoints/handlers/responsewriters): the operator's own rights, not the session's fault.
-  if (isForbidden(error) && / cannot create resource /.test(error.message))
-    return wait(
-      `The operator may not create Jobs here: ${error.message}`,
-      RIGHT_RETRY_MS,
-      'OperatorForbidden',
-    );
+  if (isForbidden(error) && / cannot (create|update) resource /.test(error.message))
+    return wait(`The operator lacks a right here: ${error.message}`, RIGHT_RETRY_MS, 'OperatorForbidden');
   if (error.status >= 400 && error.status < 500 && error.status !== 401 && error.status !== 409) {
     const message = `The cluster refused the session's Job: ${error.message}`;
     draft.condition({ type: 'WorkloadCreated', status: 'False', reason: 'Rejected', message });

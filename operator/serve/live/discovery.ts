@@ -27,8 +27,10 @@ export const DOCUMENTS: Readonly<Record<string, object>> = {
     apiVersion: 'v1',
     groupVersion: LIVE_API_VERSION,
     resources: [
+      resource('approve', 'ApproveRequest', ['create']),
       resource('artifacts', 'ArtifactList', ['get']),
       resource('log', 'Log', ['get']),
+      resource('reject', 'RejectRequest', ['create']),
       resource('source', 'SourceState', ['get', 'update']),
       resource('stop', 'StopRequest', ['create']),
     ],

@@ -7,6 +7,7 @@ import { SOURCE_CHUNK_BYTES } from '../../../common/api/live.ts';
 import type { Artifact, ArtifactList } from '../../../common/api/live.ts';
 import type { Session } from '../../../common/api/session.ts';
 import { AmbientError } from '../../../common/errors.ts';
+import type { Approvals } from '../../sessions/approvals.ts';
 import type { Artifacts } from '../../sessions/artifacts.ts';
 import type { SessionLog } from '../../sessions/log.ts';
 import { findSession } from '../../sessions/lookup.ts';
@@ -35,6 +36,7 @@ export interface LiveServerOptions {
   artifacts: Artifacts;
   sources: Sources;
   stops: Stops;
+  approvals: Approvals;
   frontProxy: FrontProxy;
   certificates: Certificates;
   logger: Logger;
@@ -43,7 +45,7 @@ export interface LiveServerOptions {
   keepAliveMs?: number;
 }
 
-const STOP_BYTES_MAX = 16 * 1024;
+const REQUEST_BYTES_MAX = 16 * 1024;
 const HEALTH: ReadonlySet<string> = new Set(['/healthz', '/livez', '/readyz']);
 
 export function createLiveServer(options: LiveServerOptions): Door {
@@ -146,8 +148,19 @@ async function dispatch(options: LiveServerOptions, exchange: Exchange, call: Ca
       return sendJson(response, 200, await options.sources.append(session, offset, body, signal));
     }
     case 'stop': {
-      const body = (await readJson(request, STOP_BYTES_MAX)) ?? {};
+      const body = (await readJson(request, REQUEST_BYTES_MAX)) ?? {};
       return sendJson(response, 202, await options.stops.stop(session, user.name, body, signal));
+    }
+    case 'approve':
+    case 'reject': {
+      const body = (await readJson(request, REQUEST_BYTES_MAX)) ?? {};
+      const decision = route.verb === 'approve' ? 'Approved' : 'Rejected';
+      const { traceId } = exchange;
+      return sendJson(
+        response,
+        200,
+        await options.approvals.decide(session, decision, user, body, { traceId, signal }),
+      );
     }
   }
 }

@@ -61,6 +61,30 @@ describe('manifests', () => {
       }
   });
 
+  it('give each role of people all that the lesser one has', () => {
+    const rightsOf = (name: string): string[] =>
+      (roles.find(({ metadata }) => metadata.name === name)?.rules ?? [])
+        .flatMap(({ apiGroups, resources, verbs }) =>
+          apiGroups.flatMap((group) =>
+            resources.flatMap((resource) => verbs.map((verb) => `${verb} ${group}/${resource}`)),
+          ),
+        )
+        .sort();
+    const viewer = rightsOf('ambient-viewer');
+    assert.ok(viewer.length > 0);
+    for (const [more, less] of [
+      ['ambient-editor', 'ambient-viewer'],
+      ['ambient-approver', 'ambient-viewer'],
+      ['ambient-admin', 'ambient-editor'],
+      ['ambient-admin', 'ambient-approver'],
+    ] as const)
+      assert.deepEqual(
+        rightsOf(less).filter((right) => !rightsOf(more).includes(right)),
+        [],
+        `${more} lacks what ${less} has`,
+      );
+  });
+
   it('run the operator as nobody, with a read-only root and no privileges', () => {
     const spec = operator.find(({ kind }) => kind === 'Deployment')?.spec?.template?.spec;
     assert.equal(spec?.securityContext?.runAsNonRoot, true);

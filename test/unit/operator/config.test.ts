@@ -49,6 +49,23 @@ describe('operator configuration', () => {
     assert.equal(readConfig(['--runner-port=0'], {}).runnerUrl, undefined);
   });
 
+  it('takes CIDRs that runners shall not reach, and nothing that is none', () => {
+    const closedBy = (value: string): string[] =>
+      readConfig([`--runner-closed-cidrs=${value}`], {}).runnerClosedCidrs;
+    assert.deepEqual(readConfig([], {}).runnerClosedCidrs, []);
+    assert.deepEqual(closedBy('10.0.0.0/8, fd00::/8,'), ['10.0.0.0/8', 'fd00::/8']);
+    for (const wrong of [
+      '10.0.0.0',
+      '10.0.0.0/33',
+      '10.0.0.0/08',
+      'fd00::/129',
+      'x/8',
+      '10.0.0.0/8/8',
+      '10.0.0.0/-1',
+    ])
+      assert.throws(() => closedBy(wrong), /--runner-closed-cidrs .* must be CIDRs/, wrong);
+  });
+
   it('describes every option', () => {
     const text = describeOptions();
     for (const name of ['workers', 'store-dir', 'lease-seconds'])

@@ -10,14 +10,17 @@ import { Registry } from 'prom-client';
 import type { KubeStatus } from '../../../../common/api/kubernetes.ts';
 import { livePaths, SOURCE_CHUNK_BYTES } from '../../../../common/api/live.ts';
 import type { ArtifactList, SourceState } from '../../../../common/api/live.ts';
+import type { AuditEvent } from '../../../../common/api/audit.ts';
 import type { LogRecord } from '../../../../common/api/log.ts';
 import type { Session } from '../../../../common/api/session.ts';
 import { KubeClient } from '../../../../common/kube/client.ts';
 import { Connection } from '../../../../common/kube/connection.ts';
+import { effectivePolicy } from '../../../../common/rules/policy/effective.ts';
 import type { Door } from '../../../../operator/serve/http/server.ts';
 import { parseTrust } from '../../../../operator/serve/live/front-proxy.ts';
 import type { FrontProxy, FrontProxyTrust } from '../../../../operator/serve/live/front-proxy.ts';
 import { createLiveServer } from '../../../../operator/serve/live/server.ts';
+import { Approvals } from '../../../../operator/sessions/approvals.ts';
 import { Artifacts } from '../../../../operator/sessions/artifacts.ts';
 import { SessionLog } from '../../../../operator/sessions/log.ts';
 import { Sources } from '../../../../operator/sessions/source.ts';
@@ -74,6 +77,7 @@ describe('the live API', () => {
   let door: Door;
   let port: number;
   let logged: Record<string, unknown>[];
+  let audited: AuditEvent[];
   let metrics: Registry;
   const nowhere = new Connection({
     cluster: 'none',
@@ -97,6 +101,7 @@ describe('the live API', () => {
     frontProxy = new TestFrontProxy();
     frontProxy.set(authority.cert);
     logged = [];
+    audited = [];
     metrics = new Registry();
     const write = (text: string): void => void logged.push(JSON.parse(text) as Record<string, unknown>);
     door = createLiveServer({
@@ -104,6 +109,14 @@ describe('the live API', () => {
       log,
       artifacts,
       sources: new Sources({ store }),
+      approvals: new Approvals({
+        client: new KubeClient(nowhere),
+        store,
+        policies: { of: () => effectivePolicy({ approval: { required: true, approvers: ['bob'] } }) },
+        audit: { record: async (event) => void audited.push(event) },
+        operatorUser: 'operator',
+        now: () => new Date(),
+      }),
       stops: new Stops({ client: new KubeClient(nowhere), store, now: () => new Date() }),
       frontProxy,
       certificates,
@@ -196,7 +209,14 @@ describe('the live API', () => {
     assert.equal(kind, 'APIResourceList');
     assert.deepEqual(
       resources.map(({ name, verbs }) => `${name} ${verbs.join()}`),
-      ['sessions/artifacts get', 'sessions/log get', 'sessions/source get,update', 'sessions/stop create'],
+      [
+        'sessions/approve create',
+        'sessions/artifacts get',
+        'sessions/log get',
+        'sessions/reject create',
+        'sessions/source get,update',
+        'sessions/stop create',
+      ],
     );
     for (const path of ['/apis', '/apis/live.ambient.ai', '/openapi/v2', '/openapi/v3', '/version']) {
       assert.equal((await get(path)).status, 200, path);
@@ -516,6 +536,50 @@ describe('the live API', () => {
       const answer = await piece(SOURCE_CHUNK_BYTES, damaged);
       assert.deepEqual([answer.status, causeOf(answer)], [422, 'digest_mismatch']);
       assert.equal(((await get(livePaths.source('team-a', 'up'))).json as SourceState).received, 0);
+    });
+  });
+
+  describe('approve and reject', () => {
+    const decide = (verb: 'approve' | 'reject', body: string, user = 'bob'): Promise<Answer> =>
+      get(livePaths[verb]('team-a', 'waits'), { method: 'POST', body, headers: { 'x-remote-user': user } });
+    beforeEach(() => {
+      const approval = { decision: 'Approved', by: 'eve', at: '2030-01-01T00:00:00Z' } as const;
+      sessions.add(
+        aSession('waits')
+          .in('team-a')
+          .spec({ createdBy: { user: 'ann' } })
+          .pending()
+          .build(),
+      );
+      sessions.add(aSession('decided').in('team-a').pending().status({ approval }).build());
+    });
+
+    it('answer with the decision that stands', async () => {
+      const answer = await get(livePaths.approve('team-a', 'decided'), {
+        method: 'POST',
+        headers: { 'x-remote-user': 'eve' },
+      });
+      assert.deepEqual([answer.status, (answer.json as { by: string }).by], [200, 'eve']);
+      assert.equal(
+        (await get(livePaths.reject('team-a', 'decided'), { method: 'POST', body: '{"reason":"x"}' })).status,
+        409,
+      );
+      assert.equal((await get(livePaths.approve('team-a', 'decided'))).status, 405);
+    });
+
+    it('refuse whom the policy does not name, and say so in the audit record', async () => {
+      const answer = await decide('approve', '', 'carl');
+      assert.deepEqual([answer.status, causeOf(answer)], [403, 'approval_forbidden']);
+      assert.match((answer.json as KubeStatus).message ?? '', /Only the approvers .*\(bob\)/);
+      assert.deepEqual(
+        audited.map(({ actor, resource, outcome, sessionId }) => [actor, resource, outcome, sessionId]),
+        [['carl', 'sessions/approve', 'denied', 'waits']],
+      );
+    });
+
+    it('refuse to reject without a reason', async () => {
+      for (const body of ['', '{}', '{"reason":""}', '{"reason":"  "}', '[]'])
+        assert.equal((await decide('reject', body)).status, 400, body);
     });
   });
 

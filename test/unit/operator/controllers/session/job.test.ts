@@ -73,6 +73,28 @@ describe('the Job of a session', () => {
     assert.equal(small.volumes?.find(({ name }) => name === 'workspace')?.emptyDir?.sizeLimit, '1Gi');
   });
 
+  it('leaves a restricted file system the workspace, the artifacts and a small place for temporary files', () => {
+    const restricted = (builder: ReturnType<typeof aSession>) =>
+      buildJob(builder.build(), planOf(builder), '{}', { fileSystem: true }).spec.template.spec;
+    const { containers, volumes } = restricted(aSession());
+    assert.deepEqual(
+      containers[0]?.volumeMounts
+        ?.filter(({ readOnly }) => readOnly !== true)
+        .map(({ mountPath }) => mountPath),
+      ['/workspace', '/artifacts', '/tmp'],
+    );
+    assert.deepEqual(containers[0]?.volumeMounts?.at(-1), {
+      name: 'shared-memory',
+      mountPath: '/dev/shm',
+      readOnly: true,
+    });
+    const sizeOf = (name: string) => volumes?.find((volume) => volume.name === name)?.emptyDir?.sizeLimit;
+    assert.deepEqual(['workspace', 'artifacts', 'temporary'].map(sizeOf), ['10Gi', '10Gi', '1Gi']);
+    const limits = { timeoutSeconds: 9, gracePeriodSeconds: 9, storage: '100Mi' };
+    const small = restricted(aSession().spec({ limits })).volumes;
+    assert.equal(small?.find(({ name }) => name === 'temporary')?.emptyDir?.sizeLimit, '100Mi');
+  });
+
   it('passes a Kueue queue on and waits to be admitted', () => {
     const job = jobOf(aSession().labelled({ 'kueue.x-k8s.io/queue-name': 'team', other: 'x' }));
     assert.equal(job.spec.suspend, true);
@@ -100,6 +122,15 @@ describe('the Job of a session', () => {
 });
 
 describe('the run description', () => {
+  it('says what policy restricts, and nothing where it restricts nothing', () => {
+    const restrictions = { network: true, fileSystem: false, execution: true };
+    const of = (each?: typeof restrictions) =>
+      describeRun(aSession().build(), planOf(aSession()), endpoint, each).restrictions;
+    assert.deepEqual(of(restrictions), restrictions);
+    assert.equal(of({ network: false, fileSystem: false, execution: false }), undefined);
+    assert.equal(of(), undefined);
+  });
+
   it('tells the runner all it needs and nothing more', () => {
     const builder = aSession('s1')
       .in('team-a')

@@ -25,6 +25,8 @@ import { FakeClock } from '../../../../support/fake-clock.ts';
 import { aFramework, aJob, aPod, aPolicy, aResult, aSession, NOW } from '../../../../support/fixtures.ts';
 import type { PodBuilder, SessionBuilder } from '../../../../support/fixtures.ts';
 
+const OPERATOR = 'system:serviceaccount:ambient-system:ambient-operator';
+
 const refusal = (status: number, reason: string, message: string, causeReason?: string): KubeError =>
   new KubeError(message, {
     status,
@@ -66,6 +68,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
     /** The watch delivers what was written. */
     watching: true,
     refuse: undefined as KubeError | undefined,
+    refusePreparation: undefined as KubeError | undefined,
     sourceReady: false,
     result: undefined as RunResult | undefined,
     cost: undefined as NonNullable<Session['status']>['cost'],
@@ -146,6 +149,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
       turns: world.turns,
       audit: { record: async (event) => void world.audited.push(event) },
       budgetStopped: () => undefined,
+      operatorUser: OPERATOR,
       clock,
       memory: world.memory,
       jobsVersion: () => world.jobsVersion,
@@ -163,7 +167,10 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
         stopSlackMs: 90_000,
       },
       endpoint: () => ({ url: 'https://operator', ca: 'PEM' }),
-      ensureServiceAccount: async () => void world.serviceAccounts++,
+      prepareNamespace: async () => {
+        world.serviceAccounts++;
+        if (world.refusePreparation) throw world.refusePreparation;
+      },
       log: pino({ level: 'silent' }),
     },
     new Committer({ client, clock, append, memory: world.memory }),
@@ -706,5 +713,174 @@ describe('reconciling a session', () => {
       c.status().history?.map(({ event }) => event),
       ['Created', 'Started', 'BudgetExceeded', 'Failed'],
     );
+  });
+});
+
+describe('a session that needs approval', () => {
+  const launched = () => aSession().spec({ createdBy: { user: 'ann' } });
+  type Approval = NonNullable<NamespacePolicy['spec']['approval']>;
+  function aGuarded(approval: Approval, builder: SessionBuilder = launched()) {
+    const c = aController(builder);
+    const policy = (to: Approval): void => void c.policies.upsert(aPolicy('default', { approval: to }));
+    policy(approval);
+    return Object.assign(c, { policy });
+  }
+  const events = (c: ReturnType<typeof aController>) =>
+    c.status().history?.map(({ event, actor }) => [event, actor]);
+
+  it('waits without a Job, says whom to ask, and asks once', async () => {
+    const c = aGuarded({ required: true, approvers: ['leads'] });
+    await c.settle();
+    assert.deepEqual(c.requests, ['patch status']);
+    assert.equal(c.status().phase, 'Pending');
+    assert.deepEqual(
+      [c.condition('Approved')?.status, c.condition('Approved')?.reason],
+      ['False', 'AwaitingApproval'],
+    );
+    assert.match(c.status().message ?? '', /^Waiting for approval by leads\. The namespace's policy/);
+    assert.deepEqual(events(c), [
+      ['Created', 'system:ambient-operator'],
+      ['ApprovalRequested', 'system:ambient-operator'],
+    ]);
+    c.policy({ required: true, approvers: ['eve'] });
+    await c.settle();
+    assert.match(c.status().message ?? '', /approval by eve/);
+    assert.equal(events(c)?.length, 2, 'asked once');
+  });
+
+  it('starts when it is approved', async () => {
+    const c = aGuarded({ required: true });
+    await c.settle();
+    c.change({ approval: { decision: 'Approved', by: 'bob', at: NOW, reason: 'fine' } });
+    await c.settle();
+    assert.deepEqual(c.requests, ['patch status', 'create job', 'patch status']);
+    assert.deepEqual(
+      [c.condition('Approved')?.reason, c.condition('Approved')?.message],
+      ['Approved', 'Approved by bob: fine'],
+    );
+    assert.equal(c.status().message, 'Waiting for the pod to start.');
+  });
+
+  it('ends when it is rejected, with the reason', async () => {
+    const c = aGuarded({ required: true });
+    await c.settle();
+    c.change({ approval: { decision: 'Rejected', by: 'bob', at: NOW, reason: 'too dear' } });
+    await c.settle();
+    assert.ok(!c.requests.includes('create job'));
+    assert.equal(c.condition('Failed')?.reason, 'Rejected');
+    assert.equal(c.status().message, 'Rejected by bob: too dear.');
+    assert.equal(c.condition('Approved')?.reason, 'Rejected');
+  });
+
+  it('goes on when the policy no longer asks, and says so once', async () => {
+    const c = aGuarded({ required: true });
+    await c.settle();
+    c.policy({ required: false });
+    await c.settle();
+    assert.equal(c.condition('Approved')?.reason, 'NotRequired');
+    assert.deepEqual(
+      events(c)?.map(([event]) => event),
+      ['Created', 'ApprovalRequested', 'ApprovalWaived'],
+    );
+    assert.equal(c.jobs.size, 1);
+  });
+
+  it('waits, by its own wish, whatever the policy would approve', async () => {
+    const c = aGuarded(
+      { autoApprove: { triggers: ['manual'] } },
+      launched().spec({ policy: { approvalRequired: true } }),
+    );
+    await c.settle();
+    assert.equal(c.condition('Approved')?.reason, 'AwaitingApproval');
+    assert.match(c.status().message ?? '', /The session itself asks for it/);
+  });
+
+  it('is approved by the policy in writing before its Job is made', async () => {
+    const c = aGuarded({ required: true, autoApprove: { triggers: ['manual'] } });
+    await c.look();
+    assert.deepEqual(c.requests, ['patch status']);
+    assert.equal(c.status().approval?.by, 'system:ambient-operator');
+    assert.equal(c.condition('Approved')?.reason, 'AutoApproved');
+    await c.settle();
+    assert.equal(c.jobs.size, 1);
+    assert.deepEqual(c.status().history?.[1]?.data, {
+      reason: 'The policy approves by itself: trigger manual.',
+    });
+  });
+
+  it('is stopped while it waits', async () => {
+    const c = aGuarded({ required: true });
+    await c.settle();
+    c.change({ stop: { requestedAt: NOW, requestedBy: 'ann', gracePeriodSeconds: 0 } });
+    await c.settle();
+    assert.equal(c.condition('Failed')?.reason, 'Stopped');
+    assert.ok(!c.requests.includes('create job'));
+  });
+
+  it('costs a session that needs none no request', async () => {
+    const c = aController(launched());
+    await c.settle();
+    assert.deepEqual(c.requests, ['create job', 'patch status']);
+    assert.equal(c.condition('Approved')?.reason, 'NotRequired');
+  });
+
+  it('is not asked for once there is a Job, whatever the policy says by then', async () => {
+    const c = aGuarded({});
+    c.world.watching = false;
+    c.world.jobsVersion = '5';
+    await c.look();
+    c.policy({ required: true });
+    await c.settle();
+    c.job();
+    await c.look();
+    assert.equal(c.condition('Approved')?.reason, 'NotRequired');
+    assert.equal(c.requests.filter((request) => request === 'create job').length, 1);
+  });
+});
+
+describe('a session whose namespace restricts it', () => {
+  const restricting = (
+    restrictions: { network?: boolean; fileSystem?: boolean; execution?: boolean },
+    framework = aFramework(),
+  ) => {
+    const c = aController(aSession(), [framework]);
+    c.policies.upsert(aPolicy('default', { tools: { restrictions } }));
+    return c;
+  };
+
+  it('has no Job of a framework that executes commands where execution is restricted', async () => {
+    const c = restricting({ execution: true });
+    await c.settle();
+    assert.deepEqual(c.requests, ['patch status']);
+    assert.equal(c.condition('Failed')?.reason, 'PolicyViolation');
+    assert.match(
+      c.status().message ?? '',
+      /Framework "generic" may not run here: spec\.tools\.restrictions\.execution/,
+    );
+  });
+
+  it('has one of a framework that holds back', async () => {
+    const c = restricting({ execution: true, fileSystem: true }, aFramework('generic', { executes: false }));
+    await c.settle();
+    const [job] = c.jobs.list();
+    const run = JSON.parse(job?.spec.template.metadata?.annotations?.['ambient.ai/run'] ?? '{}') as {
+      restrictions?: object;
+    };
+    assert.deepEqual(run.restrictions, { network: false, fileSystem: true, execution: true });
+    assert.ok(job?.spec.template.spec.volumes?.some(({ name }) => name === 'shared-memory'));
+  });
+
+  it('has no pod without its NetworkPolicy', async () => {
+    const c = restricting({ network: true });
+    c.world.refusePreparation = refusal(
+      403,
+      'Forbidden',
+      'networkpolicies is forbidden: User "x" cannot create resource "networkpolicies"',
+    );
+    assert.equal(await c.look(), 30_000);
+    assert.ok(!c.requests.includes('create job'));
+    assert.match(c.status().message ?? '', /The operator lacks a right here: networkpolicies/);
+    c.world.refusePreparation = refusal(500, 'InternalError', 'etcd is slow');
+    await assert.rejects(c.look(), /etcd is slow/);
   });
 });

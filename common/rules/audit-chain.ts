@@ -89,6 +89,11 @@ export class ChainVerifier {
     for (const { seq } of [...this.#trims, ...this.#heads]) this.#noted.set(seq, '');
   }
 
+  /** Number of the record that is to come. */
+  get next(): number {
+    return (this.#last?.seq ?? 0) + 1;
+  }
+
   add(line: string): void {
     if (this.#broken !== undefined) {
       this.#lookForMissing(line);

@@ -18,7 +18,7 @@ export interface OrphanOptions {
 export async function removeOrphans(options: OrphanOptions, signal?: AbortSignal): Promise<SessionRef[]> {
   const { store, isKnown, listUids } = options;
   const removed: SessionRef[] = [];
-  for (const namespace of await store.listFolders('')) {
+  for (const namespace of (await store.listFolders('')).filter(keys.isNamespace)) {
     const refs = (await store.listFolders(`${namespace}/`)).map((uid) => ({ namespace, uid }));
     const suspects = refs.filter((ref) => !isKnown(ref));
     if (suspects.length === 0) continue;

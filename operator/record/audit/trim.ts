@@ -51,6 +51,9 @@ export async function trimAudit(
     if (writer === audit.writer) audit.forget(namespace);
     board.gone(ref);
   }
+  // Its empty folder too.
+  const rest = isNothingLeft ? await store.listKeys(keys.auditNamespace(namespace)) : undefined;
+  if (rest?.length === 0) await store.remove(keys.auditNamespace(namespace));
   return count;
 }
 

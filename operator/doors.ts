@@ -18,6 +18,8 @@ import { RunnerIdentity } from './serve/runners/identity.ts';
 import { createRunnerServer } from './serve/runners/server.ts';
 import { CaBundlePublisher } from './serve/tls/api-service.ts';
 import { OperatorCertificates } from './serve/tls/certificates.ts';
+import type { AuditTrail } from './record/audit.ts';
+import { Accesses } from './sessions/accesses.ts';
 import { Artifacts } from './sessions/artifacts.ts';
 import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
@@ -33,6 +35,7 @@ export interface DoorsOptions {
   config: Config;
   client: KubeClient;
   store: ArtifactStore;
+  audit: AuditTrail;
   watches: Watches;
   registry: Registry;
   log: Logger;
@@ -51,7 +54,7 @@ export interface Doors {
 
 /** Resolves when both doors listen. What was opened is closed again when something fails. */
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
-  const { config, client, store, watches, registry, log } = options;
+  const { config, client, store, audit, watches, registry, log } = options;
   await using stack = new AsyncDisposableStack();
 
   const certificates = stack.use(
@@ -84,7 +87,15 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   });
   const policies = new Policies(watches.namespacePolicies.store);
   const stops = new Stops({ client, store, now });
+  const accesses = new Accesses({
+    audit,
+    store,
+    operatorNamespace: config.namespace,
+    elapsed: () => systemClock.elapsed(),
+    onError: (err) => log.warn({ err }, 'recording an access failed'),
+  });
   const shared = {
+    accesses,
     sessions,
     log: sessionLog,
     artifacts,

@@ -9,6 +9,7 @@ import { RunnerServiceAccounts } from './controllers/service-accounts.ts';
 import { Cleanup } from './controllers/session/cleanup.ts';
 import { SessionController } from './controllers/session/index.ts';
 import type { Doors } from './doors.ts';
+import type { AuditTrail } from './record/audit.ts';
 import { historyAppender } from './record/history.ts';
 import type { ArtifactStore } from './store/store.ts';
 import type { Watches } from './watches.ts';
@@ -17,6 +18,7 @@ export interface LeadingOptions {
   config: Config;
   client: KubeClient;
   store: ArtifactStore;
+  audit: AuditTrail;
   watches: Watches;
   doors: Doors;
   queue: QueueMetrics;
@@ -25,8 +27,8 @@ export interface LeadingOptions {
 
 /** Runs until the signal aborts and work under way has ended. */
 export async function runControllers(options: LeadingOptions, signal: AbortSignal): Promise<void> {
-  const { config, client, store, watches, doors, queue, log } = options;
-  const common = { client, store, clock: systemClock, random: Math.random, log };
+  const { config, client, store, audit, watches, doors, queue, log } = options;
+  const common = { client, store, audit, clock: systemClock, random: Math.random, log };
   using accounts = new RunnerServiceAccounts({ client, reflector: watches.serviceAccounts, log });
   const controller = new SessionController({
     ...common,

@@ -6,6 +6,7 @@ import type { Connection } from '../common/kube/connection.ts';
 import type { ObjectStore } from '../common/kube/object-store.ts';
 import type { Reflector } from '../common/kube/reflector.ts';
 import type { KubeObject } from '../common/api/kubernetes.ts';
+import type { AuditMeters } from './record/audit/trail.ts';
 import type { QueueMetrics } from './controllers/queue.ts';
 
 /** Index of the store of sessions. */
@@ -18,6 +19,7 @@ export interface OperatorMetrics {
   registry: Registry;
   queue: QueueMetrics;
   leading(value: boolean): void;
+  audit: AuditMeters & { missing(chains: number): void };
 }
 
 export function makeMetrics(
@@ -94,9 +96,38 @@ export function makeMetrics(
     buckets: BUCKETS,
     registers,
   });
+  const auditRecords = new Counter({
+    name: 'ambient_audit_records_total',
+    help: 'Audit records written.',
+    registers,
+  });
+  const auditFailures = new Counter({
+    name: 'ambient_audit_failures_total',
+    help: 'Audit records that could not be written.',
+    registers,
+  });
+  const auditWrite = new Histogram({
+    name: 'ambient_audit_write_seconds',
+    help: 'One write of audit records, shared by all that came meanwhile.',
+    buckets: BUCKETS,
+    registers,
+  });
+  const auditMissing = new Gauge({
+    name: 'ambient_audit_missing_chains',
+    help: 'Audit chains whose published head the store did not have when the operator started.',
+    registers,
+  });
   return {
     registry,
     leading: (value) => leading.set(value ? 1 : 0),
+    audit: {
+      written: (records, seconds) => {
+        auditRecords.inc(records);
+        auditWrite.observe(seconds);
+      },
+      failed: (records) => auditFailures.inc(records),
+      missing: (chains) => auditMissing.set(chains),
+    },
     queue: {
       depth: (length) => depth.set(length),
       waited: (seconds) => latency.observe(seconds),

@@ -1,9 +1,11 @@
 /** Audit trails for tests: one that collects, and the real one over a store of the test. */
+import assert from 'node:assert/strict';
 import type { AuditEvent } from '../../common/api/audit.ts';
 import type { AuditTrail } from '../../operator/record/audit.ts';
 import { ChainedAudit } from '../../operator/record/audit/trail.ts';
 import type { ChainedAuditOptions, HeadBoard } from '../../operator/record/audit/trail.ts';
 import type { ChainHeadOf } from '../../operator/record/audit/heads.ts';
+import { Accesses } from '../../operator/sessions/accesses.ts';
 import type { ArtifactStore } from '../../operator/store/store.ts';
 import { systemClock } from '../../operator/controllers/clock.ts';
 
@@ -24,6 +26,15 @@ export class CollectedAudit implements AuditTrail {
     );
   }
 }
+
+export const anAccesses = (store: ArtifactStore, audit: AuditTrail): Accesses =>
+  new Accesses({
+    audit,
+    store,
+    operatorNamespace: 'ambient-system',
+    elapsed: () => systemClock.elapsed(),
+    onError: assert.ifError,
+  });
 
 /** Heads in memory, in the place of the ConfigMap. */
 export class TestBoard implements HeadBoard {

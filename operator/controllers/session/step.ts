@@ -8,6 +8,7 @@ import type { Job, Pod } from '../../../common/kube/core-types.ts';
 import type { ObjectStore } from '../../../common/kube/object-store.ts';
 import type { RunPlan } from '../../../common/rules/admission.ts';
 import type { ContainerEnd, Outcome, PodEnd } from '../../../common/rules/outcome.ts';
+import type { AuditTrail } from '../../record/audit.ts';
 import type { Policies } from '../../sessions/policies.ts';
 import type { Clock } from '../clock.ts';
 import type { Draft } from './draft.ts';
@@ -80,6 +81,8 @@ export interface SessionDependencies {
   frameworks: ObjectStore<Framework>;
   policies: Pick<Policies, 'of'>;
   records: SessionRecords;
+  /** Decisions are recorded before they take effect. */
+  audit: AuditTrail;
   memory: Memory;
   clock: Clock;
   settings: SessionSettings;

@@ -12,6 +12,7 @@ import { isTrue } from '../../../common/rules/conditions.ts';
 import { failed } from '../../../common/rules/outcome.ts';
 import { formatBytes } from '../../../common/rules/wording.ts';
 import { isOlder } from '../resource-version.ts';
+import { jobRecord } from './change-record.ts';
 import { buildJob, jobNameOf } from './job.ts';
 import { describeRun, RUN_DESCRIPTION_BYTES_MAX } from './run-description.ts';
 import { trimJob } from './trim.ts';
@@ -52,6 +53,11 @@ async function create(look: Look): Promise<StepResult> {
     return 'done';
   }
 
+  // Once, however often the cluster has no room for it.
+  if (controller.memory.of(uid).jobRecorded !== true) {
+    await controller.audit.record(jobRecord('create', session, jobNameOf(uid)));
+    controller.memory.note(uid, { jobRecorded: true });
+  }
   try {
     // First the account: a Job controller that does not find it tries again only after ten seconds.
     await controller.ensureServiceAccount(namespace, signal);

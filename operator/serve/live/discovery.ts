@@ -28,6 +28,7 @@ export const DOCUMENTS: Readonly<Record<string, object>> = {
     groupVersion: LIVE_API_VERSION,
     resources: [
       resource('artifacts', 'ArtifactList', ['get']),
+      resource('audit', 'AuditRecord', ['get']),
       resource('log', 'Log', ['get']),
       resource('source', 'SourceState', ['get', 'update']),
       resource('stop', 'StopRequest', ['create']),

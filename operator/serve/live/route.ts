@@ -3,7 +3,7 @@ import { LIVE_GROUP, VERSION } from '../../../common/api/names.ts';
 import { AmbientError } from '../../../common/errors.ts';
 import { parseTarget } from '../http/path.ts';
 
-export type Verb = 'log' | 'artifacts' | 'artifact' | 'source' | 'stop';
+export type Verb = 'log' | 'artifacts' | 'artifact' | 'source' | 'stop' | 'audit';
 
 export interface Route {
   verb: Verb;
@@ -20,6 +20,7 @@ const METHODS: Record<Verb, readonly string[]> = {
   artifact: ['GET', 'HEAD'],
   source: ['GET', 'PUT'],
   stop: ['POST'],
+  audit: ['GET'],
 };
 
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;

@@ -23,6 +23,7 @@ import { SessionLog } from '../../../../operator/sessions/log.ts';
 import { Sources } from '../../../../operator/sessions/source.ts';
 import { Stops } from '../../../../operator/sessions/stop.ts';
 import type { KeyPair } from '../../../../operator/serve/tls/authority.ts';
+import { anAccesses, CollectedAudit } from '../../../support/audit.ts';
 import { ClientAuthority, TestCertificates } from '../../../support/certificates.ts';
 import { aSession } from '../../../support/fixtures.ts';
 import { ask, open } from '../../../support/https.ts';
@@ -73,6 +74,7 @@ describe('the live API', () => {
   let frontProxy: TestFrontProxy;
   let door: Door;
   let port: number;
+  let audit: CollectedAudit;
   let logged: Record<string, unknown>[];
   let metrics: Registry;
   const nowhere = new Connection({
@@ -89,6 +91,7 @@ describe('the live API', () => {
 
   beforeEach(async () => {
     temporary = await temporaryStore();
+    audit = new CollectedAudit();
     sessions = new KnownSessions();
     session = sessions.add(aSession().in('team-a').running().build());
     const { store } = temporary;
@@ -106,6 +109,7 @@ describe('the live API', () => {
       sources: new Sources({ store }),
       stops: new Stops({ client: new KubeClient(nowhere), store, now: () => new Date() }),
       frontProxy,
+      accesses: anAccesses(store, audit),
       certificates,
       logger: pino({ level: 'debug' }, { write }),
       metrics,
@@ -196,7 +200,8 @@ describe('the live API', () => {
     assert.equal(kind, 'APIResourceList');
     assert.deepEqual(
       resources.map(({ name, verbs }) => `${name} ${verbs.join()}`),
-      ['sessions/artifacts get', 'sessions/log get', 'sessions/source get,update', 'sessions/stop create'],
+      ['sessions/artifacts get',
+      'sessions/audit get', 'sessions/log get', 'sessions/source get,update', 'sessions/stop create'],
     );
     for (const path of ['/apis', '/apis/live.ambient.ai', '/openapi/v2', '/openapi/v3', '/version']) {
       assert.equal((await get(path)).status, 200, path);

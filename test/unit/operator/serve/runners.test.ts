@@ -18,6 +18,7 @@ import { Artifacts } from '../../../../operator/sessions/artifacts.ts';
 import { SessionLog } from '../../../../operator/sessions/log.ts';
 import { Results } from '../../../../operator/sessions/result.ts';
 import { Sources } from '../../../../operator/sessions/source.ts';
+import { anAccesses, CollectedAudit } from '../../../support/audit.ts';
 import { TestCertificates } from '../../../support/certificates.ts';
 import { aJob, aPod, aResult, aSession } from '../../../support/fixtures.ts';
 import { ask } from '../../../support/https.ts';
@@ -112,6 +113,7 @@ describe('the door for runners', () => {
   let results: Results;
   let door: Door;
   let port: number;
+  let audit: CollectedAudit;
   let now: number;
 
   before(async () => {
@@ -121,6 +123,7 @@ describe('the door for runners', () => {
   beforeEach(async () => {
     now = NOW;
     temporary = await temporaryStore();
+    audit = new CollectedAudit();
     const { store } = temporary;
     sessions = new KnownSessions();
     reviewer = new TestReviewer();
@@ -151,6 +154,7 @@ describe('the door for runners', () => {
       artifacts,
       sources,
       results,
+      accesses: anAccesses(store, audit),
       certificates,
       logger: pino({ level: 'silent' }),
       metrics: new Registry(),

@@ -19,6 +19,7 @@ import {
   makeReconcile,
   sessionKey,
 } from '../../../../../operator/controllers/session/reconcile.ts';
+import { CollectedAudit } from '../../../../support/audit.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 import { aFramework, aJob, aPod, aResult, aSession } from '../../../../support/fixtures.ts';
 import type { PodBuilder, SessionBuilder } from '../../../../support/fixtures.ts';
@@ -68,6 +69,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
     serviceAccounts: 0,
     jobsVersion: '1000',
     memory: new Memory(),
+    audit: new CollectedAudit(),
   };
   let version = 10;
   const nextVersion = (): string => String(++version);
@@ -133,6 +135,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
       pods,
       frameworks,
       policies: new Policies(policies),
+      audit: world.audit,
       clock,
       memory: world.memory,
       jobsVersion: () => world.jobsVersion,
@@ -152,7 +155,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
       ensureServiceAccount: async () => void world.serviceAccounts++,
       log: pino({ level: 'silent' }),
     },
-    new Committer({ client, clock, append, memory: world.memory }),
+    new Committer({ client, clock, append, memory: world.memory, audit: world.audit }),
   );
   const lookOnce = (): Promise<Result> =>
     reconcile(

@@ -232,6 +232,20 @@ describe('the door for runners', () => {
       assert.equal(reviewer.reviews, 1);
     });
 
+    it('and has on record whom', async () => {
+      assert.equal((await call('GET', '/runner/v1/control', { token: 'nonsense' })).status, 401);
+      const stranger = aPod(aSession('x').build()).running().build();
+      stranger.metadata.uid = 'nobody';
+      await call('GET', '/runner/v1/control', { token: reviewer.grant(stranger) });
+      assert.equal((await call('GET', '/runner/v1/control')).status, 200);
+      const about = audit.events.map(({ namespace, resource, outcome, details }) => [
+        `${namespace} ${resource} ${outcome}`,
+        details?.['door'],
+      ]);
+      const expected = ['ambient-system runner/control denied', 'runners'];
+      assert.deepEqual(about, [expected, expected]);
+    });
+
     it('a token once it has expired, although it was good', async () => {
       assert.equal((await control()).status, 200);
       now = NOW + 3600_001;

@@ -115,9 +115,7 @@ export class AuditHeads implements HeadBoard, AsyncDisposable {
 
   /** Writes what has changed now. Never rejects: what could not be written is tried again. */
   async publish(): Promise<void> {
-    this.#timer?.[Symbol.dispose]();
-    this.#timer = undefined;
-    this.#publishing = this.#publishing.then(() => this.#write());
+    this.#enqueue();
     await this.#publishing;
   }
 
@@ -134,7 +132,14 @@ export class AuditHeads implements HeadBoard, AsyncDisposable {
 
   #schedule(): void {
     const { clock, intervalMs = INTERVAL_MS } = this.#options;
-    this.#timer ??= clock.timer(intervalMs, () => void this.publish());
+    this.#timer ??= clock.timer(intervalMs, () => this.#enqueue());
+  }
+
+  /** One write after another. */
+  #enqueue(): void {
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = undefined;
+    this.#publishing = this.#publishing.then(() => this.#write());
   }
 
   async #write(): Promise<void> {

@@ -44,6 +44,7 @@ export class ChainedAudit implements AuditTrail, AsyncDisposable {
   readonly #troubled = new Set<string>();
   #tending: Disposable | undefined;
   #isOver = false;
+  #tended: Promise<void> = Promise.resolve();
 
   constructor(options: ChainedAuditOptions) {
     this.#options = options;
@@ -80,6 +81,7 @@ export class ChainedAudit implements AuditTrail, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isOver = true;
     this.#tending?.[Symbol.dispose]();
+    await this.#tended;
     await this.flush();
   }
 
@@ -111,7 +113,7 @@ export class ChainedAudit implements AuditTrail, AsyncDisposable {
     if (this.#isOver) return;
     this.#tending ??= this.#options.clock.timer(TEND_MS, () => {
       this.#tending = undefined;
-      void this.flush().then(() => {
+      this.#tended = this.flush().then(() => {
         for (const chain of this.#chains.values()) chain.rest();
         if ([...this.#chains.values()].some(({ needsTending }) => needsTending)) this.#tend();
       });

@@ -7,6 +7,7 @@ import { HAND_IN_SECONDS } from '../common/api/runner.ts';
 import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../common/api/names.ts';
 import { AmbientError } from '../common/errors.ts';
 
+const ON_AUDIT_FAILURE = ['stop', 'continue'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 
 /** Times in seconds. `undefined` defaults are computed from other options or the environment. */
@@ -81,11 +82,17 @@ const OPTIONS = {
     default: 600,
     about: 'How often data is looked for whose session is gone, and how old it must be.',
   },
+  'audit-failure': {
+    kind: 'choice',
+    default: 'stop',
+    about:
+      'When a record cannot be written. stop: nothing is decided or shown; continue: it goes on, and the gap is recorded.',
+  },
   'log-level': { kind: 'level', default: 'info', about: LOG_LEVELS.join(', ') },
 } as const satisfies Record<string, Option>;
 
 interface Option {
-  kind: 'text' | 'port' | 'count' | 'switch' | 'seconds' | 'level';
+  kind: 'text' | 'port' | 'count' | 'switch' | 'seconds' | 'level' | 'choice';
   default?: string | number | boolean;
   about: string;
 }
@@ -115,6 +122,7 @@ export interface Config {
   frameworkPatienceMs: number;
   stopSlackMs: number;
   sweepMs: number;
+  auditFailure: (typeof ON_AUDIT_FAILURE)[number];
   logLevel: (typeof LOG_LEVELS)[number];
 }
 
@@ -189,6 +197,7 @@ export function readConfig(args: readonly string[], env: Environment): Config {
     frameworkPatienceMs: milliseconds('framework-patience-seconds'),
     stopSlackMs: milliseconds('stop-slack-seconds'),
     sweepMs: milliseconds('sweep-seconds'),
+    auditFailure: choice('audit-failure', ON_AUDIT_FAILURE),
     logLevel: choice('log-level', LOG_LEVELS),
   };
   if (problems.length > 0) throw new AmbientError('invalid_request', problems.join('; '));

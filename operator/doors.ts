@@ -24,6 +24,7 @@ import { Publisher } from './serve/tls/publisher.ts';
 import { Admission } from './sessions/admission.ts';
 import { Costs } from './sessions/costs.ts';
 import { Approvals } from './sessions/approvals.ts';
+import { Accesses } from './sessions/accesses.ts';
 import { Artifacts } from './sessions/artifacts.ts';
 import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
@@ -39,6 +40,7 @@ export interface DoorsOptions {
   config: Config;
   client: KubeClient;
   store: ArtifactStore;
+  audit: AuditTrail;
   watches: Watches;
   registry: Registry;
   log: Logger;
@@ -59,7 +61,7 @@ export interface Doors {
 
 /** Resolves when both doors listen. What was opened is closed again when something fails. */
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
-  const { config, client, store, watches, registry, log } = options;
+  const { config, client, store, audit, watches, registry, log } = options;
   await using stack = new AsyncDisposableStack();
 
   const certificates = stack.use(
@@ -91,7 +93,6 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     },
   });
   const policies = new Policies(watches.namespacePolicies.store);
-  const audit: AuditTrail = { record: async (event) => log.info({ audit: event }, 'audit') };
   const costs = stack.use(
     new Costs({
       store,
@@ -111,7 +112,15 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     operatorUser: operatorUser(config.namespace),
     now,
   });
+  const accesses = new Accesses({
+    audit,
+    store,
+    operatorNamespace: config.namespace,
+    elapsed: () => systemClock.elapsed(),
+    onError: (err) => log.warn({ err }, 'recording an access failed'),
+  });
   const shared = {
+    accesses,
     sessions,
     log: sessionLog,
     artifacts,

@@ -13,6 +13,7 @@ import { Cleanup } from './controllers/session/cleanup.ts';
 import { PolicyController } from './controllers/policy/index.ts';
 import { SESSION_INDEX, SessionController, Turns } from './controllers/session/index.ts';
 import type { Doors } from './doors.ts';
+import type { AuditTrail } from './record/audit.ts';
 import { historyAppender } from './record/history.ts';
 import type { TenancyMetrics } from './metrics.ts';
 import type { ArtifactStore } from './store/store.ts';
@@ -22,6 +23,7 @@ export interface LeadingOptions {
   config: Config;
   client: KubeClient;
   store: ArtifactStore;
+  audit: AuditTrail;
   watches: Watches;
   doors: Doors;
   queue: QueueMetrics;
@@ -43,8 +45,8 @@ async function catchUpCosts({ watches, doors, log }: LeadingOptions, signal: Abo
 
 /** Runs until the signal aborts and work under way has ended. */
 export async function runControllers(options: LeadingOptions, signal: AbortSignal): Promise<void> {
-  const { config, client, store, watches, doors, queue, tenancy, log } = options;
-  const common = { client, store, clock: systemClock, random: Math.random, log };
+  const { config, client, store, audit, watches, doors, queue, tenancy, log } = options;
+  const common = { client, store, audit, clock: systemClock, random: Math.random, log };
   using accounts = new RunnerServiceAccounts({ client, reflector: watches.serviceAccounts, log });
   using turns = new Turns({
     policies: doors.policies,

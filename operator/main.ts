@@ -1,10 +1,13 @@
 /** The operator: composes watches, doors and controllers, and ends them in order. What each does stands in its own room. */
+import { randomBytes } from 'node:crypto';
 import { pino } from 'pino';
 import type { Logger } from 'pino';
 import { isAmbientError, messageOf } from '../common/errors.ts';
 import { KubeClient } from '../common/kube/client.ts';
 import type { Connection } from '../common/kube/connection.ts';
 import { connectInCluster, loadKubeconfig } from '../common/kube/kubeconfig.ts';
+import { describeCommand, runAuditCommand } from './audit-command.ts';
+import { Auditing } from './auditing.ts';
 import { describeOptions, readConfig } from './config.ts';
 import type { Config, Environment } from './config.ts';
 import { delay, systemClock } from './controllers/clock.ts';
@@ -41,6 +44,16 @@ export async function runOperator(
   }
   const metrics = makeMetrics(connection, watches.sessions.store, allOf(watches));
 
+  const auditing = stack.use(
+    new Auditing({
+      config,
+      client,
+      store,
+      meters: metrics.audit,
+      log,
+      uniqueName: () => randomBytes(4).toString('hex'),
+    }),
+  );
   let isReady = false;
   const health = createHealthServer({
     live: {},
@@ -57,8 +70,14 @@ export async function runOperator(
 
   // Kubernetes may start after us, or not answer for a while: that is no reason to end.
   for (const { reflector } of allOf(watches)) reflector.start();
+  const audited = await patiently('reading the published audit heads', log, signal, async () => {
+    await auditing.start();
+    return true;
+  });
+  if (audited === undefined) return;
+  const audit = auditing.trail;
   const doors = await patiently('opening the doors', log, signal, () =>
-    openDoors({ config, client, store, watches, registry: metrics.registry, log }),
+    openDoors({ config, client, store, audit, watches, registry: metrics.registry, log }),
   );
   if (doors === undefined) return;
   stack.defer(() => doors.close(DOORS_DRAIN_MS));
@@ -77,7 +96,7 @@ export async function runOperator(
 
   const lead = (term: AbortSignal): Promise<void> =>
     runControllers(
-      { config, client, store, watches, doors, queue: metrics.queue, tenancy: metrics.tenancy, log },
+      { config, client, store, audit, watches, doors, queue: metrics.queue, tenancy: metrics.tenancy, log },
       term,
     );
   if (!config.leaderElection) {
@@ -93,7 +112,10 @@ export async function runOperator(
       random: Math.random,
       log,
       leaseMs: config.leaseMs,
-      onChange: (leading) => metrics.leading(leading),
+      onChange: (leading) => {
+        metrics.leading(leading);
+        auditing.note('update', 'leases', { leading, identity: config.identity });
+      },
     });
     await election.run(signal, lead);
   }
@@ -139,8 +161,18 @@ async function untilSynced(reflector: Syncing): Promise<void> {
 }
 
 async function main(): Promise<void> {
+  if (process.argv[2] === 'audit') {
+    process.exitCode = await runAuditCommand(process.argv.slice(3), process.env, {
+      out: (line) => process.stdout.write(`${line}\n`),
+      error: (line) => process.stderr.write(`${line}\n`),
+      input: process.stdin,
+    });
+    return;
+  }
   if (process.argv.includes('--help')) {
-    process.stdout.write(`The operator of Ambient Sessions.\n\n${describeOptions()}\n`);
+    process.stdout.write(
+      `The operator of Ambient Sessions.\n\n${describeOptions()}\n\n${describeCommand()}\n`,
+    );
     return;
   }
   let config: Config;

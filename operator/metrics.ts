@@ -6,6 +6,7 @@ import type { Connection } from '../common/kube/connection.ts';
 import type { ObjectStore } from '../common/kube/object-store.ts';
 import type { Reflector } from '../common/kube/reflector.ts';
 import type { KubeObject } from '../common/api/kubernetes.ts';
+import type { AuditMeters } from './record/audit/trail.ts';
 import type { QueueMetrics } from './controllers/queue.ts';
 import type { Turns } from './controllers/session/turns.ts';
 import type { BudgetLevel } from '../common/rules/budget.ts';
@@ -22,6 +23,7 @@ export interface OperatorMetrics {
   queue: QueueMetrics;
   leading(value: boolean): void;
   tenancy: TenancyMetrics;
+  audit: AuditMeters & { missing(chains: number): void };
 }
 
 /** Turns and budgets over all namespaces: as many series, however many namespaces there are. */
@@ -105,10 +107,39 @@ export function makeMetrics(
     buckets: BUCKETS,
     registers,
   });
+  const auditRecords = new Counter({
+    name: 'ambient_audit_records_total',
+    help: 'Audit records written.',
+    registers,
+  });
+  const auditFailures = new Counter({
+    name: 'ambient_audit_failures_total',
+    help: 'Audit records that could not be written.',
+    registers,
+  });
+  const auditWrite = new Histogram({
+    name: 'ambient_audit_write_seconds',
+    help: 'One write of audit records, shared by all that came meanwhile.',
+    buckets: BUCKETS,
+    registers,
+  });
+  const auditMissing = new Gauge({
+    name: 'ambient_audit_missing_chains',
+    help: 'Audit chains whose published head the store did not have when the operator started.',
+    registers,
+  });
   return {
     registry,
     tenancy: tenancyMetrics(registers),
     leading: (value) => leading.set(value ? 1 : 0),
+    audit: {
+      written: (records, seconds) => {
+        auditRecords.inc(records);
+        auditWrite.observe(seconds);
+      },
+      failed: (records) => auditFailures.inc(records),
+      missing: (chains) => auditMissing.set(chains),
+    },
     queue: {
       depth: (length) => depth.set(length),
       waited: (seconds) => latency.observe(seconds),

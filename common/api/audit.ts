@@ -1,6 +1,7 @@
 /**
- * The audit record: who did what to which session, and what came of it. One chain a namespace: each record carries the hash
- * of the one before, so that removing, editing, reordering or cutting off shows.
+ * The audit record: who did what to which session, and what came of it. In a namespace each writer (a process of the operator)
+ * has a chain of its own: each record carries the hash of the one before, so that removing, editing, reordering or cutting
+ * off shows (common/rules/audit-chain.ts).
  */
 import Type from 'typebox';
 
@@ -9,7 +10,8 @@ export const AUDIT_ACTIONS = ['create', 'update', 'delete', 'view'] as const;
 export const AUDIT_OUTCOMES = ['allowed', 'denied', 'failed'] as const;
 
 export const AuditRecord = Type.Object({
-  seq: Type.Integer({ minimum: 1, description: 'Gap-free in its namespace, from 1.' }),
+  seq: Type.Integer({ minimum: 1, description: 'Gap-free in its chain, from 1.' }),
+  writer: Type.String({ description: 'Whose chain of the namespace this record belongs to.' }),
   timestamp: Type.String({ format: 'date-time' }),
   namespace: Type.String(),
   sessionId: Type.Optional(Type.String({ description: 'Name of the Session.' })),
@@ -31,4 +33,4 @@ export const AuditRecord = Type.Object({
 export type AuditRecord = Type.Static<typeof AuditRecord>;
 
 /** What whoever reports knows; number, time and hashes are the chain's. */
-export type AuditEvent = Omit<AuditRecord, 'seq' | 'timestamp' | 'previous' | 'hash'>;
+export type AuditEvent = Omit<AuditRecord, 'seq' | 'writer' | 'timestamp' | 'previous' | 'hash'>;

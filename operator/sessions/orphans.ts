@@ -12,13 +12,15 @@ export interface OrphanOptions {
   /** Data younger than this is left alone: its session may be too young for every list. */
   minimumAgeMs: number;
   now: () => Date;
+  /** What it rejects with ends the sweep, and nothing more is removed. */
+  beforeRemoval?: (ref: SessionRef) => Promise<void>;
 }
 
 /** Removes data of sessions that the API server does not have, and returns whose it was. Throws what store and lister throw. */
 export async function removeOrphans(options: OrphanOptions, signal?: AbortSignal): Promise<SessionRef[]> {
   const { store, isKnown, listUids } = options;
   const removed: SessionRef[] = [];
-  for (const namespace of await store.listFolders('')) {
+  for (const namespace of (await store.listFolders('')).filter(keys.isNamespace)) {
     const refs = (await store.listFolders(`${namespace}/`)).map((uid) => ({ namespace, uid }));
     const suspects = refs.filter((ref) => !isKnown(ref));
     if (suspects.length === 0) continue;
@@ -26,6 +28,7 @@ export async function removeOrphans(options: OrphanOptions, signal?: AbortSignal
     for (const ref of suspects) {
       signal?.throwIfAborted();
       if (alive.has(ref.uid) || !(await isOld(ref, options))) continue;
+      await options.beforeRemoval?.(ref);
       await store.remove(keys.session(ref));
       removed.push(ref);
     }

@@ -17,6 +17,18 @@ const root = ({ namespace, uid }: SessionRef): string => `${namespace}/${uid}/`;
 const DIGITS = 12;
 const padded = (number: number): string => String(number).padStart(DIGITS, '0');
 
+/** No namespace can have this name, so that audit data is never taken for a session's. */
+const AUDIT = '_audit';
+/** A chain of audit records: what one process of the operator has recorded in a namespace. */
+export interface ChainRef {
+  namespace: string;
+  writer: string;
+}
+const chain = ({ namespace, writer }: ChainRef): string => `${AUDIT}/${namespace}/${writer}/`;
+const SEGMENT = new RegExp(`/(\\d{${DIGITS}})\\.ndjson$`);
+/** A DNS label, as Kubernetes wants it of a namespace. */
+const NAMESPACE = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
 const CHUNK = new RegExp(`/log/(\\d{${DIGITS}})-(\\d{${DIGITS}})\\.ndjson$`);
 
 const COST = new RegExp(`/cost/([a-z0-9-]+)/(\\d{${DIGITS}})\\.json$`);
@@ -59,4 +71,19 @@ export const keys = {
   /** Entries trimmed from status.history, named by the padded number of their first. */
   histories: (ref: SessionRef): string => `${root(ref)}history/`,
   history: (ref: SessionRef, firstSeq: number): string => `${root(ref)}history/${padded(firstSeq)}.json`,
+
+  /** Whether a folder of the root holds the sessions of a namespace. */
+  isNamespace: (folder: string): boolean => NAMESPACE.test(folder),
+  /** Its folders are the namespaces with audit records. */
+  audit: `${AUDIT}/`,
+  /** Its folders are the writers. */
+  auditNamespace: (namespace: string): string => `${AUDIT}/${namespace}/`,
+  auditChain: chain,
+  /** Records of a chain, named by the number of the first. */
+  auditSegment: (ref: ChainRef, firstSeq: number): string => `${chain(ref)}${padded(firstSeq)}.ndjson`,
+  /** The number of the first record; undefined for a key that is no segment's. */
+  parseAuditSegment: (key: string): number | undefined => {
+    const match = SEGMENT.exec(key);
+    return match === null ? undefined : Number(match[1]);
+  },
 };

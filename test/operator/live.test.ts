@@ -31,6 +31,7 @@ import type { Doors } from '../../operator/doors.ts';
 import { OperatorCertificates, TLS_SECRET } from '../../operator/serve/tls/certificates.ts';
 import { allOf, makeWatches } from '../../operator/watches.ts';
 import type { Watches } from '../../operator/watches.ts';
+import { CollectedAudit } from '../support/audit.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { manifests } from '../support/deploy.ts';
@@ -61,6 +62,7 @@ describe('the live API behind a real API server', function () {
   let temporary: TemporaryStore;
   let watches: Watches;
   let doors: Doors;
+  const audit = new CollectedAudit();
   let namespace: string;
   const cleanup = new AsyncDisposableStack();
 
@@ -88,6 +90,7 @@ describe('the live API behind a real API server', function () {
       ),
       client,
       store: temporary.store,
+      audit,
       watches,
       registry: new Registry(),
       log: pino({ level: 'silent' }),

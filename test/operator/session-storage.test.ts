@@ -30,7 +30,11 @@ describe('with a store of four megabytes', function () {
     mkdirSync(join(disk, 'store'));
     const [runnerImage] = await loadImages(cluster, ['runner'], () => undefined);
     await applyFrameworks(cluster, runnerImage);
-    operator = await runOperatorProcess(cluster, { storeDir: join(disk, 'store') });
+    // What happens without room for a record is in audit.test.ts.
+    operator = await runOperatorProcess(cluster, {
+      storeDir: join(disk, 'store'),
+      flags: { 'audit-failure': 'continue' },
+    });
     await liveApiAvailable(cluster);
     namespace = await cluster.namespace('full');
   });

@@ -9,6 +9,10 @@ import type { Reflector } from '../../../common/kube/reflector.ts';
 import { sessions } from '../../../common/kube/resource.ts';
 import { removeOrphans } from '../../sessions/orphans.ts';
 import { keys, refOf } from '../../store/keys.ts';
+import type { SessionRef } from '../../store/keys.ts';
+import type { AuditEvent } from '../../../common/api/audit.ts';
+import { OPERATOR_ACTOR } from '../../../common/api/names.ts';
+import type { AuditTrail } from '../../record/audit.ts';
 import type { ArtifactStore } from '../../store/store.ts';
 import type { Clock } from '../clock.ts';
 import { WorkQueue } from '../queue.ts';
@@ -25,6 +29,7 @@ export interface CleanupOptions {
   client: KubeClient;
   sessions: Reflector<Session>;
   store: ArtifactStore;
+  audit: AuditTrail;
   clock: Clock;
   random: () => number;
   /** Between two sweeps, and how old data without a session must be to be removed by one. */
@@ -65,13 +70,14 @@ export class Cleanup {
   async #remove(key: CleanupKey): Promise<Result> {
     const slash = key.indexOf('/');
     const ref = { namespace: key.slice(0, slash), uid: key.slice(slash + 1) };
+    await this.#options.audit.record(removal(ref, 'SessionDeleted'));
     await this.#options.store.remove(keys.session(ref));
     this.#options.log.debug(ref, 'removed the data of a deleted session');
     return undefined;
   }
 
   async #sweep(signal: AbortSignal): Promise<Result> {
-    const { client, sessions: reflector, store, clock, sweepMs, log } = this.#options;
+    const { client, sessions: reflector, store, audit, clock, sweepMs, log } = this.#options;
     const removed = await removeOrphans(
       {
         store,
@@ -80,6 +86,7 @@ export class Cleanup {
           const { items } = await client.list(sessions, { namespace }, { signal });
           return new Set(items.flatMap(byUid));
         },
+        beforeRemoval: (ref) => audit.record(removal(ref, 'NoSession')),
         minimumAgeMs: sweepMs,
         now: () => new Date(clock.now()),
       },
@@ -91,3 +98,13 @@ export class Cleanup {
     return { requeueAfterMs: sweepMs };
   }
 }
+
+const removal = ({ namespace, uid }: SessionRef, reason: string): AuditEvent => ({
+  namespace,
+  sessionUid: uid,
+  actor: OPERATOR_ACTOR,
+  action: 'delete',
+  resource: 'sessions/data',
+  outcome: 'allowed',
+  details: { reason },
+});

@@ -1,11 +1,16 @@
 /** The only writer of the operator's view of a session: one conditional patch of status per look, none when nothing changed. */
 import type { HistoryEntry, Session, SessionStatus } from '../../../common/api/session.ts';
 import type { KubeClient } from '../../../common/kube/client.ts';
+import type { AuditEvent } from '../../../common/api/audit.ts';
+import type { AuditTrail } from '../../record/audit.ts';
 import { isConflict, isNotFound } from '../../../common/kube/errors.ts';
 import { mergePatchOf } from '../../../common/kube/patch.ts';
 import { sessions } from '../../../common/kube/resource.ts';
 import { timestamp } from '../clock.ts';
 import type { Clock } from '../clock.ts';
+import { isTerminal } from '../../../common/api/session.ts';
+import { messageOf } from '../../../common/errors.ts';
+import { changeRecord, UNRECORDED } from './change-record.ts';
 import { isOlder } from '../resource-version.ts';
 import type { Draft, DraftEntry } from './draft.ts';
 import type { Memory } from './memory.ts';
@@ -16,6 +21,14 @@ export type AppendHistory = (
   entries: readonly (DraftEntry & { timestamp: string })[],
 ) => Promise<HistoryEntry[]>;
 
+export interface CommitterOptions {
+  client: KubeClient;
+  memory: Memory;
+  clock: Clock;
+  append: AppendHistory;
+  audit: AuditTrail;
+}
+
 export type Committed = 'written' | 'unchanged' | 'conflict' | 'gone';
 
 export class Committer {
@@ -23,8 +36,10 @@ export class Committer {
   readonly #memory: Memory;
   readonly #clock: Clock;
   readonly #append: AppendHistory;
+  readonly #audit: AuditTrail;
 
-  constructor(options: { client: KubeClient; memory: Memory; clock: Clock; append: AppendHistory }) {
+  constructor(options: CommitterOptions) {
+    this.#audit = options.audit;
     this.#client = options.client;
     this.#memory = options.memory;
     this.#clock = options.clock;
@@ -36,7 +51,10 @@ export class Committer {
     return isOlder(metadata.resourceVersion, this.#memory.of(metadata.uid ?? '').writtenVersion);
   }
 
-  /** Throws KubeError for anything but success, a lost race and an object that is gone. */
+  /**
+   * What is decided is on record before it is written. Throws audit_unavailable, and KubeError for anything but success, a
+   * lost race and an object that is gone.
+   */
   async commit(session: Session, draft: Draft, signal: AbortSignal): Promise<Committed> {
     const status: SessionStatus = { ...draft.status };
     if (draft.entries.length > 0) {
@@ -50,6 +68,8 @@ export class Committer {
     if (patch === undefined) return 'unchanged';
 
     const { name, namespace = '', uid = '', resourceVersion } = session.metadata;
+    const change = changeRecord(session, status, draft.entries);
+    if (change !== undefined) await this.#audit.record(change);
     try {
       const written = await this.#client.mergePatch(
         sessions,
@@ -60,9 +80,25 @@ export class Committer {
       this.#memory.note(uid, { writtenVersion: written.metadata.resourceVersion ?? '' });
       return 'written';
     } catch (error) {
+      if (change !== undefined) await this.#undone(change, error);
       if (isConflict(error)) return 'conflict';
       if (isNotFound(error)) return 'gone';
       throw error;
     }
+  }
+
+  /** The one thing that is written without a record: why nothing is decided. Failing to tell it is no failure. */
+  async tellUnrecorded(session: Session, signal: AbortSignal): Promise<void> {
+    const { name, namespace = '', uid = '' } = session.metadata;
+    if (session.status?.message === UNRECORDED || isTerminal(session.status?.phase)) return;
+    const told = { metadata: { uid }, status: { message: UNRECORDED } };
+    const at = { namespace, name, subresource: 'status' } as const;
+    await this.#client.mergePatch(sessions, at, told, { signal, answer: 'metadata' }).catch(() => undefined);
+  }
+
+  /** It was recorded, and did not come about: looked at again, it may come out differently. */
+  async #undone(change: AuditEvent, error: unknown): Promise<void> {
+    const details = { ...change.details, reason: isConflict(error) ? 'Conflict' : messageOf(error) };
+    await this.#audit.record({ ...change, outcome: 'failed', details }).catch(() => undefined);
   }
 }

@@ -13,6 +13,7 @@ import { setCondition, shorten } from '../../../common/rules/conditions.ts';
 import type { ConditionChange } from '../../../common/rules/conditions.ts';
 import { canMove } from '../../../common/rules/phase.ts';
 import type { Outcome } from '../../../common/rules/outcome.ts';
+import { UNRECORDED } from './change-record.ts';
 import { oneLine } from '../../../common/rules/wording.ts';
 
 /** A history entry before it has a number and a time. */
@@ -35,6 +36,8 @@ export class Draft {
     this.#session = session;
     this.#now = now;
     this.#status = { ...session.status };
+    // It holds no longer once something is decided again.
+    if (this.#status.message === UNRECORDED) delete this.#status.message;
   }
 
   get status(): SessionStatus {

@@ -49,8 +49,8 @@ export class SessionController {
 
   constructor(options: SessionControllerOptions) {
     this.#options = options;
-    const { client, clock, append, log, reflectors } = options;
-    const committer = new Committer({ client, clock, append, memory: this.#memory });
+    const { client, clock, append, audit, log, reflectors } = options;
+    const committer = new Committer({ client, clock, append, audit, memory: this.#memory });
     const reconcile = makeReconcile(
       {
         ...options,

@@ -19,6 +19,8 @@ export interface SessionMemory {
   writtenVersion?: string;
   /** resourceVersion of the Job as this process created it. */
   jobVersion?: string;
+  /** That its Job is to be made is on record. */
+  jobRecorded?: boolean;
   trouble?: Trouble;
   /** How the pod ended, kept because the pod itself may be gone a moment later. */
   podEnd?: PodEnd;

@@ -1,6 +1,7 @@
 /** After the end: a workload that the operator gave up on must not go on running. Idempotent, so a crash cannot skip it. */
 import { isConflict, isNotFound } from '../../../common/kube/errors.ts';
 import { jobs } from '../../../common/kube/resource.ts';
+import { jobRecord } from './change-record.ts';
 import type { Look, StepResult } from './step.ts';
 
 /** How long the Job controller may take to see that a pod is over, before its Job counts as going on. */
@@ -20,6 +21,7 @@ export async function reap(look: Look): Promise<StepResult> {
     if (since + SETTLE_MS > now) return { lookAgainMs: since + SETTLE_MS - now };
   }
   const { namespace = '', name, uid: jobUid } = job.metadata;
+  await controller.audit.record(jobRecord('delete', session, name));
   try {
     await controller.client.delete(
       jobs,

@@ -2,6 +2,7 @@
 import { isTerminal } from '../../../common/api/session.ts';
 import { LABEL_SESSION_UID } from '../../../common/api/names.ts';
 import type { Session } from '../../../common/api/session.ts';
+import { isAmbientError } from '../../../common/errors.ts';
 import type { KubeObject } from '../../../common/api/kubernetes.ts';
 import type { ObjectStore } from '../../../common/kube/object-store.ts';
 import type { Pod } from '../../../common/kube/core-types.ts';
@@ -59,17 +60,19 @@ export function makeReconcile(controller: SessionDependencies, committer: Commit
     if (committer.isStale(session)) return undefined;
 
     const look = lookAt(session, controller, signal);
-    let outcome: StepResult;
     try {
-      outcome = await run(isTerminal(session.status?.phase) ? AFTERLIFE : LIFECYCLE, look);
+      const outcome = await run(isTerminal(session.status?.phase) ? AFTERLIFE : LIFECYCLE, look);
+      if (outcome === 'retold') return { requeueAfterMs: RETOLD_MS };
+      const written = await committer.commit(session, look.draft, signal);
+      if (written === 'conflict') return { requeueAfterMs: 1000 };
+      return typeof outcome === 'object' ? { requeueAfterMs: outcome.lookAgainMs } : undefined;
+    } catch (error) {
+      if (isAmbientError(error, 'audit_unavailable')) await committer.tellUnrecorded(session, signal);
+      throw error;
     } finally {
       // Whoever cannot use a turn must not keep others from it.
       if (!look.asksForTurn) controller.turns.withdraw(session);
     }
-    if (outcome === 'retold') return { requeueAfterMs: RETOLD_MS };
-    const written = await committer.commit(session, look.draft, signal);
-    if (written === 'conflict') return { requeueAfterMs: 1000 };
-    return typeof outcome === 'object' ? { requeueAfterMs: outcome.lookAgainMs } : undefined;
   };
 }
 

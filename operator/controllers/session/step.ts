@@ -86,12 +86,13 @@ export interface SessionDependencies {
   frameworks: ObjectStore<Framework>;
   policies: Pick<Policies, 'of'>;
   turns: Turns;
-  audit: AuditTrail;
   /** A session was told to stop for its own budget, or its namespace's. */
   budgetStopped: (by: 'session' | 'namespace') => void;
   /** The user that the operator itself is. */
   operatorUser: string;
   records: SessionRecords;
+  /** Decisions are recorded before they take effect. */
+  audit: AuditTrail;
   memory: Memory;
   clock: Clock;
   settings: SessionSettings;

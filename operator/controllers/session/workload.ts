@@ -13,6 +13,7 @@ import { executionBreach } from '../../../common/rules/policy/restrictions.ts';
 import { failed } from '../../../common/rules/outcome.ts';
 import { formatBytes } from '../../../common/rules/wording.ts';
 import { isOlder } from '../resource-version.ts';
+import { jobRecord } from './change-record.ts';
 import { buildJob, jobNameOf } from './job.ts';
 import { describeRun, RUN_DESCRIPTION_BYTES_MAX } from './run-description.ts';
 import { trimJob } from './trim.ts';
@@ -62,6 +63,11 @@ async function create(look: Look): Promise<StepResult> {
     return 'done';
   }
 
+  // Once, however often the cluster has no room for it.
+  if (controller.memory.of(uid).jobRecorded !== true) {
+    await controller.audit.record(jobRecord('create', session, jobNameOf(uid)));
+    controller.memory.note(uid, { jobRecorded: true });
+  }
   try {
     // First the account, which a Job controller that does not find it tries again only after ten seconds, and the NetworkPolicy,
     // without which no pod shall start.

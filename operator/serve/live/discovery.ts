@@ -29,6 +29,7 @@ export const DOCUMENTS: Readonly<Record<string, object>> = {
     resources: [
       resource('approve', 'ApproveRequest', ['create']),
       resource('artifacts', 'ArtifactList', ['get']),
+      resource('audit', 'AuditRecord', ['get']),
       resource('log', 'Log', ['get']),
       resource('reject', 'RejectRequest', ['create']),
       resource('source', 'SourceState', ['get', 'update']),

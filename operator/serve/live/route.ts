@@ -3,7 +3,7 @@ import { LIVE_GROUP, VERSION } from '../../../common/api/names.ts';
 import { AmbientError } from '../../../common/errors.ts';
 import { parseTarget } from '../http/path.ts';
 
-export type Verb = 'log' | 'artifacts' | 'artifact' | 'source' | 'stop' | 'approve' | 'reject';
+export type Verb = 'log' | 'artifacts' | 'artifact' | 'source' | 'stop' | 'approve' | 'reject' | 'audit';
 
 export interface Route {
   verb: Verb;
@@ -22,6 +22,7 @@ const METHODS: Record<Verb, readonly string[]> = {
   stop: ['POST'],
   approve: ['POST'],
   reject: ['POST'],
+  audit: ['GET'],
 };
 
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;

@@ -6,7 +6,8 @@ import { LIVE_API_VERSION } from '../../../common/api/names.ts';
 import { SOURCE_CHUNK_BYTES } from '../../../common/api/live.ts';
 import type { Artifact, ArtifactList } from '../../../common/api/live.ts';
 import type { Session } from '../../../common/api/session.ts';
-import { AmbientError } from '../../../common/errors.ts';
+import { AmbientError, isAmbientError } from '../../../common/errors.ts';
+import type { Accesses } from '../../sessions/accesses.ts';
 import type { Approvals } from '../../sessions/approvals.ts';
 import type { Artifacts } from '../../sessions/artifacts.ts';
 import type { SessionLog } from '../../sessions/log.ts';
@@ -22,9 +23,11 @@ import { numberParam } from '../http/path.ts';
 import { sendObject } from '../http/send-object.ts';
 import { createTlsServer, doorOf } from '../http/server.ts';
 import type { Certificates, Door } from '../http/server.ts';
+import { accessOf } from './access.ts';
+import { serveAudit } from './audit.ts';
 import { DOCUMENTS } from './discovery.ts';
 import { identify } from './front-proxy.ts';
-import type { FrontProxy, UserInfo } from './front-proxy.ts';
+import type { FrontProxy, FrontProxyTrust, UserInfo } from './front-proxy.ts';
 import { serveLog } from './log.ts';
 import { allowedMethods, routeOf } from './route.ts';
 import type { Route } from './route.ts';
@@ -37,6 +40,7 @@ export interface LiveServerOptions {
   sources: Sources;
   stops: Stops;
   approvals: Approvals;
+  accesses: Accesses;
   frontProxy: FrontProxy;
   certificates: Certificates;
   logger: Logger;
@@ -108,7 +112,7 @@ async function handle(options: LiveServerOptions, exchange: Exchange, isCurrent:
   if (options.frontProxy.trust === undefined || !isCurrent) {
     throw new AmbientError('unavailable', 'the operator learns anew whom to trust');
   }
-  const user = identify(request, options.frontProxy.trust);
+  const user = identified(options, exchange, options.frontProxy.trust);
   facts.user = user.name;
   const document = DOCUMENTS[path];
   if (document !== undefined) {
@@ -122,7 +126,25 @@ async function handle(options: LiveServerOptions, exchange: Exchange, isCurrent:
   facts.session = route.session;
   if (!allowedMethods(route.verb).includes(request.method ?? '')) throw new MethodNotAllowed(route);
   const session = await findSession(options.sessions, route.namespace, route.session, exchange.signal);
-  await dispatch(options, exchange, { route, session, user });
+  const { traceId, signal } = exchange;
+  const access = accessOf(route, request);
+  if (access === undefined) return await dispatch(options, exchange, { route, session, user });
+  await options.accesses.of({ ...access, session, actor: user.name, traceId, signal }, () =>
+    dispatch(options, exchange, { route, session, user }),
+  );
+}
+
+function identified(
+  { accesses }: LiveServerOptions,
+  { request, traceId }: Exchange,
+  trust: FrontProxyTrust,
+): UserInfo {
+  try {
+    return identify(request, trust);
+  } catch (error) {
+    if (isAmbientError(error)) accesses.refused({ door: 'live', resource: 'sessions', error, traceId });
+    throw error;
+  }
 }
 
 interface Call {
@@ -162,6 +184,8 @@ async function dispatch(options: LiveServerOptions, exchange: Exchange, call: Ca
         await options.approvals.decide(session, decision, user, body, { traceId, signal }),
       );
     }
+    case 'audit':
+      return await serveAudit(options.accesses, exchange, session);
   }
 }
 

@@ -4,7 +4,8 @@ import type { Counter, Registry } from 'prom-client';
 import { HEADER_ARTIFACT_TYPE, HEADER_DIGEST, RUNNER_PATHS } from '../../../common/api/runner.ts';
 import { isTerminal } from '../../../common/api/session.ts';
 import type { Session } from '../../../common/api/session.ts';
-import { AmbientError } from '../../../common/errors.ts';
+import { AmbientError, isAmbientError } from '../../../common/errors.ts';
+import type { Accesses } from '../../sessions/accesses.ts';
 import type { Artifacts } from '../../sessions/artifacts.ts';
 import { chargesOf } from '../../sessions/charges.ts';
 import type { Costs } from '../../sessions/costs.ts';
@@ -33,6 +34,7 @@ export interface RunnerServerOptions {
   sources: Sources;
   results: Results;
   costs: Pick<Costs, 'report'>;
+  accesses: Accesses;
   certificates: Certificates;
   logger: Logger;
   metrics: Registry;
@@ -99,7 +101,7 @@ export function createRunnerServer(options: RunnerServerOptions): Door {
 }
 
 async function handle(options: RunnerServerOptions, meters: Meters, exchange: Exchange): Promise<void> {
-  const { request, facts, signal } = exchange;
+  const { request, facts } = exchange;
   const route = routeOf(request.url ?? '/');
   facts.route = route.name;
   if (!METHODS[route.name].includes(request.method ?? '')) {
@@ -108,7 +110,7 @@ async function handle(options: RunnerServerOptions, meters: Meters, exchange: Ex
       `${route.name} takes ${METHODS[route.name].join(' and ')} only`,
     );
   }
-  const session = await options.identity.sessionOf(request.headers.authorization, signal);
+  const session = await sessionOf(options, exchange, route.name);
   facts.namespace = session.metadata.namespace ?? '';
   facts.session = session.metadata.name;
   switch (route.name) {
@@ -122,6 +124,20 @@ async function handle(options: RunnerServerOptions, meters: Meters, exchange: Ex
       return await takeArtifact(options, meters, exchange, { session, path: route.path });
     case 'result':
       return await takeResult(options, exchange, session);
+  }
+}
+
+async function sessionOf(
+  { identity, accesses }: RunnerServerOptions,
+  { request, signal, traceId }: Exchange,
+  name: Name,
+): Promise<Session> {
+  try {
+    return await identity.sessionOf(request.headers.authorization, signal);
+  } catch (error) {
+    if (isAmbientError(error, 'unauthenticated', 'forbidden'))
+      accesses.refused({ door: 'runners', resource: `runner/${name}`, error, traceId });
+    throw error;
   }
 }
 

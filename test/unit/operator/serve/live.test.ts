@@ -7,12 +7,14 @@ import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
+import type { AuditRecord } from '../../../../common/api/audit.ts';
 import type { KubeStatus } from '../../../../common/api/kubernetes.ts';
 import { livePaths, SOURCE_CHUNK_BYTES } from '../../../../common/api/live.ts';
 import type { ArtifactList, SourceState } from '../../../../common/api/live.ts';
 import type { AuditEvent } from '../../../../common/api/audit.ts';
 import type { LogRecord } from '../../../../common/api/log.ts';
 import type { Session } from '../../../../common/api/session.ts';
+import { AmbientError } from '../../../../common/errors.ts';
 import { KubeClient } from '../../../../common/kube/client.ts';
 import { Connection } from '../../../../common/kube/connection.ts';
 import { effectivePolicy } from '../../../../common/rules/policy/effective.ts';
@@ -26,6 +28,7 @@ import { SessionLog } from '../../../../operator/sessions/log.ts';
 import { Sources } from '../../../../operator/sessions/source.ts';
 import { Stops } from '../../../../operator/sessions/stop.ts';
 import type { KeyPair } from '../../../../operator/serve/tls/authority.ts';
+import { anAccesses, anEvent, aTrail, CollectedAudit, TestBoard } from '../../../support/audit.ts';
 import { ClientAuthority, TestCertificates } from '../../../support/certificates.ts';
 import { aSession } from '../../../support/fixtures.ts';
 import { ask, open } from '../../../support/https.ts';
@@ -76,6 +79,7 @@ describe('the live API', () => {
   let frontProxy: TestFrontProxy;
   let door: Door;
   let port: number;
+  let audit: CollectedAudit;
   let logged: Record<string, unknown>[];
   let audited: AuditEvent[];
   let metrics: Registry;
@@ -93,6 +97,7 @@ describe('the live API', () => {
 
   beforeEach(async () => {
     temporary = await temporaryStore();
+    audit = new CollectedAudit();
     sessions = new KnownSessions();
     session = sessions.add(aSession().in('team-a').running().build());
     const { store } = temporary;
@@ -119,6 +124,7 @@ describe('the live API', () => {
       }),
       stops: new Stops({ client: new KubeClient(nowhere), store, now: () => new Date() }),
       frontProxy,
+      accesses: anAccesses(store, audit),
       certificates,
       logger: pino({ level: 'debug' }, { write }),
       metrics,
@@ -212,6 +218,7 @@ describe('the live API', () => {
       [
         'sessions/approve create',
         'sessions/artifacts get',
+        'sessions/audit get',
         'sessions/log get',
         'sessions/reject create',
         'sessions/source get,update',
@@ -611,6 +618,101 @@ describe('the live API', () => {
       const away = await stop('s1', '');
       assert.deepEqual([away.status, causeOf(away)], [503, 'unavailable']);
       assert.doesNotMatch(away.text, /127\.0\.0\.1/);
+    });
+  });
+
+  describe('audit', () => {
+    it('has every access on record before it is answered, and a follower once', async () => {
+      sessions.add(aSession('over').in('team-a').status({ phase: 'Completed' }).build());
+      await log.append(session, lines(1, 2));
+      await artifacts.put(session, { path: 'a.txt' }, Readable.from(['x']));
+      await get(livePaths.log('team-a', 'over', { follow: true }));
+      await get(livePaths.artifacts('team-a', 's1'));
+      const trace = 'c'.repeat(32);
+      const headers = { traceparent: `00-${trace}-${'d'.repeat(16)}-01`, range: 'bytes=0-0' };
+      await ask(
+        { port, ca: certificates.ca },
+        livePaths.artifact('team-a', 's1', 'a.txt'),
+        as('bob', { headers }),
+      );
+      await get(livePaths.artifact('team-a', 's1', 'none'));
+      await get(livePaths.stop('team-a', 'over'), { method: 'POST', body: '{"reason":"why not"}' });
+      assert.deepEqual(audit.lines, [
+        'ann view sessions/log allowed',
+        'ann view sessions/artifacts allowed',
+        'bob view sessions/artifacts allowed',
+        'ann view sessions/artifacts allowed',
+        'ann view sessions/artifacts failed',
+        'ann update sessions/stop allowed',
+        'ann update sessions/stop denied',
+      ]);
+      assert.deepEqual(audit.events[2], {
+        namespace: 'team-a',
+        sessionId: 's1',
+        sessionUid: 'uid-of-s1',
+        actor: 'bob',
+        action: 'view',
+        resource: 'sessions/artifacts',
+        outcome: 'allowed',
+        details: { path: 'a.txt', method: 'GET', range: 'bytes=0-0' },
+        traceId: trace,
+      });
+      assert.deepEqual(audit.events[0]?.details, { follow: 'true' });
+      assert.equal(audit.events[6]?.details?.['code'], 'already_finished');
+    });
+
+    it('shows nothing that cannot be recorded', async () => {
+      await log.append(session, lines(1, 1, 'secret'));
+      audit.refuse = new AmbientError(
+        'audit_unavailable',
+        'it cannot be recorded: the artifact store is full',
+      );
+      for (const path of [logPath, livePaths.artifacts('team-a', 's1'), livePaths.audit('team-a', 's1')]) {
+        const answer = await get(path);
+        assert.deepEqual([answer.status, causeOf(answer)], [503, 'audit_unavailable'], path);
+        assert.doesNotMatch(answer.text, /secret/);
+      }
+    });
+
+    it('has on record who was sent away, but not without bound', async () => {
+      for (let count = 0; count < 30; count++)
+        await ask({ port, ca: certificates.ca }, logPath, { headers: { 'x-remote-user': 'admin' } });
+      const denied = audit.events.filter(({ outcome }) => outcome === 'denied');
+      assert.ok(denied.length >= 20 && denied.length < 30, String(denied.length));
+      const [{ namespace, actor, resource, details } = assert.fail()] = denied;
+      assert.deepEqual([namespace, actor, resource], ['ambient-system', 'system:anonymous', 'sessions']);
+      assert.equal(details?.['code'], 'unauthenticated');
+    });
+
+    it('gives the records of a session and of no other, of all writers, oldest first', async () => {
+      session.metadata.creationTimestamp = '2020-01-01T00:00:00Z';
+      const { store } = temporary;
+      const board = new TestBoard();
+      const other = { sessionId: 's2', sessionUid: 'uid-of-s2' };
+      for (const [index, writer] of ['operator-1', 'operator-2', 'operator-1'].entries()) {
+        const trail = aTrail(store, board, { writer: `${writer}-${index}` });
+        await trail.record(anEvent({ index }));
+        await trail.record(anEvent({ index }, other));
+        await trail.record(anEvent({ index }, { sessionUid: 'of an earlier session of that name' }));
+        await trail.record(anEvent({ text: '"sessionId":"s1"' }, other));
+      }
+      const answer = await get(livePaths.audit('team-a', 's1'));
+      assert.equal(answer.headers['content-type'], 'application/x-ndjson');
+      const records = answer.text
+        .trimEnd()
+        .split('\n')
+        .map((each) => JSON.parse(each) as AuditRecord);
+      assert.deepEqual(
+        records.map(({ writer, details }) => [writer, details?.['index']]),
+        [
+          ['operator-1-0', 0],
+          ['operator-2-1', 1],
+          ['operator-1-2', 2],
+        ],
+      );
+      assert.deepEqual(audit.lines, ['ann view sessions/audit allowed'], 'reading them is an access as well');
+      sessions.add(aSession('quiet').in('team-a').build());
+      assert.deepEqual((await get(livePaths.audit('team-a', 'quiet'))).text, '');
     });
   });
 });

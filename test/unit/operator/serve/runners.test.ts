@@ -19,6 +19,7 @@ import type { CostReport } from '../../../../operator/sessions/costs.ts';
 import { SessionLog } from '../../../../operator/sessions/log.ts';
 import { Results } from '../../../../operator/sessions/result.ts';
 import { Sources } from '../../../../operator/sessions/source.ts';
+import { anAccesses, CollectedAudit } from '../../../support/audit.ts';
 import { TestCertificates } from '../../../support/certificates.ts';
 import { aJob, aPod, aResult, aSession } from '../../../support/fixtures.ts';
 import { ask } from '../../../support/https.ts';
@@ -114,6 +115,7 @@ describe('the door for runners', () => {
   let results: Results;
   let door: Door;
   let port: number;
+  let audit: CollectedAudit;
   let now: number;
 
   before(async () => {
@@ -124,6 +126,7 @@ describe('the door for runners', () => {
     now = NOW;
     reports = [];
     temporary = await temporaryStore();
+    audit = new CollectedAudit();
     const { store } = temporary;
     sessions = new KnownSessions();
     reviewer = new TestReviewer();
@@ -155,6 +158,7 @@ describe('the door for runners', () => {
       sources,
       results,
       costs: { report: async (_, report) => void reports.push(report) },
+      accesses: anAccesses(store, audit),
       certificates,
       logger: pino({ level: 'silent' }),
       metrics: new Registry(),
@@ -230,6 +234,20 @@ describe('the door for runners', () => {
       assert.equal(reviewer.reviews, 0);
       assert.equal((await control({ token: tokenOf(pod, { salt: 'forged' }) })).status, 401);
       assert.equal(reviewer.reviews, 1);
+    });
+
+    it('and has on record whom', async () => {
+      assert.equal((await call('GET', '/runner/v1/control', { token: 'nonsense' })).status, 401);
+      const stranger = aPod(aSession('x').build()).running().build();
+      stranger.metadata.uid = 'nobody';
+      await call('GET', '/runner/v1/control', { token: reviewer.grant(stranger) });
+      assert.equal((await call('GET', '/runner/v1/control')).status, 200);
+      const about = audit.events.map(({ namespace, resource, outcome, details }) => [
+        `${namespace} ${resource} ${outcome}`,
+        details?.['door'],
+      ]);
+      const expected = ['ambient-system runner/control denied', 'runners'];
+      assert.deepEqual(about, [expected, expected]);
     });
 
     it('a token once it has expired, although it was good', async () => {

@@ -8,6 +8,7 @@ import { isAmbientError } from '../../../../common/errors.ts';
 import type { ErrorCode } from '../../../../common/errors.ts';
 import { Artifacts } from '../../../../operator/sessions/artifacts.ts';
 import { removeOrphans } from '../../../../operator/sessions/orphans.ts';
+import { keys } from '../../../../operator/store/keys.ts';
 import { Results } from '../../../../operator/sessions/result.ts';
 import { Sources } from '../../../../operator/sessions/source.ts';
 import { aResult, aSession } from '../../../support/fixtures.ts';
@@ -221,6 +222,10 @@ describe('session data', () => {
     for (const each of [known, unseen, orphan, lost]) await artifacts.put(each, { path: 'a' }, body('x'));
     now = new Date(now.getTime() + 3600_000);
     await artifacts.put(young, { path: 'a' }, body('x'));
+    const audited = keys.auditSegment({ namespace: 'gone', writer: 'operator-1' }, 1);
+    await temporary.store.put(audited, Buffer.from('{}\n'), { contentType: 'application/x-ndjson' });
+    now = new Date(now.getTime() + 3600_000);
+    await artifacts.put(young, { path: 'a' }, body('x'));
     const asked: string[] = [];
     const removed = await removeOrphans({
       store: temporary.store,
@@ -240,5 +245,6 @@ describe('session data', () => {
       'uid-of-young',
     ]);
     assert.deepEqual(await temporary.store.listFolders('gone/'), []);
+    assert.ok(await temporary.store.stat(audited), 'audit records belong to no session');
   });
 });

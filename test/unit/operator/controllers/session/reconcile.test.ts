@@ -6,6 +6,7 @@ import type { Framework } from '../../../../../common/api/framework.ts';
 import type { HistoryEntry, Session } from '../../../../../common/api/session.ts';
 import type { KubeClient } from '../../../../../common/kube/client.ts';
 import type { Job, Pod } from '../../../../../common/kube/core-types.ts';
+import { AmbientError } from '../../../../../common/errors.ts';
 import { KubeError } from '../../../../../common/kube/errors.ts';
 import { ObjectStore } from '../../../../../common/kube/object-store.ts';
 import { findCondition } from '../../../../../common/rules/conditions.ts';
@@ -20,7 +21,7 @@ import {
   sessionKey,
 } from '../../../../../operator/controllers/session/reconcile.ts';
 import { Turns } from '../../../../../operator/controllers/session/turns.ts';
-import type { AuditEvent } from '../../../../../common/api/audit.ts';
+import { CollectedAudit } from '../../../../support/audit.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 import { aFramework, aJob, aPod, aPolicy, aResult, aSession, NOW } from '../../../../support/fixtures.ts';
 import type { PodBuilder, SessionBuilder } from '../../../../support/fixtures.ts';
@@ -75,12 +76,12 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
     serviceAccounts: 0,
     jobsVersion: '1000',
     memory: new Memory(),
-    audited: [] as AuditEvent[],
     turns: new Turns({
       policies: new Policies(policies),
       hasJob: (uid) => jobs.countByIndex('session', uid) > 0,
       clock,
     }),
+    audit: new CollectedAudit(),
   };
   let version = 10;
   const nextVersion = (): string => String(++version);
@@ -113,11 +114,11 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
     async mergePatch(
       _: unknown,
       __: unknown,
-      patch: { metadata: { resourceVersion: string }; status: object },
+      patch: { metadata: { resourceVersion?: string }; status: object },
     ) {
       requests.push('patch status');
-      if (patch.metadata.resourceVersion !== truth.metadata.resourceVersion)
-        throw refusal(409, 'Conflict', 'changed');
+      const { resourceVersion = truth.metadata.resourceVersion } = patch.metadata;
+      if (resourceVersion !== truth.metadata.resourceVersion) throw refusal(409, 'Conflict', 'changed');
       truth = {
         ...truth,
         metadata: { ...truth.metadata, resourceVersion: nextVersion() },
@@ -147,7 +148,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
       frameworks,
       policies: new Policies(policies),
       turns: world.turns,
-      audit: { record: async (event) => void world.audited.push(event) },
+      audit: world.audit,
       budgetStopped: () => undefined,
       operatorUser: OPERATOR,
       clock,
@@ -173,7 +174,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
       },
       log: pino({ level: 'silent' }),
     },
-    new Committer({ client, clock, append, memory: world.memory }),
+    new Committer({ client, clock, append, memory: world.memory, audit: world.audit }),
   );
   const lookOnce = (): Promise<Result> =>
     reconcile(
@@ -263,6 +264,67 @@ describe('reconciling a session', () => {
       ['Created', 'Started', 'Completed'],
     );
     assert.deepEqual(c.status().workload?.exitCode, 0);
+  });
+
+  it('has each of its decisions on record, those of agents and users without their words', async () => {
+    const c = aController(aSession());
+    await c.settle();
+    c.pod((pod) => pod.waiting('ContainerCreating'));
+    await c.settle();
+    c.pod((pod) => pod.running());
+    await c.settle();
+    c.world.result = aResult('CommandFailed', { exitCode: 3, message: 'a secret' });
+    c.pod((pod) => pod.ended(3));
+    await c.settle();
+    assert.deepEqual(
+      c.audit.events.map(({ resource, details }) => [resource, details?.['phase'], details?.['conditions']]),
+      [
+        ['jobs', undefined, undefined],
+        [
+          'sessions/status',
+          'Pending',
+          ['PolicyValidated=True Accepted', 'SourceReady=True NotNeeded', 'WorkloadCreated=True JobCreated'],
+        ],
+        ['sessions/status', 'Running', undefined],
+        ['sessions/status', 'Failed', ['ArtifactsGenerated=True NoArtifacts', 'Failed=True CommandFailed']],
+      ],
+    );
+    const { details, ...last } = c.audit.events.at(-1) ?? assert.fail();
+    assert.deepEqual(last, {
+      namespace: 'default',
+      sessionId: 's1',
+      sessionUid: 'uid-of-s1',
+      actor: 'system:ambient-operator',
+      action: 'update',
+      resource: 'sessions/status',
+      outcome: 'allowed',
+    });
+    assert.equal(details?.['from'], 'Running');
+    assert.equal(details?.['exitCode'], 3);
+    assert.doesNotMatch(JSON.stringify(c.audit.events), /secret/);
+  });
+
+  it('decides nothing without a record, says why on the session, and goes on when it can be recorded', async () => {
+    const c = aController(aSession());
+    c.audit.refuse = new AmbientError('audit_unavailable', 'the store is full');
+    await assert.rejects(c.look(), /the store is full/);
+    await assert.rejects(c.look(), /the store is full/);
+    assert.deepEqual(c.requests, ['patch status'], 'no Job; told once');
+    assert.equal(c.status().phase, undefined);
+    assert.match(c.status().message ?? '', /audit trail cannot be written/);
+    c.audit.refuse = undefined;
+    await c.settle();
+    assert.equal(c.status().phase, 'Pending');
+    assert.equal(c.status().message, 'Waiting for the pod to start.');
+    c.pod((pod) => pod.running());
+    c.audit.refuse = new AmbientError('audit_unavailable', 'the store is full');
+    await assert.rejects(c.look());
+    assert.equal(c.status().phase, 'Pending');
+    assert.match(c.status().message ?? '', /audit trail/);
+    c.audit.refuse = undefined;
+    await c.settle();
+    assert.equal(c.status().phase, 'Running');
+    assert.doesNotMatch(c.status().message ?? '', /audit trail/);
   });
 
   it('goes over Running when the run was over before anybody looked', async () => {
@@ -700,7 +762,9 @@ describe('reconciling a session', () => {
     assert.match(message ?? '', /^Stopping: The session has spent 1\.20 USD, and its budget is 1\.00 USD\.$/);
     assert.equal(c.condition('BudgetExceeded')?.status, 'True');
     assert.deepEqual(
-      c.audited.map(({ resource, sessionId, outcome }) => [resource, sessionId, outcome]),
+      c.audit.events
+        .filter(({ resource }) => resource === 'sessions/stop')
+        .map(({ resource, sessionId, outcome }) => [resource, sessionId, outcome]),
       [['sessions/stop', 's1', 'allowed']],
     );
     c.world.result = aResult('Stopped');

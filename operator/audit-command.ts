@@ -1,0 +1,123 @@
+/**
+ * `audit verify`: verifies the chains of a store, also one that no operator serves. Exit code 0: every chain is whole;
+ * 1: one is broken or missing; 2: it could not be found out.
+ */
+import { createReadStream } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import { parseArgs } from 'node:util';
+import { AmbientError, messageOf } from '../common/errors.ts';
+import type { Environment } from './config.ts';
+import { parseHeads } from './record/audit/heads.ts';
+import type { ChainHeadOf } from './record/audit/heads.ts';
+import { verifyStore } from './record/audit/verify.ts';
+import type { ChainReport } from './record/audit/verify.ts';
+import { DirectoryStore } from './store/directory.ts';
+
+const OPTIONS = {
+  'store-dir': {
+    default: '/var/lib/ambient',
+    about: 'The store, as the operator has it. [AMBIENT_STORE_DIR]',
+  },
+  namespace: { default: undefined, about: 'Only this one; may be given several times.' },
+  heads: {
+    default: undefined,
+    about:
+      'File with the ConfigMap ambient-audit-heads as JSON, - for standard input. Without it the newest chain of a namespace could be cut off unnoticed.',
+  },
+} as const;
+
+export interface Terminal {
+  out: (line: string) => void;
+  error: (line: string) => void;
+  input: NodeJS.ReadableStream;
+}
+
+/** Resolves with the exit code. Never rejects. */
+export async function runAuditCommand(
+  args: readonly string[],
+  env: Environment,
+  { out, error, input }: Terminal,
+): Promise<0 | 1 | 2> {
+  try {
+    const { command, storeDir, only, headsFile } = readArguments(args, env);
+    if (command === 'help') {
+      out(describeCommand());
+      return 0;
+    }
+    const heads = headsFile === undefined ? undefined : await readHeads(headsFile, input);
+    let [chains, broken] = [0, 0];
+    const store = new DirectoryStore({ root: storeDir });
+    for await (const report of verifyStore(store, heads, only)) {
+      chains++;
+      if (!report.ok) broken++;
+      out(lineOf(report, heads !== undefined));
+    }
+    if (heads === undefined) error('Without --heads it was not compared with what the cluster knows.');
+    out(`${chains} ${chains === 1 ? 'chain' : 'chains'}, ${broken} broken`);
+    return broken > 0 ? 1 : 0;
+  } catch (problem) {
+    error(messageOf(problem));
+    return 2;
+  }
+}
+
+export function describeCommand(): string {
+  const options = Object.entries(OPTIONS).map(([name, { default: value, about }]) => {
+    const usual = value === undefined ? '' : ` Default: ${value}.`;
+    return `  --${name.padEnd(12)} ${about}${usual}`;
+  });
+  return ['audit verify: are the audit records what was written?', '', ...options].join('\n');
+}
+
+function readArguments(args: readonly string[], env: Environment) {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    options: {
+      'store-dir': { type: 'string' },
+      namespace: { type: 'string', multiple: true },
+      heads: { type: 'string' },
+      help: { type: 'boolean' },
+    },
+    strict: true,
+    allowPositionals: true,
+  });
+  const isHelp = values.help === true;
+  if (!isHelp && positionals.join(' ') !== 'verify')
+    throw new AmbientError('invalid_request', `audit verify is the only command\n\n${describeCommand()}`);
+  return {
+    command: isHelp ? ('help' as const) : ('verify' as const),
+    storeDir: values['store-dir'] ?? env['AMBIENT_STORE_DIR'] ?? OPTIONS['store-dir'].default,
+    only: values.namespace,
+    headsFile: values.heads,
+  };
+}
+
+/** Of the ConfigMap, as kubectl gives it. Throws invalid_request, and what reading throws. */
+async function readHeads(file: string, input: NodeJS.ReadableStream): Promise<ChainHeadOf[]> {
+  const content = await text(file === '-' ? input : createReadStream(file));
+  let parsed: { data?: unknown } | null;
+  try {
+    parsed = JSON.parse(content) as { data?: unknown } | null;
+  } catch (cause) {
+    throw new AmbientError('invalid_request', `${file} is not JSON: ${messageOf(cause)}`, { cause });
+  }
+  const data = parsed?.data;
+  if (typeof data !== 'object' || data === null)
+    throw new AmbientError(
+      'invalid_request',
+      `${file} is not the ConfigMap ambient-audit-heads: it has no data`,
+    );
+  return parseHeads(data as Record<string, unknown>);
+}
+
+function lineOf(report: ChainReport, isCompared: boolean): string {
+  const chain = `${report.namespace}/${report.writer}`;
+  if (!report.ok) return `${chain}  BROKEN at record ${report.seq}, ${report.tampering}: ${report.message}`;
+  const { first, last, records } = report;
+  const span =
+    first === undefined || last === undefined
+      ? 'no records'
+      : `${records} ${records === 1 ? 'record' : 'records'}, ${first.seq} to ${last.seq}, ${first.timestamp} to ${last.timestamp}`;
+  const head = isCompared && !report.isPublished ? '; its head is not published (any more, or yet)' : '';
+  return `${chain}  OK: ${span}${head}`;
+}

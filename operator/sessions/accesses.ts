@@ -1,0 +1,146 @@
+/** Accesses through the doors, on record: allowed ones before they happen, and those that a door refuses. */
+import type { AuditEvent } from '../../common/api/audit.ts';
+import type { Session } from '../../common/api/session.ts';
+import { isAmbientError } from '../../common/errors.ts';
+import type { AmbientError, ErrorCode } from '../../common/errors.ts';
+import type { AuditTrail } from '../record/audit.ts';
+import { sessionRecords } from '../record/audit/reader.ts';
+import { refOf } from '../store/keys.ts';
+import type { ArtifactStore } from '../store/store.ts';
+
+export interface Access {
+  session: Session;
+  actor: string;
+  action: AuditEvent['action'];
+  /** Such as sessions/log. */
+  resource: string;
+  details?: Record<string, unknown>;
+  traceId: string;
+  /** Aborts when nobody waits for the answer any more: what then breaks off is no failure. */
+  signal: AbortSignal;
+}
+
+export interface Refused {
+  door: 'live' | 'runners';
+  resource: string;
+  error: AmbientError;
+  traceId: string;
+}
+
+export interface AccessesOptions {
+  audit: AuditTrail;
+  store: ArtifactStore;
+  /** Where refusals of strangers are recorded, who could name any namespace. */
+  operatorNamespace: string;
+  /** Milliseconds of a clock that never goes back. */
+  elapsed: () => number;
+  onError: (error: unknown) => void;
+}
+
+/** Who is not known. */
+const ANONYMOUS = 'system:anonymous';
+/** Refused by a rule, as opposed to broken. */
+const DENIALS: readonly ErrorCode[] = [
+  'forbidden',
+  'unauthenticated',
+  'policy_violation',
+  'approval_forbidden',
+  'already_finished',
+  'unsafe_path',
+];
+/** Whoever reaches a door can be refused as often as he likes: so many at once, then one a second, others are counted. */
+const REFUSALS_AT_ONCE = 20;
+const REFUSAL_EVERY_MS = 1000;
+
+export class Accesses {
+  readonly #options: AccessesOptions;
+  #tokens = REFUSALS_AT_ONCE;
+  #filledAt = 0;
+  #suppressed = 0;
+
+  constructor(options: AccessesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Does the work once the access is recorded. Work that throws is recorded once more, as denied or failed.
+   * Throws audit_unavailable, and what the work throws.
+   */
+  async of<T>(access: Access, work: () => Promise<T>): Promise<T> {
+    const event = eventOf(access);
+    await this.#options.audit.record(event);
+    try {
+      return await work();
+    } catch (error) {
+      if (!access.signal.aborted) this.#note({ ...event, ...failureOf(error, event.details) });
+      throw error;
+    }
+  }
+
+  /** Somebody was sent away before it was known what he may see. Never throws: he is sent away in any case. */
+  refused({ door, resource, error, traceId }: Refused): void {
+    if (!this.#takeToken()) {
+      this.#suppressed++;
+      return;
+    }
+    const suppressed = this.#suppressed;
+    this.#suppressed = 0;
+    this.#note({
+      namespace: this.#options.operatorNamespace,
+      actor: ANONYMOUS,
+      action: 'view',
+      resource,
+      outcome: 'denied',
+      details: {
+        door,
+        code: error.code,
+        reason: error.message,
+        ...(suppressed > 0 ? { suppressed } : {}),
+      },
+      traceId,
+    });
+  }
+
+  /** The records of a session as they are stored, oldest first. Throws what the store throws. */
+  records(session: Session): AsyncGenerator<string, void, undefined> {
+    const { name, creationTimestamp } = session.metadata;
+    const since = new Date(creationTimestamp ?? 0);
+    return sessionRecords(this.#options.store, { ...refOf(session), name, since });
+  }
+
+  #note(event: AuditEvent): void {
+    this.#options.audit.record(event).catch(this.#options.onError);
+  }
+
+  #takeToken(): boolean {
+    const now = this.#options.elapsed();
+    const filled = Math.floor((now - this.#filledAt) / REFUSAL_EVERY_MS);
+    if (filled > 0) {
+      this.#tokens = Math.min(REFUSALS_AT_ONCE, this.#tokens + filled);
+      this.#filledAt = now;
+    }
+    if (this.#tokens === 0) return false;
+    this.#tokens--;
+    return true;
+  }
+}
+
+const eventOf = ({ session, actor, action, resource, details, traceId }: Access): AuditEvent => ({
+  namespace: session.metadata.namespace ?? '',
+  sessionId: session.metadata.name,
+  ...(session.metadata.uid === undefined ? {} : { sessionUid: session.metadata.uid }),
+  actor,
+  action,
+  resource,
+  outcome: 'allowed',
+  ...(details === undefined ? {} : { details }),
+  traceId,
+});
+
+const failureOf = (
+  error: unknown,
+  details: Record<string, unknown> | undefined,
+): Pick<AuditEvent, 'outcome' | 'details'> => ({
+  outcome: isAmbientError(error, ...DENIALS) ? 'denied' : 'failed',
+  details: { ...details, code: isAmbientError(error) ? error.code : 'internal' },
+});

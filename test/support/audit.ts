@@ -1,0 +1,91 @@
+/** Audit trails for tests: one that collects, and the real one over a store of the test. */
+import assert from 'node:assert/strict';
+import type { AuditEvent } from '../../common/api/audit.ts';
+import type { AuditTrail } from '../../operator/record/audit.ts';
+import { ChainedAudit } from '../../operator/record/audit/trail.ts';
+import type { ChainedAuditOptions, HeadBoard } from '../../operator/record/audit/trail.ts';
+import type { ChainHeadOf } from '../../operator/record/audit/heads.ts';
+import { Accesses } from '../../operator/sessions/accesses.ts';
+import type { ArtifactStore } from '../../operator/store/store.ts';
+import { systemClock } from '../../operator/controllers/clock.ts';
+
+/** Keeps what was recorded; throws `refuse` instead while that is set. */
+export class CollectedAudit implements AuditTrail {
+  readonly events: AuditEvent[] = [];
+  refuse: Error | undefined;
+
+  async record(event: AuditEvent): Promise<void> {
+    if (this.refuse !== undefined) throw this.refuse;
+    this.events.push(event);
+  }
+
+  /** One line an event: `ann view sessions/log allowed`. */
+  get lines(): string[] {
+    return this.events.map(
+      ({ actor, action, resource, outcome }) => `${actor} ${action} ${resource} ${outcome}`,
+    );
+  }
+}
+
+export const anAccesses = (store: ArtifactStore, audit: AuditTrail): Accesses =>
+  new Accesses({
+    audit,
+    store,
+    operatorNamespace: 'ambient-system',
+    elapsed: () => systemClock.elapsed(),
+    onError: assert.ifError,
+  });
+
+/** Heads in memory, in the place of the ConfigMap. */
+export class TestBoard implements HeadBoard {
+  readonly heads = new Map<string, ChainHeadOf>();
+
+  earlier(namespace: string) {
+    return this.list
+      .filter((head) => head.namespace === namespace)
+      .map(({ writer, seq, hash, at }) => ({ writer, seq, hash, at }));
+  }
+
+  moved(namespace: string, head: Omit<ChainHeadOf, 'namespace'>): void {
+    this.heads.set(`${namespace}.${head.writer}`, { namespace, ...head });
+  }
+
+  gone({ namespace, writer }: { namespace: string; writer: string }): void {
+    this.heads.delete(`${namespace}.${writer}`);
+  }
+
+  get list(): ChainHeadOf[] {
+    return [...this.heads.values()];
+  }
+}
+
+export const aTrail = (
+  store: ArtifactStore,
+  board: HeadBoard,
+  more: Partial<ChainedAuditOptions> = {},
+): ChainedAudit =>
+  new ChainedAudit({
+    store,
+    board,
+    writer: 'operator-1',
+    clock: systemClock,
+    onFailure: 'stop',
+    meters: { written: () => undefined, failed: () => undefined },
+    onTrouble: () => undefined,
+    ...more,
+  });
+
+export const anEvent = (
+  details: Record<string, unknown> = {},
+  more: Partial<AuditEvent> = {},
+): AuditEvent => ({
+  namespace: 'team-a',
+  sessionId: 's1',
+  sessionUid: 'uid-of-s1',
+  actor: 'ann',
+  action: 'view',
+  resource: 'sessions/log',
+  outcome: 'allowed',
+  details,
+  ...more,
+});

@@ -12,6 +12,7 @@ import type { KubeObject } from '../common/api/kubernetes.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
 import { jobNameOf, trimJob, trimPod } from './controllers/session/index.ts';
+import type { AuditTrail } from './record/audit.ts';
 import { createLiveServer } from './serve/live/server.ts';
 import { WatchedFrontProxy } from './serve/live/front-proxy.ts';
 import { RunnerIdentity } from './serve/runners/identity.ts';
@@ -23,6 +24,7 @@ import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
 import { StoredRecords } from './sessions/records.ts';
 import { Policies } from './sessions/policies.ts';
+import { RetentionForecasts } from './sessions/retention-forecast.ts';
 import { Results } from './sessions/result.ts';
 import { Sources } from './sessions/source.ts';
 import { Stops } from './sessions/stop.ts';
@@ -44,6 +46,7 @@ export interface Doors {
   endpoint(): { url: string; ca: string };
   records: StoredRecords;
   policies: Policies;
+  audit: AuditTrail;
   /** Calls back when the upload of a session is complete. */
   onSource(listener: (session: Session) => void): Disposable;
   close(drainMs: number): Promise<void>;
@@ -83,6 +86,8 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     },
   });
   const policies = new Policies(watches.namespacePolicies.store);
+  const audit: AuditTrail = { record: async (event) => log.info({ audit: event }, 'audit') };
+  const forecasts = new RetentionForecasts({ sessions: watches.sessions.store, policies, now });
   const stops = new Stops({ client, store, now });
   const shared = {
     sessions,
@@ -93,7 +98,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   };
-  const live = createLiveServer({ ...shared, stops, frontProxy });
+  const live = createLiveServer({ ...shared, stops, forecasts, frontProxy });
   const runners = createRunnerServer({
     ...shared,
     results,
@@ -120,6 +125,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     ports: { live: livePort, runners: runnerPort },
     endpoint: () => ({ url, ca: certificates.caBundle }),
     policies,
+    audit,
     records: new StoredRecords({ store, artifacts, results, sources, elapsed: () => systemClock.elapsed() }),
     onSource(listener) {
       waiting.add(listener);

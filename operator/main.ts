@@ -76,7 +76,19 @@ export async function runOperator(
   log.info({ ...doors.ports, health: healthPort, sessions: watches.sessions.store.size }, 'ready');
 
   const lead = (term: AbortSignal): Promise<void> =>
-    runControllers({ config, client, store, watches, doors, queue: metrics.queue, log }, term);
+    runControllers(
+      {
+        config,
+        client,
+        store,
+        watches,
+        doors,
+        queue: metrics.queue,
+        notifications: metrics.notifications,
+        log,
+      },
+      term,
+    );
   if (!config.leaderElection) {
     metrics.leading(true);
     await lead(signal);

@@ -6,6 +6,7 @@ import type { Connection } from '../common/kube/connection.ts';
 import type { ObjectStore } from '../common/kube/object-store.ts';
 import type { Reflector } from '../common/kube/reflector.ts';
 import type { KubeObject } from '../common/api/kubernetes.ts';
+import type { NotificationMetrics } from './controllers/notifications/index.ts';
 import type { QueueMetrics } from './controllers/queue.ts';
 
 /** Index of the store of sessions. */
@@ -17,6 +18,7 @@ export const byPhase = (session: Session): string[] => [session.status?.phase ??
 export interface OperatorMetrics {
   registry: Registry;
   queue: QueueMetrics;
+  notifications: NotificationMetrics;
   leading(value: boolean): void;
 }
 
@@ -94,8 +96,23 @@ export function makeMetrics(
     buckets: BUCKETS,
     registers,
   });
+  const attempts = new Counter({
+    name: 'ambient_notifications_total',
+    help: 'Attempts to deliver a notification; dead: it was given up.',
+    labelNames: ['kind', 'outcome'],
+    registers,
+  });
+  const waiting = new Gauge({
+    name: 'ambient_notifications_waiting',
+    help: 'Notifications in the outbox, one for each target.',
+    registers,
+  });
   return {
     registry,
+    notifications: {
+      attempted: (kind, outcome) => attempts.inc({ kind, outcome }),
+      waiting: (count) => waiting.set(count),
+    },
     leading: (value) => leading.set(value ? 1 : 0),
     queue: {
       depth: (length) => depth.set(length),

@@ -2,6 +2,7 @@
  * How long what a session left is kept. Periods are of the calendar, in UTC: a month after January 31st is the last day of
  * February. Only finished sessions have an end of their time; what cannot be understood is kept.
  */
+import { FINALIZER_DATA } from '../api/names.ts';
 import { isTerminal } from '../api/session.ts';
 import type { Session } from '../api/session.ts';
 import { findCondition } from './conditions.ts';
@@ -55,7 +56,10 @@ function addMonths(from: number, count: number): number {
   // Day 0 of the month after is the last one of the month.
   const lastDay = new Date(from).setUTCFullYear(year, month + count + 1, 0);
   if (!Number.isFinite(lastDay)) return Infinity;
-  return Math.min(lastDay, date.setUTCFullYear(year, month + count, Math.min(day, new Date(lastDay).getUTCDate())));
+  return Math.min(
+    lastDay,
+    date.setUTCFullYear(year, month + count, Math.min(day, new Date(lastDay).getUTCDate())),
+  );
 }
 
 /**
@@ -110,3 +114,10 @@ export function dueOf(session: Session, periods: RetentionPeriods, now: number):
   if (isExpired(session)) return { what: 'nothing', next: expiry.session };
   return expiry.artifacts <= now ? { what: 'artifacts' } : { what: 'nothing', next: expiry.artifacts };
 }
+
+export const holdsData = ({ metadata }: Session): boolean =>
+  metadata.finalizers?.includes(FINALIZER_DATA) ?? false;
+
+/** The finalizers of a session whose object shall stay until its data are gone. */
+export const withDataHeld = (finalizers: readonly string[] = []): string[] =>
+  finalizers.includes(FINALIZER_DATA) ? [...finalizers] : [...finalizers, FINALIZER_DATA];

@@ -1,5 +1,5 @@
 /** Data whose session is gone: found by comparing the store with the sessions that exist. */
-import { keys } from '../store/keys.ts';
+import { isNamespace, keys } from '../store/keys.ts';
 import type { SessionRef } from '../store/keys.ts';
 import type { ArtifactStore } from '../store/store.ts';
 
@@ -19,6 +19,7 @@ export async function removeOrphans(options: OrphanOptions, signal?: AbortSignal
   const { store, isKnown, listUids } = options;
   const removed: SessionRef[] = [];
   for (const namespace of await store.listFolders('')) {
+    if (!isNamespace(namespace)) continue;
     const refs = (await store.listFolders(`${namespace}/`)).map((uid) => ({ namespace, uid }));
     const suspects = refs.filter((ref) => !isKnown(ref));
     if (suspects.length === 0) continue;

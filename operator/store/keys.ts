@@ -11,6 +11,9 @@ export const refOf = (session: Session): SessionRef => ({
   uid: session.metadata.uid ?? '',
 });
 
+/** Whether a folder at the top is a namespace's. Others begin with an underscore, which no namespace does. */
+export const isNamespace = (folder: string): boolean => !folder.startsWith('_');
+
 const root = ({ namespace, uid }: SessionRef): string => `${namespace}/${uid}/`;
 
 /** Numbers in names are padded so that their order as text is their order as numbers. */
@@ -27,6 +30,9 @@ export interface ChunkRange {
 
 export const keys = {
   session: root,
+  /** What retention counts as logs and artifacts: all but the history, which belongs to the object. */
+  expiring: (ref: SessionRef): string[] =>
+    ['log', 'artifacts', 'source', 'result'].map((folder) => `${root(ref)}${folder}/`),
   log: (ref: SessionRef): string => `${root(ref)}log/`,
   /**
    * Named by the last number first, so that all with something newer than a given number can be asked for; by both ends,

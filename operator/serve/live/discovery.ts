@@ -8,8 +8,8 @@ const group = {
   preferredVersion: groupVersion,
 };
 
-const resource = (subresource: string, kind: string, verbs: string[]) => ({
-  name: `sessions/${subresource}`,
+const resource = (subresource: string, kind: string, verbs: string[], of = 'sessions') => ({
+  name: `${of}/${subresource}`,
   singularName: '',
   namespaced: true,
   kind,
@@ -27,6 +27,7 @@ export const DOCUMENTS: Readonly<Record<string, object>> = {
     apiVersion: 'v1',
     groupVersion: LIVE_API_VERSION,
     resources: [
+      resource('retention', 'RetentionForecast', ['get'], 'namespacepolicies'),
       resource('artifacts', 'ArtifactList', ['get']),
       resource('log', 'Log', ['get']),
       resource('source', 'SourceState', ['get', 'update']),

@@ -53,7 +53,21 @@ describe('a retention period', () => {
 
   it('is a number and one of d, w, m, y, and nothing else', () => {
     assert.deepEqual(parsePeriod('90d'), { count: 90, unit: 'd' });
-    for (const text of ['', 'd', '90', '90D', '-1d', '+1d', '1.5d', ' 1d', '1d ', '1h', '1d1d', '１d', '1d\n'])
+    for (const text of [
+      '',
+      'd',
+      '90',
+      '90D',
+      '-1d',
+      '+1d',
+      '1.5d',
+      ' 1d',
+      '1d ',
+      '1h',
+      '1d1d',
+      '１d',
+      '1d\n',
+    ])
       assert.equal(parsePeriod(text), undefined, JSON.stringify(text));
   });
 

@@ -14,12 +14,15 @@ import type { LogRecord } from '../../../../common/api/log.ts';
 import type { Session } from '../../../../common/api/session.ts';
 import { KubeClient } from '../../../../common/kube/client.ts';
 import { Connection } from '../../../../common/kube/connection.ts';
+import { ObjectStore } from '../../../../common/kube/object-store.ts';
+import { effectivePolicy } from '../../../../common/rules/policy/effective.ts';
 import type { Door } from '../../../../operator/serve/http/server.ts';
 import { parseTrust } from '../../../../operator/serve/live/front-proxy.ts';
 import type { FrontProxy, FrontProxyTrust } from '../../../../operator/serve/live/front-proxy.ts';
 import { createLiveServer } from '../../../../operator/serve/live/server.ts';
 import { Artifacts } from '../../../../operator/sessions/artifacts.ts';
 import { SessionLog } from '../../../../operator/sessions/log.ts';
+import { RetentionForecasts } from '../../../../operator/sessions/retention-forecast.ts';
 import { Sources } from '../../../../operator/sessions/source.ts';
 import { Stops } from '../../../../operator/sessions/stop.ts';
 import type { KeyPair } from '../../../../operator/serve/tls/authority.ts';
@@ -105,6 +108,11 @@ describe('the live API', () => {
       artifacts,
       sources: new Sources({ store }),
       stops: new Stops({ client: new KubeClient(nowhere), store, now: () => new Date() }),
+      forecasts: new RetentionForecasts({
+        sessions: new ObjectStore<Session>({ cluster: 'test' }),
+        policies: { of: () => effectivePolicy(undefined) },
+        now: () => new Date(),
+      }),
       frontProxy,
       certificates,
       logger: pino({ level: 'debug' }, { write }),

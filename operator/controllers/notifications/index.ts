@@ -70,6 +70,7 @@ export class NotificationController {
   /** What waits, by stream. */
   readonly #waiting = new Map<StreamKey, number>();
   #total = 0;
+  readonly #specs = new Map<string, string>();
   readonly #underWay = new Map<string, number>();
   #scanned: Promise<void> | undefined;
 
@@ -135,7 +136,12 @@ export class NotificationController {
     }
   }
 
+  /** Status is written by us and by others all the time: only another spec may be what helps. */
   #policyChanged(namespace: string): void {
+    const { uid, generation } = this.#options.policies.object(namespace)?.metadata ?? {};
+    const spec = `${uid} ${generation}`;
+    if (this.#specs.get(namespace) === spec) return;
+    this.#specs.set(namespace, spec);
     for (const stream of this.#waiting.keys())
       if (stream.startsWith(`${namespace}/`)) this.#deliveries.add(stream);
     this.#statuses.addAfter(namespace, STATUS_AFTER_MS);

@@ -43,6 +43,8 @@ export class Intake {
   /** Sessions as they were when they went, until what they gave cause for is in the outbox. */
   readonly #gone = new Map<string, Session>();
   readonly #since = new Map<string, number>();
+  /** Namespaces whose part of the outbox is known to be clear. */
+  readonly #unwanted = new Set<string>();
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -118,11 +120,13 @@ export class Intake {
   async #lookAtPolicy(namespace: string): Promise<void> {
     const { outbox, policies, onPolicy } = this.#options;
     const policy = policies.object(namespace);
-    if (this.#isWanted(namespace)) await this.#wantedSince(namespace);
-    else {
+    if (this.#isWanted(namespace)) {
+      this.#unwanted.delete(namespace);
+      await this.#wantedSince(namespace);
+    } else if (!this.#unwanted.has(namespace)) {
       this.#since.delete(namespace);
-      await outbox.forgetSince(namespace);
-      if (policy === undefined) await outbox.forgetDead(namespace);
+      await outbox.forgetNamespace(namespace);
+      this.#unwanted.add(namespace);
     }
     if (policy !== undefined)
       await this.#put(namespace, policy.metadata.uid ?? '', policyNotifications(policy));

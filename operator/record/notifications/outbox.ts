@@ -59,8 +59,9 @@ export class Outbox {
     return now;
   }
 
-  async forgetSince(namespace: string): Promise<void> {
-    await this.#store.remove(`${ROOT}${namespace}/since.json`);
+  /** Notifications are not wanted there any more, or there is no policy that could tell of them. */
+  async forgetNamespace(namespace: string): Promise<void> {
+    for (const name of ['since', 'dead']) await this.#store.remove(`${ROOT}${namespace}/${name}.json`);
   }
 
   /**
@@ -116,11 +117,6 @@ export class Outbox {
         newest: [letter, ...newest].slice(0, DEAD_KEPT),
       } satisfies Dead);
     await this.remove(entry);
-  }
-
-  /** The policy that told of them is gone. */
-  async forgetDead(namespace: string): Promise<void> {
-    await this.#store.remove(`${ROOT}${namespace}/dead.json`);
   }
 
   async dead(namespace: string): Promise<Dead> {

@@ -1,6 +1,6 @@
 /**
  * Secrets of tenants, one key at a time. The operator has no right to read any: a tenant grants it for the Secret that a
- * webhook names (manifests/samples/notifications.yaml). Values go into requests and nowhere else.
+ * webhook names (manifests/samples/tenant/notifications.yaml). Values go into requests and nowhere else.
  */
 import type { KubeClient } from '../../../common/kube/client.ts';
 import { isForbidden, isNotFound } from '../../../common/kube/errors.ts';

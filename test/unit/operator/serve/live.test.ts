@@ -9,7 +9,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { KubeStatus } from '../../../../common/api/kubernetes.ts';
 import { livePaths, SOURCE_CHUNK_BYTES } from '../../../../common/api/live.ts';
-import type { ArtifactList, SourceState } from '../../../../common/api/live.ts';
+import type { ArtifactList, RetentionForecast, SourceState } from '../../../../common/api/live.ts';
 import type { LogRecord } from '../../../../common/api/log.ts';
 import type { Session } from '../../../../common/api/session.ts';
 import { KubeClient } from '../../../../common/kube/client.ts';
@@ -204,7 +204,13 @@ describe('the live API', () => {
     assert.equal(kind, 'APIResourceList');
     assert.deepEqual(
       resources.map(({ name, verbs }) => `${name} ${verbs.join()}`),
-      ['sessions/artifacts get', 'sessions/log get', 'sessions/source get,update', 'sessions/stop create'],
+      [
+        'namespacepolicies/retention get',
+        'sessions/artifacts get',
+        'sessions/log get',
+        'sessions/source get,update',
+        'sessions/stop create',
+      ],
     );
     for (const path of ['/apis', '/apis/live.ambient.ai', '/openapi/v2', '/openapi/v3', '/version']) {
       assert.equal((await get(path)).status, 200, path);
@@ -237,6 +243,9 @@ describe('the live API', () => {
       ['/apis/live.ambient.ai/v1alpha1/watch/namespaces/team-a/sessions/s1/log', 'not_found'],
       ['/apis/live.ambient.ai/v1/namespaces/team-a/sessions/s1/log', 'not_found'],
       ['/apis/live.ambient.ai/v1alpha1/namespaces/Team_A/sessions/s1/log', 'not_found'],
+      ['/apis/live.ambient.ai/v1alpha1/namespaces/team-a/namespacepolicies/policy', 'not_found'],
+      ['/apis/live.ambient.ai/v1alpha1/namespaces/team-a/namespacepolicies/other/retention', 'not_found'],
+      [`${livePaths.retention('team-a')}/x`, 'not_found'],
       [livePaths.log('team-a', 'other'), 'not_found'],
       [livePaths.log('team-b', 's1'), 'not_found'],
     ] as const) {
@@ -251,8 +260,17 @@ describe('the live API', () => {
       const answer = await get(logPath, { method: 'POST' });
       assert.deepEqual([answer.status, answer.headers.allow], [405, 'GET']);
       assert.equal((await get(livePaths.stop('team-a', 's1'))).status, 405);
+      assert.equal((await get(livePaths.retention('team-a'), { method: 'POST' })).status, 405);
       assert.equal((await get(livePaths.source('team-a', 's1'), { method: 'DELETE' })).status, 405);
     });
+  });
+
+  it('forecasts what retention would take, for a period that is one', async () => {
+    const answer = await get(livePaths.retention('team-a', '2w'));
+    const { kind, within, retention, items } = answer.json as RetentionForecast;
+    assert.deepEqual([kind, within, retention.artifacts, items], ['RetentionForecast', '2w', '30d', []]);
+    const wrong = await get(livePaths.retention('team-a', '2h'));
+    assert.deepEqual([wrong.status, causeOf(wrong)], [400, 'invalid_request']);
   });
 
   it('answers a refusal with a Status, a trace id that is in its log too, and a measurement', async () => {

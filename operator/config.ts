@@ -6,6 +6,10 @@ import { parseArgs } from 'node:util';
 import { HAND_IN_SECONDS } from '../common/api/runner.ts';
 import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../common/api/names.ts';
 import { AmbientError } from '../common/errors.ts';
+import type { AddressRules } from './record/notifications/addresses.ts';
+import { listOf } from './record/notifications/addresses.ts';
+import { isMailAddress, SMTP_SECURITY } from './record/notifications/mail.ts';
+import type { SmtpSettings } from './record/notifications/mail.ts';
 
 const ON_AUDIT_FAILURE = ['stop', 'continue'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -88,6 +92,33 @@ const OPTIONS = {
     about:
       'When a record cannot be written. stop: nothing is decided or shown; continue: it goes on, and the gap is recorded.',
   },
+  'retention-per-second': {
+    kind: 'count',
+    default: 10,
+    about: 'Sessions that retention takes something of in a second, at most.',
+  },
+  'notify-allow': {
+    kind: 'text',
+    about:
+      'Networks that webhooks may go to although they are not of the public internet, such as 10.1.0.0/16,fd00:1::/64.',
+  },
+  'notify-http': {
+    kind: 'switch',
+    default: false,
+    about: 'Webhooks may go to http:// URLs: what they say can be read on the way.',
+  },
+  'smtp-host': { kind: 'text', about: 'Mail server for notifications; absent: no email.' },
+  'smtp-port': { kind: 'port', default: 587, about: 'Of the mail server.' },
+  'smtp-security': {
+    kind: 'text',
+    default: 'starttls',
+    about: `${SMTP_SECURITY.join(', ')}: starttls never falls back to sending in the clear.`,
+  },
+  'smtp-user': {
+    kind: 'text',
+    about: 'For the mail server; its password comes from the environment alone [AMBIENT_SMTP_PASSWORD].',
+  },
+  'smtp-from': { kind: 'text', about: 'Address that email comes from.' },
   'log-level': { kind: 'level', default: 'info', about: LOG_LEVELS.join(', ') },
 } as const satisfies Record<string, Option>;
 
@@ -123,6 +154,9 @@ export interface Config {
   stopSlackMs: number;
   sweepMs: number;
   auditFailure: (typeof ON_AUDIT_FAILURE)[number];
+  retentionPerSecond: number;
+  notify: AddressRules;
+  smtp: SmtpSettings | undefined;
   logLevel: (typeof LOG_LEVELS)[number];
 }
 
@@ -173,6 +207,30 @@ export function readConfig(args: readonly string[], env: Environment): Config {
   const runnerClosedCidrs = closed.filter((each) => each !== '');
   const noCidr = runnerClosedCidrs.find((each) => !isCidr(each));
   if (noCidr !== undefined) wrong('runner-closed-cidrs', noCidr, 'CIDRs such as 10.0.0.0/8,fd00::/8');
+  const networks = (): AddressRules['allowed'] => {
+    const value = text('notify-allow') ?? '';
+    try {
+      return listOf(value.split(',').flatMap((each) => (each.trim() === '' ? [] : [each.trim()])));
+    } catch {
+      wrong('notify-allow', value, 'networks such as 10.1.0.0/16, with commas in between');
+      return listOf([]);
+    }
+  };
+  const smtp = (): SmtpSettings | undefined => {
+    const host = text('smtp-host');
+    if (host === undefined) return undefined;
+    const from = text('smtp-from') ?? '';
+    if (!isMailAddress(from)) wrong('smtp-from', from, 'an email address when there is an smtp-host');
+    return {
+      host,
+      port: port('smtp-port'),
+      security: choice('smtp-security', SMTP_SECURITY),
+      user: text('smtp-user'),
+      // Flags can be read by every process of the machine.
+      password: env['AMBIENT_SMTP_PASSWORD'],
+      from,
+    };
+  };
   const config: Config = {
     kubeconfig: text('kubeconfig'),
     context: text('context'),
@@ -198,6 +256,14 @@ export function readConfig(args: readonly string[], env: Environment): Config {
     stopSlackMs: milliseconds('stop-slack-seconds'),
     sweepMs: milliseconds('sweep-seconds'),
     auditFailure: choice('audit-failure', ON_AUDIT_FAILURE),
+    retentionPerSecond: number('retention-per-second', 1, 1000, true),
+    notify: {
+      allowed: networks(),
+      plainHttp: choiceOf(raw('notify-http') ?? 'false', (value) =>
+        wrong('notify-http', value, 'true or false'),
+      ),
+    },
+    smtp: smtp(),
     logLevel: choice('log-level', LOG_LEVELS),
   };
   if (problems.length > 0) throw new AmbientError('invalid_request', problems.join('; '));

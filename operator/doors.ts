@@ -30,6 +30,7 @@ import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
 import { StoredRecords } from './sessions/records.ts';
 import { Policies } from './sessions/policies.ts';
+import { RetentionForecasts } from './sessions/retention-forecast.ts';
 import { Results } from './sessions/result.ts';
 import { Sources } from './sessions/source.ts';
 import { Stops } from './sessions/stop.ts';
@@ -103,6 +104,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       onError: (err) => log.warn({ err }, 'showing a cost failed; trying again'),
     }),
   );
+  const forecasts = new RetentionForecasts({ sessions: watches.sessions.store, policies, now });
   const stops = new Stops({ client, store, now });
   const approvals = new Approvals({
     client,
@@ -129,7 +131,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   };
-  const live = createLiveServer({ ...shared, stops, approvals, frontProxy });
+  const live = createLiveServer({ ...shared, stops, approvals, forecasts, frontProxy });
   const runners = createRunnerServer({
     ...shared,
     results,

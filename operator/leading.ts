@@ -6,11 +6,16 @@ import { operatorUser } from '../common/rules/approval.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
 import { LeaseLost } from './controllers/leader.ts';
+import { deliverer } from './controllers/notifications/deliverer.ts';
+import { NotificationController } from './controllers/notifications/index.ts';
+import type { NotificationMetrics } from './controllers/notifications/index.ts';
 import type { QueueMetrics } from './controllers/queue.ts';
 import { RunnerNetworkPolicies } from './controllers/network-policies.ts';
 import { RunnerServiceAccounts } from './controllers/service-accounts.ts';
 import { Cleanup } from './controllers/session/cleanup.ts';
-import { PolicyController } from './controllers/policy/index.ts';
+import { PolicyController, Settlements } from './controllers/policy/index.ts';
+import { RetentionController } from './controllers/retention/index.ts';
+import { Releases } from './controllers/retention/release.ts';
 import { SESSION_INDEX, SessionController, Turns } from './controllers/session/index.ts';
 import type { Doors } from './doors.ts';
 import type { AuditTrail } from './record/audit.ts';
@@ -28,6 +33,7 @@ export interface LeadingOptions {
   doors: Doors;
   queue: QueueMetrics;
   tenancy: TenancyMetrics;
+  notifications: NotificationMetrics;
   log: Logger;
 }
 
@@ -86,6 +92,31 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
   const policies = new PolicyController({ ...common, reflectors: watches, turns, audit: doors.audit });
   using _turns = tenancy.watch(turns);
   const cleanup = new Cleanup({ ...common, sessions: watches.sessions, sweepMs: config.sweepMs });
+  const retention = new RetentionController({
+    ...common,
+    sessions: watches.sessions,
+    namespacePolicies: watches.namespacePolicies,
+    policies: doors.policies,
+    append: historyAppender(store),
+    audit: doors.audit,
+    perSecond: config.retentionPerSecond,
+  });
+  const settlements = new Settlements({ ...common, policies: doors.policies, costs: doors.costs });
+  const releases = new Releases({
+    ...common,
+    sessions: watches.sessions,
+    jobs: watches.jobs,
+    settleDeleted: (session, stop) => settlements.settleDeleted(session, stop),
+    perSecond: config.retentionPerSecond,
+  });
+  const notifications = new NotificationController({
+    ...common,
+    sessions: watches.sessions,
+    namespacePolicies: watches.namespacePolicies,
+    policies: doors.policies,
+    deliver: deliverer({ client, rules: config.notify, smtp: config.smtp, clock: systemClock }),
+    metrics: options.notifications,
+  });
   using _source = doors.onSource(({ metadata }) => controller.wake(metadata.namespace ?? '', metadata.name));
   // First, so that a change has its effect on turns before anybody looks at the session.
   turns.start(watches);
@@ -94,14 +125,13 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
   void catchUpCosts(options, signal);
   policies.start();
   cleanup.start();
+  retention.start();
+  releases.start();
+  notifications.start();
   if (!signal.aborted)
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   // Every write is conditional, so that one that is under way does no harm; but none shall begin.
   const drainMs = signal.reason instanceof LeaseLost ? 0 : config.drainMs;
-  await Promise.all([
-    controller.close(drainMs),
-    policies.close(drainMs),
-    cleanup.close(drainMs),
-    networks.close(drainMs),
-  ]);
+  const running = [controller, policies, cleanup, networks, retention, releases, notifications];
+  await Promise.all(running.map((each) => each.close(drainMs)));
 }

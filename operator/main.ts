@@ -96,7 +96,18 @@ export async function runOperator(
 
   const lead = (term: AbortSignal): Promise<void> =>
     runControllers(
-      { config, client, store, audit, watches, doors, queue: metrics.queue, tenancy: metrics.tenancy, log },
+      {
+        config,
+        client,
+        store,
+        audit,
+        watches,
+        doors,
+        queue: metrics.queue,
+        tenancy: metrics.tenancy,
+        notifications: metrics.notifications,
+        log,
+      },
       term,
     );
   if (!config.leaderElection) {

@@ -7,6 +7,7 @@ import type { ObjectStore } from '../common/kube/object-store.ts';
 import type { Reflector } from '../common/kube/reflector.ts';
 import type { KubeObject } from '../common/api/kubernetes.ts';
 import type { AuditMeters } from './record/audit/trail.ts';
+import type { NotificationMetrics } from './controllers/notifications/index.ts';
 import type { QueueMetrics } from './controllers/queue.ts';
 import type { Turns } from './controllers/session/turns.ts';
 import type { BudgetLevel } from '../common/rules/budget.ts';
@@ -21,6 +22,7 @@ export const byPhase = (session: Session): string[] => [session.status?.phase ??
 export interface OperatorMetrics {
   registry: Registry;
   queue: QueueMetrics;
+  notifications: NotificationMetrics;
   leading(value: boolean): void;
   tenancy: TenancyMetrics;
   audit: AuditMeters & { missing(chains: number): void };
@@ -128,9 +130,24 @@ export function makeMetrics(
     help: 'Audit chains whose published head the store did not have when the operator started.',
     registers,
   });
+  const attempts = new Counter({
+    name: 'ambient_notifications_total',
+    help: 'Attempts to deliver a notification; dead: it was given up.',
+    labelNames: ['kind', 'outcome'],
+    registers,
+  });
+  const waiting = new Gauge({
+    name: 'ambient_notifications_waiting',
+    help: 'Notifications in the outbox, one for each target.',
+    registers,
+  });
   return {
     registry,
     tenancy: tenancyMetrics(registers),
+    notifications: {
+      attempted: (kind, outcome) => attempts.inc({ kind, outcome }),
+      waiting: (count) => waiting.set(count),
+    },
     leading: (value) => leading.set(value ? 1 : 0),
     audit: {
       written: (records, seconds) => {

@@ -13,13 +13,14 @@
  *   POST   …/sessions/{name}/approve ApproveRequest     200 ApprovalDecision; 409 when it was decided, needs none or has ended
  *   POST   …/sessions/{name}/reject  RejectRequest      200 ApprovalDecision; the session ends as Failed, reason Rejected
  *   GET    …/sessions/{name}/audit                      application/x-ndjson of the session's audit records, oldest first
+ *   GET    …/namespacepolicies/policy/retention?within=7d   RetentionForecast: what retention takes of the namespace until then
  *
  * kube-apiserver cuts every proxied request after 60 s but `log` and watches, so bytes move in ranges and chunks.
  * Refusals are metav1.Status with the catalogue code of common/errors.ts in details.causes[0].reason.
  */
 import Type from 'typebox';
 import { APPROVAL_DECISIONS, GeneratedArtifact } from './session.ts';
-import { LIVE_API_VERSION } from './names.ts';
+import { LIVE_API_VERSION, POLICY_NAME } from './names.ts';
 
 export const SOURCE_CHUNK_BYTES = 8 * 1024 * 1024;
 /** How long the API server lets a proxied request live that is not `log`. */
@@ -47,6 +48,9 @@ export const livePaths = {
   approve: (namespace: string, name: string) => `${sessionPath(namespace, name)}/approve`,
   reject: (namespace: string, name: string) => `${sessionPath(namespace, name)}/reject`,
   audit: (namespace: string, name: string) => `${sessionPath(namespace, name)}/audit`,
+  retention: (namespace: string, within?: string) =>
+    `/apis/${LIVE_API_VERSION}/namespaces/${encodeURIComponent(namespace)}/namespacepolicies/${POLICY_NAME}/retention` +
+    (within === undefined ? '' : `?within=${encodeURIComponent(within)}`),
 };
 
 export const Artifact = Type.Object({
@@ -122,3 +126,24 @@ export const ApprovalDecision = Type.Object({
   reason: Type.Optional(Type.String()),
 });
 export type ApprovalDecision = Type.Static<typeof ApprovalDecision>;
+
+export const RetentionForecast = Type.Object({
+  kind: Type.Literal('RetentionForecast'),
+  apiVersion: Type.Literal(LIVE_API_VERSION),
+  metadata: Type.Object({}),
+  now: Type.String({ format: 'date-time' }),
+  within: Type.String({ description: 'A period as in the policy.' }),
+  retention: Type.Object({ sessions: Type.String(), artifacts: Type.String(), auditLogs: Type.String() }),
+  items: Type.Array(
+    Type.Object({
+      session: Type.String(),
+      what: Type.Enum(['artifacts', 'session'], {
+        description: 'artifacts: log and artifacts; session: the object and all of its data.',
+      }),
+      due: Type.String({ format: 'date-time' }),
+      overdue: Type.Boolean({ description: 'It is due now.' }),
+      bytes: Type.Integer({ minimum: 0, description: 'Of its artifacts.' }),
+    }),
+  ),
+});
+export type RetentionForecast = Type.Static<typeof RetentionForecast>;

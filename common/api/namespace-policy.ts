@@ -211,6 +211,16 @@ export const NamespacePolicyStatus = Type.Object({
           { maxItems: 20, description: 'The newest.' },
         ),
       ),
+      waiting: Type.Optional(
+        Type.Array(
+          Type.Object({
+            target: Type.String({ maxLength: 512 }),
+            reason: Type.String({ maxLength: 1024 }),
+            since: Timestamp(),
+          }),
+          { maxItems: 20, description: 'Why some of the pending ones are not delivered yet.' },
+        ),
+      ),
     }),
   ),
   conditions: Type.Optional(

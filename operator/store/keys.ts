@@ -41,6 +41,9 @@ export interface ChunkRange {
 
 export const keys = {
   session: root,
+  /** What retention counts as logs and artifacts: all but the history, which belongs to the object. */
+  expiring: (ref: SessionRef): string[] =>
+    ['log', 'artifacts', 'source', 'result'].map((folder) => `${root(ref)}${folder}/`),
   log: (ref: SessionRef): string => `${root(ref)}log/`,
   /**
    * Named by the last number first, so that all with something newer than a given number can be asked for; by both ends,

@@ -8,8 +8,8 @@ const group = {
   preferredVersion: groupVersion,
 };
 
-const resource = (subresource: string, kind: string, verbs: string[]) => ({
-  name: `sessions/${subresource}`,
+const resource = (subresource: string, kind: string, verbs: string[], of = 'sessions') => ({
+  name: `${of}/${subresource}`,
   singularName: '',
   namespaced: true,
   kind,
@@ -28,6 +28,7 @@ export const DOCUMENTS: Readonly<Record<string, object>> = {
     groupVersion: LIVE_API_VERSION,
     resources: [
       resource('approve', 'ApproveRequest', ['create']),
+      resource('retention', 'RetentionForecast', ['get'], 'namespacepolicies'),
       resource('artifacts', 'ArtifactList', ['get']),
       resource('audit', 'AuditRecord', ['get']),
       resource('log', 'Log', ['get']),

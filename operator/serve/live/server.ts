@@ -13,6 +13,7 @@ import type { Artifacts } from '../../sessions/artifacts.ts';
 import type { SessionLog } from '../../sessions/log.ts';
 import { findSession } from '../../sessions/lookup.ts';
 import type { SessionLookup } from '../../sessions/lookup.ts';
+import type { RetentionForecasts } from '../../sessions/retention-forecast.ts';
 import type { Sources } from '../../sessions/source.ts';
 import type { Stops } from '../../sessions/stop.ts';
 import { bodyStream, readJson } from '../http/body.ts';
@@ -29,6 +30,7 @@ import { DOCUMENTS } from './discovery.ts';
 import { identify } from './front-proxy.ts';
 import type { FrontProxy, FrontProxyTrust, UserInfo } from './front-proxy.ts';
 import { serveLog } from './log.ts';
+import { policyRouteOf } from './policy-route.ts';
 import { allowedMethods, routeOf } from './route.ts';
 import type { Route } from './route.ts';
 import { statusOf } from './status.ts';
@@ -41,6 +43,7 @@ export interface LiveServerOptions {
   stops: Stops;
   approvals: Approvals;
   accesses: Accesses;
+  forecasts: RetentionForecasts;
   frontProxy: FrontProxy;
   certificates: Certificates;
   logger: Logger;
@@ -50,6 +53,7 @@ export interface LiveServerOptions {
 }
 
 const REQUEST_BYTES_MAX = 16 * 1024;
+const FORECAST_WITHIN = '7d';
 const HEALTH: ReadonlySet<string> = new Set(['/healthz', '/livez', '/readyz']);
 
 export function createLiveServer(options: LiveServerOptions): Door {
@@ -120,11 +124,21 @@ async function handle(options: LiveServerOptions, exchange: Exchange, isCurrent:
     sendJson(response, 200, document);
     return;
   }
+  const ofPolicy = policyRouteOf(url);
+  if (ofPolicy !== undefined) {
+    const { verb, namespace, query } = ofPolicy;
+    facts.route = verb;
+    facts.namespace = namespace;
+    if (request.method !== 'GET') throw new MethodNotAllowed(verb, ['GET']);
+    sendJson(response, 200, options.forecasts.of(namespace, query.get('within') ?? FORECAST_WITHIN));
+    return;
+  }
   const route = routeOf(url);
   facts.route = route.verb;
   facts.namespace = route.namespace;
   facts.session = route.session;
-  if (!allowedMethods(route.verb).includes(request.method ?? '')) throw new MethodNotAllowed(route);
+  if (!allowedMethods(route.verb).includes(request.method ?? ''))
+    throw new MethodNotAllowed(route.verb, allowedMethods(route.verb));
   const session = await findSession(options.sessions, route.namespace, route.session, exchange.signal);
   const { traceId, signal } = exchange;
   const access = accessOf(route, request);
@@ -217,9 +231,9 @@ async function sendArtifact(
 class MethodNotAllowed extends AmbientError {
   readonly allowed: readonly string[];
 
-  constructor({ verb }: Route) {
-    super('invalid_request', `${verb} takes ${allowedMethods(verb).join(' and ')} only`);
-    this.allowed = allowedMethods(verb);
+  constructor(verb: string, allowed: readonly string[]) {
+    super('invalid_request', `${verb} takes ${allowed.join(' and ')} only`);
+    this.allowed = allowed;
   }
 }
 

@@ -45,6 +45,31 @@ describe('operator configuration', () => {
     assert.throws(() => readConfig(['--wrokers=1'], {}), /wrokers/);
   });
 
+  it('takes networks and a mail server for notifications, the password from the environment alone', () => {
+    const { notify, smtp } = readConfig(
+      ['--notify-allow=10.1.0.0/16, fd00:1::/64', '--smtp-host=mail', '--smtp-from=a@example.com'],
+      { AMBIENT_SMTP_PASSWORD: 'secret', AMBIENT_SMTP_USER: 'operator' },
+    );
+    assert.equal(notify.plainHttp, false);
+    assert.equal(notify.allowed.check('10.1.2.3', 'ipv4'), true);
+    assert.equal(notify.allowed.check('10.2.2.3', 'ipv4'), false);
+    assert.deepEqual(smtp, {
+      host: 'mail',
+      port: 587,
+      security: 'starttls',
+      user: 'operator',
+      password: 'secret',
+      from: 'a@example.com',
+    });
+    assert.equal(readConfig([], { AMBIENT_SMTP_PASSWORD: 'secret' }).smtp, undefined);
+    assert.throws(() => readConfig(['--smtp-password=x'], {}), /smtp-password/);
+    assert.throws(
+      () => readConfig(['--notify-allow=10.0.0.0', '--smtp-host=mail', '--smtp-security=maybe'], {}),
+      (error: Error) =>
+        ['--notify-allow', '--smtp-from', '--smtp-security'].every((each) => error.message.includes(each)),
+    );
+  });
+
   it('leaves the runner URL open when the port is chosen at start', () => {
     assert.equal(readConfig(['--runner-port=0'], {}).runnerUrl, undefined);
   });

@@ -10,13 +10,14 @@ import { Registry } from 'prom-client';
 import type { AuditRecord } from '../../../../common/api/audit.ts';
 import type { KubeStatus } from '../../../../common/api/kubernetes.ts';
 import { livePaths, SOURCE_CHUNK_BYTES } from '../../../../common/api/live.ts';
-import type { ArtifactList, SourceState } from '../../../../common/api/live.ts';
+import type { ArtifactList, RetentionForecast, SourceState } from '../../../../common/api/live.ts';
 import type { AuditEvent } from '../../../../common/api/audit.ts';
 import type { LogRecord } from '../../../../common/api/log.ts';
 import type { Session } from '../../../../common/api/session.ts';
 import { AmbientError } from '../../../../common/errors.ts';
 import { KubeClient } from '../../../../common/kube/client.ts';
 import { Connection } from '../../../../common/kube/connection.ts';
+import { ObjectStore } from '../../../../common/kube/object-store.ts';
 import { effectivePolicy } from '../../../../common/rules/policy/effective.ts';
 import type { Door } from '../../../../operator/serve/http/server.ts';
 import { parseTrust } from '../../../../operator/serve/live/front-proxy.ts';
@@ -25,6 +26,7 @@ import { createLiveServer } from '../../../../operator/serve/live/server.ts';
 import { Approvals } from '../../../../operator/sessions/approvals.ts';
 import { Artifacts } from '../../../../operator/sessions/artifacts.ts';
 import { SessionLog } from '../../../../operator/sessions/log.ts';
+import { RetentionForecasts } from '../../../../operator/sessions/retention-forecast.ts';
 import { Sources } from '../../../../operator/sessions/source.ts';
 import { Stops } from '../../../../operator/sessions/stop.ts';
 import type { KeyPair } from '../../../../operator/serve/tls/authority.ts';
@@ -123,6 +125,11 @@ describe('the live API', () => {
         now: () => new Date(),
       }),
       stops: new Stops({ client: new KubeClient(nowhere), store, now: () => new Date() }),
+      forecasts: new RetentionForecasts({
+        sessions: new ObjectStore<Session>({ cluster: 'test' }),
+        policies: { of: () => effectivePolicy(undefined) },
+        now: () => new Date(),
+      }),
       frontProxy,
       accesses: anAccesses(store, audit),
       certificates,
@@ -216,6 +223,7 @@ describe('the live API', () => {
     assert.deepEqual(
       resources.map(({ name, verbs }) => `${name} ${verbs.join()}`),
       [
+        'namespacepolicies/retention get',
         'sessions/approve create',
         'sessions/artifacts get',
         'sessions/audit get',
@@ -256,6 +264,9 @@ describe('the live API', () => {
       ['/apis/live.ambient.ai/v1alpha1/watch/namespaces/team-a/sessions/s1/log', 'not_found'],
       ['/apis/live.ambient.ai/v1/namespaces/team-a/sessions/s1/log', 'not_found'],
       ['/apis/live.ambient.ai/v1alpha1/namespaces/Team_A/sessions/s1/log', 'not_found'],
+      ['/apis/live.ambient.ai/v1alpha1/namespaces/team-a/namespacepolicies/policy', 'not_found'],
+      ['/apis/live.ambient.ai/v1alpha1/namespaces/team-a/namespacepolicies/other/retention', 'not_found'],
+      [`${livePaths.retention('team-a')}/x`, 'not_found'],
       [livePaths.log('team-a', 'other'), 'not_found'],
       [livePaths.log('team-b', 's1'), 'not_found'],
     ] as const) {
@@ -270,8 +281,17 @@ describe('the live API', () => {
       const answer = await get(logPath, { method: 'POST' });
       assert.deepEqual([answer.status, answer.headers.allow], [405, 'GET']);
       assert.equal((await get(livePaths.stop('team-a', 's1'))).status, 405);
+      assert.equal((await get(livePaths.retention('team-a'), { method: 'POST' })).status, 405);
       assert.equal((await get(livePaths.source('team-a', 's1'), { method: 'DELETE' })).status, 405);
     });
+  });
+
+  it('forecasts what retention would take, for a period that is one', async () => {
+    const answer = await get(livePaths.retention('team-a', '2w'));
+    const { kind, within, retention, items } = answer.json as RetentionForecast;
+    assert.deepEqual([kind, within, retention.artifacts, items], ['RetentionForecast', '2w', '30d', []]);
+    const wrong = await get(livePaths.retention('team-a', '2h'));
+    assert.deepEqual([wrong.status, causeOf(wrong)], [400, 'invalid_request']);
   });
 
   it('answers a refusal with a Status, a trace id that is in its log too, and a measurement', async () => {

@@ -1,0 +1,41 @@
+/** How each kind of target is told. */
+import type { KubeClient } from '../../../common/kube/client.ts';
+import type { AddressRules } from '../../record/notifications/addresses.ts';
+import { Mailer } from '../../record/notifications/mail.ts';
+import type { SmtpSettings } from '../../record/notifications/mail.ts';
+import { readSecret } from '../../record/notifications/secrets.ts';
+import { WebhookSender } from '../../record/notifications/webhook.ts';
+import type { Clock } from '../clock.ts';
+import type { Deliver } from './index.ts';
+
+export interface DelivererOptions {
+  client: KubeClient;
+  rules: AddressRules;
+  /** Undefined: no email. */
+  smtp: SmtpSettings | undefined;
+  clock: Clock;
+  /** Of one attempt. */
+  timeoutMs?: number;
+}
+
+export function deliverer({ client, rules, smtp, clock, timeoutMs }: DelivererOptions): Deliver {
+  const webhooks = new WebhookSender({
+    rules,
+    now: () => clock.now(),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  });
+  const mailer = new Mailer(smtp, timeoutMs);
+  return async (namespace, target, notification, signal) => {
+    switch (target.kind) {
+      case 'email':
+        return await mailer.send(target.recipient, notification, signal);
+      case 'webhook':
+        return await webhooks.send({
+          webhook: target.webhook,
+          notification,
+          secret: (reference) => readSecret(client, namespace, reference, signal),
+          signal,
+        });
+    }
+  };
+}

@@ -76,7 +76,15 @@ export interface PageProblem {
 
 /** Like the states of the tree: finer than the phase. */
 export type SessionViewState =
-  'deleting' | 'attention' | 'pending' | 'running' | 'stopping' | 'completed' | 'stopped' | 'failed';
+  | 'deleting'
+  | 'approval'
+  | 'attention'
+  | 'pending'
+  | 'running'
+  | 'stopping'
+  | 'completed'
+  | 'stopped'
+  | 'failed';
 
 /** A session as the page shows it. Text is as it came from outside; times are RFC 3339. */
 export interface SessionView {

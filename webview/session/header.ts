@@ -18,6 +18,7 @@ import { formatDuration } from '../kit/time.ts';
 
 const ICONS: Readonly<Record<SessionViewState, IconName>> = {
   deleting: 'trash',
+  approval: 'question',
   attention: 'bell',
   pending: 'clock',
   running: 'play',

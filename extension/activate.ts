@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import * as vscode from 'vscode';
 import { registerArtifacts } from './artifacts/index.ts';
+import { registerAudit } from './audit/index.ts';
 import { Clusters } from './clusters/clusters.ts';
 import { KubeconfigWatch } from './clusters/kubeconfig-watch.ts';
 import { registerCommands } from './commands/index.ts';
@@ -91,6 +92,8 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
     clusters,
     tree,
     notify,
+    rights,
+    policies,
     output,
     workspaceState: context.workspaceState,
     previews,
@@ -102,9 +105,12 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
 
   const artifacts = registerArtifacts(context, { clusters, watches, notify });
   const logs = registerLogs({ clusters, notify });
+  const audit = registerAudit({ clusters, rights, notify });
   const panels = registerPanels(context, {
     clusters,
     watches,
+    rights,
+    policies,
     notify,
     followLog: (ref, options) => logs.follow(ref, options),
   });
@@ -127,6 +133,7 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
     commands,
     artifacts,
     logs,
+    audit,
     panels,
     kubeconfigWatch,
     launched,

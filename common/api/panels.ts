@@ -37,7 +37,11 @@ export const SESSION_PAGE_REQUESTS = {
   retry: Nothing,
   stop: Nothing,
   delete: Nothing,
+  approve: Nothing,
+  reject: Nothing,
   openLog: Nothing,
+  openAudit: Nothing,
+  openPolicy: Nothing,
   openYaml: Nothing,
   copyName: Nothing,
   openArtifact: ArtifactPath,
@@ -62,9 +66,13 @@ export interface SessionPageState {
   ref: PageRef;
   /** Absent until the session was seen once. */
   view?: SessionView;
+  refusals?: SessionRefusals;
   /** What keeps the view from being there, or from being current. */
   problem?: PageProblem;
 }
+
+/** Why the person may not do it; what is absent may be tried. */
+export type SessionRefusals = Partial<Record<'stop' | 'delete' | 'approve' | 'reject' | 'audit', string>>;
 
 export interface PageProblem {
   title: string;
@@ -100,6 +108,10 @@ export interface SessionView {
   canStop: boolean;
   canDelete: boolean;
   stop?: { requestedAt: string; requestedBy: string; reason?: string; gracePeriodSeconds: number };
+  /** Its place in line while it waits for its turn. */
+  queue?: string;
+  /** While it waits for an approver, and after the decision. */
+  approval?: ApprovalView;
   timeline: TimelineStep[];
   details: Fact[];
   workload: Fact[];
@@ -111,8 +123,18 @@ export interface SessionView {
   cost?: CostView;
 }
 
+export interface ApprovalView {
+  state: 'waiting' | 'approved' | 'rejected';
+  /** What the agent is to do: text as it came, with its lines. */
+  tasks: { label: string; value: string }[];
+  asked: Fact[];
+  /** Who may decide. */
+  approvers: string;
+  decision?: { by: string; at: string; reason?: string };
+}
+
 export interface TimelineStep {
-  id: 'created' | 'validated' | 'source' | 'workload' | 'running' | 'artifacts' | 'end';
+  id: 'created' | 'validated' | 'approval' | 'source' | 'turn' | 'workload' | 'running' | 'artifacts' | 'end';
   label: string;
   state: StepState;
   /** When it was reached. */
@@ -167,6 +189,8 @@ export interface ArtifactsView {
 
 export interface CostView {
   total: string;
+  /** What the session may spend in all. */
+  budget?: { limit: string; percent: number };
   breakdown: { name: string; amount: string }[];
 }
 

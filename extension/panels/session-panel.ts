@@ -123,6 +123,10 @@ export class SessionPanel {
         ]);
         return await listArtifacts(connection, of, signal);
       },
+      facts: async (of, session) => {
+        const { pageFacts } = await import('./page-facts.ts');
+        return await pageFacts(deps, of, session);
+      },
       onChange: () => this.#onChange(),
       onError: (doing, error) => deps.notify.log(doing, error),
     });
@@ -181,6 +185,10 @@ export class SessionPanel {
     retry: () => this.#retry(),
     stop: () => this.#run('ambient.stop', this.ref),
     delete: () => this.#run('ambient.delete', this.ref),
+    approve: () => this.#run('ambient.approve', this.ref),
+    reject: () => this.#run('ambient.reject', this.ref),
+    openAudit: () => this.#run('ambient.openAudit', this.ref),
+    openPolicy: () => this.#run('ambient.openPolicy', this.ref),
     openLog: () => this.#run('ambient.openLog', this.ref),
     openYaml: () => this.#run('ambient.openYaml', this.ref),
     copyName: () => this.#run('ambient.copyName', this.ref),

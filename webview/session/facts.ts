@@ -6,6 +6,7 @@ import { empty } from '../kit/elements.ts';
 import type { Content } from '../kit/elements.ts';
 import { ringIcon } from '../kit/icons.ts';
 import type { IconName } from '../kit/icons.ts';
+import { meter } from '../kit/meter.ts';
 import { text } from '../kit/text-element.ts';
 import { ago } from '../kit/time-element.ts';
 import { formatMoment } from '../kit/time.ts';
@@ -35,11 +36,22 @@ function valueOf({ value, kind }: Fact): Content {
   }
 }
 
-export const cost = ({ total, breakdown }: CostView): TemplateResult =>
-  factList([
+export const cost = ({ total, breakdown, budget }: CostView): TemplateResult => html`
+  ${
+    budget === undefined
+      ? nothing
+      : meter({
+          label: 'Budget of the session',
+          percent: budget.percent,
+          text: `${total} of ${budget.limit} spent (${budget.percent} %)`,
+          tone: budget.percent >= 100 ? 'bad' : budget.percent >= 80 ? 'warning' : 'good',
+        })
+  }
+  ${factList([
     { label: 'Total', value: total },
     ...breakdown.map(({ name, amount }) => ({ label: name, value: amount })),
-  ]);
+  ])}
+`;
 
 export function conditions({ conditions: rows, endedAt }: SessionView): TemplateResult {
   if (rows.length === 0) return empty('No conditions yet.');

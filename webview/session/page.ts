@@ -6,11 +6,13 @@ import type {
   Post,
   SessionPageRequests,
   SessionPageState,
+  SessionRefusals,
   SessionView,
 } from '../../common/api/panels.ts';
 import { badge, progressRing, section } from '../kit/elements.ts';
 import type { Content } from '../kit/elements.ts';
 import { visible } from '../kit/visible-text.ts';
+import { approval } from './approval.ts';
 import { artifacts } from './artifacts.ts';
 import { conditions, cost, factList } from './facts.ts';
 import { header } from './header.ts';
@@ -52,7 +54,7 @@ export function pageOf({ state, log }: PageModel, remembered: Remembered, tools:
         ? problem === undefined
           ? html`<main>${progressRing('Loading the session…')}</main>`
           : html`<main class="bare">${whichSession(state?.ref)}</main>`
-        : sessionPage(state.ref, view, log, remembered, tools)
+        : sessionPage(state.ref, view, state.refusals ?? {}, log, remembered, tools)
     }
   `;
 }
@@ -66,6 +68,7 @@ const whichSession = (ref: PageRef | undefined): Content =>
 function sessionPage(
   ref: PageRef,
   view: SessionView,
+  refusals: SessionRefusals,
   log: LogModel,
   remembered: Remembered,
   { post, remember }: PageTools,
@@ -84,9 +87,9 @@ function sessionPage(
     });
   const { total } = view.artifacts;
   return html`
-    ${header(ref, view, post)}
+    ${header(ref, view, refusals, post)}
     <main>
-      ${timeline(view)}
+      ${view.approval === undefined ? nothing : approval(view.approval, refusals, post)} ${timeline(view)}
       <div class="columns">
         <div class="column">
           ${part('log', 'Log', logTail(log, view, post))}

@@ -8,6 +8,7 @@ import { KubeconfigWatch } from './clusters/kubeconfig-watch.ts';
 import { registerCommands } from './commands/index.ts';
 import { Rights } from './clusters/rights.ts';
 import { tellAwaiting } from './ide/approval-messages.ts';
+import { pickNamespace } from './commands/pick-namespace.ts';
 import { setContextKey } from './ide/context-keys.ts';
 import { expandPath } from './ide/expand-path.ts';
 import { tellFinished } from './ide/finished-messages.ts';
@@ -16,6 +17,7 @@ import { followSessionYaml } from './ide/session-yaml-key.ts';
 import { affects, settings, TREE_SETTINGS } from './ide/settings.ts';
 import { registerLogs } from './logs/index.ts';
 import { registerPanels } from './panels/index.ts';
+import { registerPolicies } from './policies/index.ts';
 import { Policies } from './policies/policies.ts';
 import { Approvals } from './sessions/approvals.ts';
 import { LaunchedSessions } from './sessions/launched.ts';
@@ -106,6 +108,14 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
   const artifacts = registerArtifacts(context, { clusters, watches, notify });
   const logs = registerLogs({ clusters, notify });
   const audit = registerAudit({ clusters, rights, notify });
+  const namespacePolicies = registerPolicies(context, {
+    clusters,
+    policies,
+    rights,
+    previews,
+    notify,
+    pickNamespace: () => pickNamespace({ clusters }, 'Policy'),
+  });
   const panels = registerPanels(context, {
     clusters,
     watches,
@@ -134,6 +144,7 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
     artifacts,
     logs,
     audit,
+    namespacePolicies,
     panels,
     kubeconfigWatch,
     launched,

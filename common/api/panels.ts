@@ -207,3 +207,82 @@ export interface LogUpdate {
 
 /** Lines that the page keeps; the whole log is a document of its own. */
 export const LOG_TAIL_LINES = 200;
+
+/** Which namespace a policy page shows: what is kept while VS Code restarts. */
+export const PolicyRef = Type.Object({
+  cluster: Type.String({ minLength: 1, maxLength: 1024 }),
+  namespace: Type.String({ minLength: 1, maxLength: 63 }),
+});
+export type PolicyRef = Type.Static<typeof PolicyRef>;
+
+/** Requests of the policy page, by type. */
+export const POLICY_PAGE_REQUESTS = {
+  ready: Nothing,
+  retry: Nothing,
+  edit: Nothing,
+  act: SESSION_PAGE_REQUESTS.act,
+} as const;
+export type PolicyPageRequests = {
+  -readonly [K in keyof typeof POLICY_PAGE_REQUESTS]: Type.Static<(typeof POLICY_PAGE_REQUESTS)[K]>;
+};
+
+export interface PolicyPageUpdates {
+  state: PolicyPageState;
+}
+
+export interface PolicyPageState {
+  ref: PolicyRef;
+  /** Absent until it is known whether there is a policy. */
+  view?: PolicyView;
+  problem?: PageProblem;
+  /** Why the person may not change it. */
+  editRefusal?: string;
+}
+
+export interface PolicyView {
+  namespace: string;
+  /** Without a policy the view is of the defaults. */
+  exists: boolean;
+  /** Of ConfigValid, one each. */
+  mistakes: string[];
+  /** Absent: sessions are not limited by a budget of the month. */
+  budget?: { meter: MeterView; notice?: string; facts: Fact[] };
+  concurrency: { meter?: MeterView; facts: Fact[] };
+  models: NamesView;
+  tools: NamesView;
+  restrictions: RestrictionRow[];
+  approval: Fact[];
+  retention: Fact[];
+  notifications: Fact[];
+  deadLetters: DeadLetterRow[];
+  webhooks: Fact[];
+  conditions: ConditionRow[];
+}
+
+export interface MeterView {
+  label: string;
+  percent: number;
+  heldPercent?: number;
+  text: string;
+  tone: 'good' | 'warning' | 'bad';
+}
+
+/** Globs; without `allowed` all that is not blocked. */
+export interface NamesView {
+  allowed?: string[];
+  blocked: string[];
+}
+
+export interface RestrictionRow {
+  label: string;
+  isRestricted: boolean;
+  text: string;
+}
+
+export interface DeadLetterRow {
+  event: string;
+  target: string;
+  session: string;
+  at: string;
+  reason: string;
+}

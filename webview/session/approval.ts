@@ -4,11 +4,11 @@ import type { TemplateResult } from 'lit';
 import type { ApprovalView, Post, SessionPageRequests, SessionRefusals } from '../../common/api/panels.ts';
 import { button } from '../kit/elements.ts';
 import type { Content } from '../kit/elements.ts';
+import { factList } from '../kit/facts.ts';
 import { ringIcon } from '../kit/icons.ts';
 import type { IconName } from '../kit/icons.ts';
 import { text } from '../kit/text-element.ts';
 import { ago } from '../kit/time-element.ts';
-import { factList } from './facts.ts';
 
 const HEADINGS: Readonly<Record<ApprovalView['state'], { title: string; icon: IconName }>> = {
   waiting: { title: 'Waits for approval', icon: 'question' },

@@ -4,8 +4,7 @@ import { POLICY_NAME } from '../../common/api/names.ts';
 import type { KubeClient } from '../../common/kube/client.ts';
 import { isAlreadyExists, isConflict, isNotFound, KubeError } from '../../common/kube/errors.ts';
 import { namespacePolicies } from '../../common/kube/resource.ts';
-import { rangeOf } from './policy-cursor.ts';
-import { pathOfField } from './policy-yaml.ts';
+import { pathOfField, rangeOf } from '../ide/yaml-place.ts';
 import type { PolicyProblem } from './policy-yaml.ts';
 
 export const FIELD_MANAGER = 'ambient-vscode';
@@ -59,9 +58,10 @@ async function current(
 
 function problemsOf(error: KubeError, text: string): PolicyProblem[] {
   const causes = (error.kubeStatus?.details?.causes ?? []).filter(({ message }) => message !== undefined);
-  if (causes.length === 0) return [{ message: error.message, ...rangeOf(text, []) }];
+  if (causes.length === 0) return [{ message: error.message, severity: 'error', ...rangeOf(text, []) }];
   return causes.map(({ field = '', message = '' }) => ({
     message: `${field === '' ? '' : `${field}: `}${message}`,
+    severity: 'error',
     ...rangeOf(text, pathOfField(field)),
   }));
 }

@@ -1,8 +1,9 @@
 /** Where in a policy's YAML the cursor stands, and what may be written there. Pure; also in text that is half written. */
-import { isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
-import type { Document, Node, Pair } from 'yaml';
+import { isMap, isPair, isScalar, isSeq, parseDocument, visit } from 'yaml';
+import type { Document, Node } from 'yaml';
+import type { YamlPath } from '../ide/yaml-place.ts';
 import { describe, knownKeys, schemaAt, valuesOf } from './policy-schema.ts';
-import type { Schema, YamlPath } from './policy-schema.ts';
+import type { Schema } from './policy-schema.ts';
 
 export interface Offer {
   label: string;
@@ -140,24 +141,4 @@ export function toldAt(text: string, offset: number): Told | undefined {
     },
   });
   return told;
-}
-
-/** Where a path's field, or the deepest part of it that is there, stands in the text. */
-export function rangeOf(text: string, path: YamlPath): { from: number; to: number } {
-  const document = parseDocument(text, { lineCounter: new LineCounter() });
-  let node: unknown = document.contents;
-  let range = { from: 0, to: Math.max(1, text.indexOf('\n')) };
-  for (const step of path) {
-    const next: Pair | unknown = isMap(node)
-      ? node.items.find(({ key }) => isScalar(key) && String(key.value) === String(step))
-      : isSeq(node)
-        ? node.items[Number(step)]
-        : undefined;
-    if (next === undefined) break;
-    const shown = isPair(next) ? (isScalar(next.value) ? next.value : next.key) : next;
-    const found = isScalar(shown) || isMap(shown) || isSeq(shown) ? shown.range : undefined;
-    if (found) range = { from: found[0], to: found[1] };
-    node = isPair(next) ? next.value : next;
-  }
-  return range;
 }

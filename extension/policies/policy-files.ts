@@ -64,7 +64,7 @@ export class PolicyFiles implements vscode.FileSystemProvider, vscode.Disposable
     const text = Buffer.from(content).toString('utf8');
     const { parsePolicy, withVersion } = await import('./policy-yaml.ts');
     const parsed = parsePolicy(text, ref.namespace);
-    this.showProblems(uri, text, parsed.ok ? [] : parsed.problems);
+    this.showProblems(uri, text, parsed.ok ? parsed.mistakes : parsed.problems);
     if (!parsed.ok) throw notSaved(parsed.problems[0]?.message ?? 'it is no policy');
     const applied = await this.#apply(ref, parsed.policy, text);
     switch (applied.outcome) {
@@ -101,17 +101,14 @@ export class PolicyFiles implements vscode.FileSystemProvider, vscode.Disposable
     throw vscode.FileSystemError.NoPermissions('A policy has one name.');
   }
 
-  showProblems(
-    uri: vscode.Uri,
-    text: string,
-    problems: readonly PolicyProblem[],
-    severity = vscode.DiagnosticSeverity.Error,
-  ): void {
+  showProblems(uri: vscode.Uri, text: string, problems: readonly PolicyProblem[]): void {
     const at = positionsIn(text);
     this.#diagnostics.set(
       uri,
-      problems.map(({ message, from, to }) => {
-        const diagnostic = new vscode.Diagnostic(new vscode.Range(at(from), at(to)), message, severity);
+      problems.map(({ message, severity, from, to }) => {
+        const { Error, Warning } = vscode.DiagnosticSeverity;
+        const range = new vscode.Range(at(from), at(to));
+        const diagnostic = new vscode.Diagnostic(range, message, severity === 'error' ? Error : Warning);
         diagnostic.source = 'Ambient';
         return diagnostic;
       }),

@@ -16,9 +16,7 @@ export function registerPolicyLanguage({ notify }: PoliciesDeps, files: PolicyFi
     const text = document.getText();
     const { parsePolicy } = await import('./policy-yaml.ts');
     const parsed = parsePolicy(text, place.namespace);
-    const { Error, Warning } = vscode.DiagnosticSeverity;
-    if (parsed.ok) files.showProblems(document.uri, text, parsed.warnings, Warning);
-    else files.showProblems(document.uri, text, parsed.problems, Error);
+    files.showProblems(document.uri, text, parsed.ok ? parsed.mistakes : parsed.problems);
   };
   const checkSoon = (document: vscode.TextDocument, ms: number): void => {
     if (document.uri.scheme !== POLICY_SCHEME) return;

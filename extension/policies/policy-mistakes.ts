@@ -1,13 +1,13 @@
-/** What is wrong in a policy although each field is as the schema wants it. */
+/** What is wrong in a policy although each field is as the schema wants it. The one place that asks for it. */
 import type { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 
 export interface PolicyMistake {
-  /** Below spec. */
-  path: readonly (string | number)[];
+  /** In the NamespacePolicy, as `spec.models.allowed[1]`. */
+  path: string;
   message: string;
+  severity: 'error' | 'warning';
 }
 
-/** The operator names more of them in the condition ConfigValid. */
 export function policyMistakes({ models, tools }: NamespacePolicySpec): PolicyMistake[] {
   const mistakes: PolicyMistake[] = [];
   for (const [name, rules] of [
@@ -17,8 +17,9 @@ export function policyMistakes({ models, tools }: NamespacePolicySpec): PolicyMi
     for (const [index, glob] of (rules?.allowed ?? []).entries())
       if (rules?.blocked?.includes(glob) === true)
         mistakes.push({
-          path: [name, 'allowed', index],
-          message: `${glob} is blocked too, and blocked wins: it is not allowed.`,
+          path: `spec.${name}.allowed[${index}]`,
+          message: `"${glob}" is allowed and blocked; blocked wins. Remove one of the two.`,
+          severity: 'error',
         });
   return mistakes;
 }

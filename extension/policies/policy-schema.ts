@@ -2,6 +2,7 @@
 import Type from 'typebox';
 import { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 import { API_VERSION, POLICY_NAME } from '../../common/api/names.ts';
+import type { YamlPath } from '../ide/yaml-place.ts';
 
 /** As much of JSON Schema as these schemas use. */
 export interface Schema {
@@ -34,8 +35,6 @@ export const POLICY_DOCUMENT: Schema = Type.Object({
   }),
   spec: NamespacePolicySpec,
 }) as unknown as Schema;
-
-export type YamlPath = readonly (string | number)[];
 
 /** Undefined where nothing is defined. */
 export function schemaAt(path: YamlPath): Schema | undefined {

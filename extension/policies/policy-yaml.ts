@@ -5,21 +5,22 @@ import type { NamespacePolicy } from '../../common/api/namespace-policy.ts';
 import { DEFAULT_SESSION_BUDGET, NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 import { API_VERSION, POLICY_NAME } from '../../common/api/names.ts';
 import { effectivePolicy } from '../../common/rules/policy/effective.ts';
-import { rangeOf } from './policy-cursor.ts';
+import { pathOfField, rangeOf } from '../ide/yaml-place.ts';
+import type { YamlPath } from '../ide/yaml-place.ts';
 import { policyMistakes } from './policy-mistakes.ts';
 import { knownKeys, schemaAt } from './policy-schema.ts';
-import type { YamlPath } from './policy-schema.ts';
 
 export interface PolicyProblem {
   message: string;
   /** Offsets in the text. */
   from: number;
   to: number;
+  severity: 'error' | 'warning';
 }
 
-/** Warnings do not keep a policy from being applied. */
+/** What contradicts itself does not keep a policy from being applied; its status will say so too. */
 export type ParsedPolicy =
-  { ok: true; policy: NamespacePolicy; warnings: PolicyProblem[] } | { ok: false; problems: PolicyProblem[] };
+  { ok: true; policy: NamespacePolicy; mistakes: PolicyProblem[] } | { ok: false; problems: PolicyProblem[] };
 
 const HEADER = `# Save to apply it to the cluster; nothing changes before. Ctrl+Space offers what may be written.
 `;
@@ -78,6 +79,7 @@ export function parsePolicy(text: string, namespace: string): ParsedPolicy {
       ok: false,
       problems: document.errors.map(({ message, pos }) => ({
         message: message.split('\n')[0] ?? message,
+        severity: 'error',
         from: pos[0],
         to: Math.max(pos[1], pos[0] + 1),
       })),
@@ -86,17 +88,21 @@ export function parsePolicy(text: string, namespace: string): ParsedPolicy {
   try {
     value = document.toJS({ maxAliasCount: 100 });
   } catch (error) {
-    return { ok: false, problems: [{ message: String(error), from: 0, to: 1 }] };
+    return { ok: false, problems: [{ message: String(error), severity: 'error', from: 0, to: 1 }] };
   }
-  const placed = ({ path, message }: Mistake): PolicyProblem => ({ message, ...rangeOf(text, path) });
   const found = objectMistakes(value, namespace);
-  if (found.length > 0) return { ok: false, problems: found.map(placed) };
+  if (found.length > 0)
+    return {
+      ok: false,
+      problems: found.map(({ path, message }) => ({ message, severity: 'error', ...rangeOf(text, path) })),
+    };
   const policy = value as NamespacePolicy;
-  const warnings = policyMistakes(policy.spec).map(({ path, message }) => ({
-    path: ['spec', ...path],
-    message,
+  const mistakes = policyMistakes(policy.spec).map(({ path, message, severity }) => ({
+    message: `${path} ${message}`,
+    severity,
+    ...rangeOf(text, pathOfField(path)),
   }));
-  return { ok: true, policy, warnings: warnings.map(placed) };
+  return { ok: true, policy, mistakes };
 }
 
 interface Mistake {
@@ -159,10 +165,3 @@ function unknownFields(value: unknown, path: readonly (string | number)[]): Mist
       : unknownFields(item, [...path, name]),
   );
 }
-
-/** `spec.models.budget.monthly`, `spec.tools.allowed[0]`, as the API server names fields. */
-export const pathOfField = (field: string): (string | number)[] =>
-  field
-    .split(/[.[\]]+/)
-    .filter((step) => step !== '')
-    .map((step) => (/^\d+$/.test(step) ? Number(step) : step));

@@ -22,7 +22,7 @@ const offers = (text: string): string[] => {
 };
 const problems = (text: string): string[] => {
   const parsed = parsePolicy(HEAD + text, 'team-a');
-  const found = parsed.ok ? parsed.warnings : parsed.problems;
+  const found = parsed.ok ? parsed.mistakes : parsed.problems;
   return found.map(({ message, from, to }) => `${(HEAD + text).slice(from, to)}: ${message}`);
 };
 
@@ -78,7 +78,7 @@ describe('the YAML of a policy', () => {
   it('warns of what contradicts itself, which does not keep it from being applied', () => {
     const parsed = parsePolicy(`${HEAD}spec:\n  models:\n    allowed: [a, b]\n    blocked: [b]\n`, 'team-a');
     assert.ok(parsed.ok);
-    assert.match(parsed.warnings[0]?.message ?? '', /^b is blocked too/);
+    assert.match(parsed.mistakes[0]?.message ?? '', /^spec\.models\.allowed\[1\] "b" is allowed and blocked/);
   });
 
   it('is not led astray by what is no policy at all', () => {

@@ -2,9 +2,13 @@
 import { homedir } from 'node:os';
 import * as vscode from 'vscode';
 import { registerArtifacts } from './artifacts/index.ts';
+import { registerAudit } from './audit/index.ts';
 import { Clusters } from './clusters/clusters.ts';
 import { KubeconfigWatch } from './clusters/kubeconfig-watch.ts';
 import { registerCommands } from './commands/index.ts';
+import { Rights } from './clusters/rights.ts';
+import { tellAwaiting } from './ide/approval-messages.ts';
+import { pickNamespace } from './commands/pick-namespace.ts';
 import { setContextKey } from './ide/context-keys.ts';
 import { expandPath } from './ide/expand-path.ts';
 import { tellFinished } from './ide/finished-messages.ts';
@@ -13,6 +17,9 @@ import { followSessionYaml } from './ide/session-yaml-key.ts';
 import { affects, settings, TREE_SETTINGS } from './ide/settings.ts';
 import { registerLogs } from './logs/index.ts';
 import { registerPanels } from './panels/index.ts';
+import { registerPolicies } from './policies/index.ts';
+import { Policies } from './policies/policies.ts';
+import { Approvals } from './sessions/approvals.ts';
 import { LaunchedSessions } from './sessions/launched.ts';
 import { PackedSources } from './sessions/packed-sources.ts';
 import { PreviewDocuments } from './sessions/preview-documents.ts';
@@ -41,9 +48,22 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
     homeDir: homedir(),
     userAgent: `ambient-vscode/${(context.extension.packageJSON as { version: string }).version}`,
   });
-  const watches = new SessionWatches({
+  const rights = new Rights({
     clusters,
+    now: Date.now,
+    onError: (error) => notify.log('asking what one may do', error),
+  });
+  const policies = new Policies({ clusters, now: Date.now });
+  const watches: SessionWatches = new SessionWatches({
+    clusters,
+    onSeen: (cluster, session) => approvals.seen(cluster, session),
     onError: (error) => notify.log('watching sessions', error),
+  });
+  const approvals = new Approvals({
+    watches,
+    rights,
+    policies,
+    onError: (error) => notify.log('looking for sessions to approve', error),
   });
   const kubeconfigWatch = new KubeconfigWatch(() =>
     notify.background('reading the kubeconfig again', clusters.reload()),
@@ -65,6 +85,8 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
     setViewState: (state) => notify.background('setting a context key', setContextKey('ambient.view', state)),
     onKubeconfig: (files) => kubeconfigWatch.follow(files),
     launched,
+    approvals,
+    rights,
     log: (message, error) => notify.log(message, error),
   });
 
@@ -72,6 +94,8 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
     clusters,
     tree,
     notify,
+    rights,
+    policies,
     output,
     workspaceState: context.workspaceState,
     previews,
@@ -83,9 +107,20 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
 
   const artifacts = registerArtifacts(context, { clusters, watches, notify });
   const logs = registerLogs({ clusters, notify });
+  const audit = registerAudit({ clusters, rights, notify });
+  const namespacePolicies = registerPolicies(context, {
+    clusters,
+    policies,
+    rights,
+    previews,
+    notify,
+    pickNamespace: () => pickNamespace({ clusters }, 'Policy'),
+  });
   const panels = registerPanels(context, {
     clusters,
     watches,
+    rights,
+    policies,
     notify,
     followLog: (ref, options) => logs.follow(ref, options),
   });
@@ -95,6 +130,8 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
     watches.restart();
     tree.reload();
   });
+  rights.onDidChange(() => tree.refresh());
+  approvals.onDidBegin((awaiting) => tellAwaiting(notify, awaiting));
   launched.onDidFinish((finished) => tellFinished(notify, finished));
 
   context.subscriptions.push(
@@ -106,9 +143,12 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
     commands,
     artifacts,
     logs,
+    audit,
+    namespacePolicies,
     panels,
     kubeconfigWatch,
     launched,
+    approvals,
     followSessionYaml(notify),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (affects(event, 'kubeconfig', 'credentialTimeoutSeconds'))

@@ -51,7 +51,11 @@ const targets: Record<string, BuildOptions> = {
     banner: requireBanner,
   },
   webview: {
-    entryPoints: { session: at('webview/session/main.ts'), artifact: at('webview/artifact/main.ts') },
+    entryPoints: {
+      session: at('webview/session/main.ts'),
+      artifact: at('webview/artifact/main.ts'),
+      policy: at('webview/policy/main.ts'),
+    },
     outdir: at('dist/webview'),
     platform: 'browser',
     format: 'esm',
@@ -124,6 +128,7 @@ if (import.meta.main) {
     'extension/activate.js',
     'webview/session.js',
     'webview/artifact.js',
+    'webview/policy.js',
     'operator/main.mjs',
     'runner/main.mjs',
   ])

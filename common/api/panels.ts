@@ -37,7 +37,11 @@ export const SESSION_PAGE_REQUESTS = {
   retry: Nothing,
   stop: Nothing,
   delete: Nothing,
+  approve: Nothing,
+  reject: Nothing,
   openLog: Nothing,
+  openAudit: Nothing,
+  openPolicy: Nothing,
   openYaml: Nothing,
   copyName: Nothing,
   openArtifact: ArtifactPath,
@@ -62,9 +66,13 @@ export interface SessionPageState {
   ref: PageRef;
   /** Absent until the session was seen once. */
   view?: SessionView;
+  refusals?: SessionRefusals;
   /** What keeps the view from being there, or from being current. */
   problem?: PageProblem;
 }
+
+/** Why the person may not do it; what is absent may be tried. */
+export type SessionRefusals = Partial<Record<'stop' | 'delete' | 'approve' | 'reject' | 'audit', string>>;
 
 export interface PageProblem {
   title: string;
@@ -76,7 +84,15 @@ export interface PageProblem {
 
 /** Like the states of the tree: finer than the phase. */
 export type SessionViewState =
-  'deleting' | 'attention' | 'pending' | 'running' | 'stopping' | 'completed' | 'stopped' | 'failed';
+  | 'deleting'
+  | 'approval'
+  | 'attention'
+  | 'pending'
+  | 'running'
+  | 'stopping'
+  | 'completed'
+  | 'stopped'
+  | 'failed';
 
 /** A session as the page shows it. Text is as it came from outside; times are RFC 3339. */
 export interface SessionView {
@@ -92,6 +108,10 @@ export interface SessionView {
   canStop: boolean;
   canDelete: boolean;
   stop?: { requestedAt: string; requestedBy: string; reason?: string; gracePeriodSeconds: number };
+  /** Its place in line while it waits for its turn. */
+  queue?: string;
+  /** While it waits for an approver, and after the decision. */
+  approval?: ApprovalView;
   timeline: TimelineStep[];
   details: Fact[];
   workload: Fact[];
@@ -103,8 +123,18 @@ export interface SessionView {
   cost?: CostView;
 }
 
+export interface ApprovalView {
+  state: 'waiting' | 'approved' | 'rejected';
+  /** What the agent is to do: text as it came, with its lines. */
+  tasks: { label: string; value: string }[];
+  asked: Fact[];
+  /** Who may decide. */
+  approvers: string;
+  decision?: { by: string; at: string; reason?: string };
+}
+
 export interface TimelineStep {
-  id: 'created' | 'validated' | 'source' | 'workload' | 'running' | 'artifacts' | 'end';
+  id: 'created' | 'validated' | 'approval' | 'source' | 'turn' | 'workload' | 'running' | 'artifacts' | 'end';
   label: string;
   state: StepState;
   /** When it was reached. */
@@ -159,6 +189,8 @@ export interface ArtifactsView {
 
 export interface CostView {
   total: string;
+  /** What the session may spend in all. */
+  budget?: { limit: string; percent: number };
   breakdown: { name: string; amount: string }[];
 }
 
@@ -175,3 +207,82 @@ export interface LogUpdate {
 
 /** Lines that the page keeps; the whole log is a document of its own. */
 export const LOG_TAIL_LINES = 200;
+
+/** Which namespace a policy page shows: what is kept while VS Code restarts. */
+export const PolicyRef = Type.Object({
+  cluster: Type.String({ minLength: 1, maxLength: 1024 }),
+  namespace: Type.String({ minLength: 1, maxLength: 63 }),
+});
+export type PolicyRef = Type.Static<typeof PolicyRef>;
+
+/** Requests of the policy page, by type. */
+export const POLICY_PAGE_REQUESTS = {
+  ready: Nothing,
+  retry: Nothing,
+  edit: Nothing,
+  act: SESSION_PAGE_REQUESTS.act,
+} as const;
+export type PolicyPageRequests = {
+  -readonly [K in keyof typeof POLICY_PAGE_REQUESTS]: Type.Static<(typeof POLICY_PAGE_REQUESTS)[K]>;
+};
+
+export interface PolicyPageUpdates {
+  state: PolicyPageState;
+}
+
+export interface PolicyPageState {
+  ref: PolicyRef;
+  /** Absent until it is known whether there is a policy. */
+  view?: PolicyView;
+  problem?: PageProblem;
+  /** Why the person may not change it. */
+  editRefusal?: string;
+}
+
+export interface PolicyView {
+  namespace: string;
+  /** Without a policy the view is of the defaults. */
+  exists: boolean;
+  /** Of ConfigValid, one each. */
+  mistakes: string[];
+  /** Absent: sessions are not limited by a budget of the month. */
+  budget?: { meter: MeterView; notice?: string; facts: Fact[] };
+  concurrency: { meter?: MeterView; facts: Fact[] };
+  models: NamesView;
+  tools: NamesView;
+  restrictions: RestrictionRow[];
+  approval: Fact[];
+  retention: Fact[];
+  notifications: Fact[];
+  deadLetters: DeadLetterRow[];
+  webhooks: Fact[];
+  conditions: ConditionRow[];
+}
+
+export interface MeterView {
+  label: string;
+  percent: number;
+  heldPercent?: number;
+  text: string;
+  tone: 'good' | 'warning' | 'bad';
+}
+
+/** Globs; without `allowed` all that is not blocked. */
+export interface NamesView {
+  allowed?: string[];
+  blocked: string[];
+}
+
+export interface RestrictionRow {
+  label: string;
+  isRestricted: boolean;
+  text: string;
+}
+
+export interface DeadLetterRow {
+  event: string;
+  target: string;
+  session: string;
+  at: string;
+  reason: string;
+}

@@ -99,6 +99,21 @@ export const tokenReview = (
 ): Promise<TokenOwner> =>
   review(connection, 'authentication.k8s.io/v1', 'TokenReview', { token, audiences }, options);
 
+/** Who the API server takes the caller for. Every authenticated user may ask; served since Kubernetes 1.28. */
+export async function selfSubjectReview(
+  connection: Connection,
+  options: CallOptions = {},
+): Promise<{ username: string; groups: string[] }> {
+  const { userInfo } = await review<{ userInfo: { username?: string; groups?: string[] } }>(
+    connection,
+    'authentication.k8s.io/v1',
+    'SelfSubjectReview',
+    {},
+    options,
+  );
+  return { username: userInfo.username ?? '', groups: userInfo.groups ?? [] };
+}
+
 /** Whether enumerated rules grant something. False may also mean `incomplete`: then only an access review knows. */
 export function rulesAllow(rules: SubjectRules, wanted: Omit<ResourceAttributes, 'namespace'>): boolean {
   const resource =

@@ -1,7 +1,9 @@
 /** What commands work with: made once in activate.ts. A command is a factory of it. */
 import type * as vscode from 'vscode';
 import type { Clusters } from '../clusters/clusters.ts';
+import type { Rights } from '../clusters/rights.ts';
 import type { Notify } from '../ide/notify.ts';
+import type { Policies } from '../policies/policies.ts';
 import type { LaunchedSessions } from '../sessions/launched.ts';
 import type { PackedSources } from '../sessions/packed-sources.ts';
 import type { PreviewDocuments } from '../sessions/preview-documents.ts';
@@ -11,6 +13,8 @@ export interface CommandContext {
   clusters: Clusters;
   tree: SessionsTree;
   notify: Notify;
+  rights: Rights;
+  policies: Policies;
   output: vscode.LogOutputChannel;
   /** Remembers the answers of the last launch. */
   workspaceState: vscode.Memento;

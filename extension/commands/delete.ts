@@ -9,6 +9,7 @@ import type { SessionRef } from '../sessions/session-ref.ts';
 import { isFinished, titleOf } from '../sessions/state.ts';
 import { chosenSessions } from './chosen-sessions.ts';
 import type { Command, CommandContext } from './context.ts';
+import { noteRefusal, permitted } from './permitted.ts';
 
 const DELETE = 'Delete';
 
@@ -16,7 +17,8 @@ const DELETE = 'Delete';
 export const deleteSession: Command =
   (context) =>
   async (...args) => {
-    const refs = await chosenSessions(context, args, { placeholder: 'Delete which session?' });
+    const chosen = await chosenSessions(context, args, { placeholder: 'Delete which session?' });
+    const refs = await permitted(context, chosen, 'delete');
     if (refs.length === 0) return;
     const found = await Promise.all(refs.map((ref) => current(context, ref)));
     const asks = Reflect.get(Object(args[1]), 'confirm') !== false;
@@ -65,6 +67,7 @@ async function deleteOne(context: CommandContext, ref: SessionRef): Promise<void
     await client.delete(sessions, ref, { propagationPolicy: 'Background', ...preconditions });
     context.notify.log(`deleted ${ref.namespace}/${ref.name}`);
   } catch (error) {
+    noteRefusal(context, ref, error);
     if (isNotFound(error)) context.notify.info('The session has already been deleted.');
     else context.notify.failed('delete the session', error, ref.cluster);
   }

@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import type { Command, CommandContext } from './context.ts';
 import { copyName } from './copy-name.ts';
+import { approve, reject } from './decide.ts';
 import { deleteSession } from './delete.ts';
 import { copyInstallCommand, install } from './install.ts';
 import { launch } from './launch.ts';
@@ -19,6 +20,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   'ambient.launch': launch,
   'ambient.launchFromYaml': launchFromYaml,
   'ambient.stop': stop,
+  'ambient.approve': approve,
+  'ambient.reject': reject,
   'ambient.delete': deleteSession,
   'ambient.copyName': copyName,
   'ambient.openYaml': openYaml,

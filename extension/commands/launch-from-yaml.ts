@@ -41,7 +41,10 @@ export const launchFromYaml: Command =
         namespace: textField(given, 'namespace'),
       });
     } catch (error) {
-      if (!(error instanceof Cancelled)) context.notify.failed('launch the session', error);
+      if (error instanceof Cancelled) return undefined;
+      const { showRefusal } = await import('./refused-launch.ts');
+      showRefusal(context, document, error);
+      context.notify.failed('launch the session', error);
       return undefined;
     }
   };

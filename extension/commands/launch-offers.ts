@@ -9,12 +9,14 @@ import { gitLine } from '../sessions/git.ts';
 import { suggestedGitUrl } from '../sessions/input-checks.ts';
 import { listFrameworks } from '../sessions/launch.ts';
 import type { LaunchOffers } from '../sessions/launch-draft.ts';
+import type { LaunchPolicy } from '../sessions/policy-check.ts';
 import { chosenContexts } from '../tree/root-node.ts';
 import type { CommandContext } from './context.ts';
 
 const GIT_MS = 5000;
 
-export function launchOffers({ clusters, notify }: CommandContext): LaunchOffers {
+export function launchOffers(context: CommandContext): LaunchOffers {
+  const { clusters, notify, rights } = context;
   return {
     clusters: () => offeredClusters(clusters),
     namespaces: async (cluster) => {
@@ -35,6 +37,8 @@ export function launchOffers({ clusters, notify }: CommandContext): LaunchOffers
       }
     },
     frameworks: async (cluster) => listFrameworks(await clusters.client(cluster)),
+    refusal: (cluster, namespace) => rights.refusal(cluster, namespace, 'launch'),
+    policy: (cluster, namespace) => launchPolicy(context, cluster, namespace),
     folders: workspaceFolders,
     ...(vscode.workspace.isTrusted ? {} : { foldersRefused: 'Trust this workspace to send its folder.' }),
     repository: async () => {
@@ -54,6 +58,24 @@ export function launchOffers({ clusters, notify }: CommandContext): LaunchOffers
       }
     },
   };
+}
+
+/** Undefined when it cannot be read now: the API server knows it anyway. */
+export async function launchPolicy(
+  { policies, notify }: Pick<CommandContext, 'policies' | 'notify'>,
+  cluster: string,
+  namespace: string,
+): Promise<LaunchPolicy | undefined> {
+  try {
+    const [found, { LaunchPolicy }] = await Promise.all([
+      policies.of(cluster, namespace),
+      import('../sessions/policy-check.ts'),
+    ]);
+    return new LaunchPolicy(found);
+  } catch (error) {
+    notify.log(`reading the policy of ${namespace}`, error);
+    return undefined;
+  }
 }
 
 /** The contexts that are shown first, then the others. */

@@ -11,6 +11,7 @@ import type { SessionRef } from '../sessions/session-ref.ts';
 import { titleOf } from '../sessions/state.ts';
 import type { SourceArchive } from '../sessions/source-archive.ts';
 import type { CommandContext } from './context.ts';
+import { noteRefusal } from './permitted.ts';
 import { Cancelled, withProgress } from './progress.ts';
 
 /** Packs a folder, to be found by its digest until it was sent. Rejects with Cancelled. */
@@ -76,6 +77,7 @@ export async function createSession(
     context.launched.follow(ref);
     return ref;
   } catch (error) {
+    noteRefusal(context, { cluster, namespace: session.metadata.namespace ?? '' }, error);
     // After a failure the same YAML may be launched again, with the same archive.
     if (digest !== undefined && error instanceof Cancelled) await context.packed.forget(digest);
     throw error;

@@ -13,6 +13,7 @@ import type { Command, CommandContext } from './context.ts';
 import { textField } from './context.ts';
 import { launchOffers, workspaceFolders } from './launch-offers.ts';
 import { createSession, packFolder, showLaunched } from './launch-work.ts';
+import { permitted } from './permitted.ts';
 import { Cancelled } from './progress.ts';
 import { reviewSession } from './review.ts';
 
@@ -96,6 +97,12 @@ async function launchByQuestions(
   args: LaunchArguments,
 ): Promise<SessionRef | undefined> {
   const offers = launchOffers(context);
+  const { cluster, namespace } = args;
+  // Said before the first question, not after the last.
+  if (cluster !== undefined && namespace !== undefined) {
+    const [allowed] = await permitted(context, [{ cluster, namespace }], 'launch');
+    if (allowed === undefined) return undefined;
+  }
   const steps = new LaunchSteps(new QuickQuestions(), offers);
   let draft: Draft | undefined = await initialDraft(context, offers, args);
   for (let from: 'first' | 'last' = 'first'; ; from = 'last') {
@@ -107,9 +114,25 @@ async function launchByQuestions(
     if (outcome === 'back') continue;
     await context.workspaceState.update(LAST_LAUNCH, answers);
     if (outcome !== 'create') return undefined;
-    const ref = await createSession(context, answers.cluster, session);
+    return await createOrKeep(context, answers.cluster, session);
+  }
+}
+
+/** What the cluster refuses after all stays open as YAML: no answer is lost. */
+async function createOrKeep(
+  context: CommandContext,
+  cluster: string,
+  session: Session,
+): Promise<SessionRef | undefined> {
+  try {
+    const ref = await createSession(context, cluster, session);
     showLaunched(context, ref);
     return ref;
+  } catch (error) {
+    if (error instanceof Cancelled) throw error;
+    const { keepOpen } = await import('./refused-launch.ts');
+    await keepOpen(context, cluster, session, error);
+    throw error;
   }
 }
 

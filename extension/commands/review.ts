@@ -11,6 +11,7 @@ import { LAUNCH_TITLE } from '../sessions/launch-draft.ts';
 import type { SourceArchive } from '../sessions/source-archive.ts';
 import { titleOf } from '../sessions/state.ts';
 import type { CommandContext } from './context.ts';
+import { launchPolicy } from './launch-offers.ts';
 
 const WARNINGS_SHOWN = 3;
 
@@ -24,12 +25,23 @@ export async function reviewSession(
 ): Promise<ReviewOutcome> {
   const { toYaml } = await import('../sessions/session-yaml.ts');
   const archive = context.packed.get(session.spec.source?.upload?.digest ?? '');
-  const text = toYaml(session, { header: summary(cluster, session, archive) });
-  const refused = refusal(context, cluster, session);
+  const policy = await launchPolicy(context, cluster, session.metadata.namespace ?? '');
+  const terms = policy?.terms(session.spec) ?? [];
+  const forbidden = policy?.violations(session.spec) ?? [];
+  const text = toYaml(session, { header: summary(cluster, session, archive, terms) });
+  // What is forbidden need not be tried.
+  const refused =
+    forbidden.length > 0
+      ? Promise.resolve(forbidden.map(({ message }) => message).join(' '))
+      : refusal(context, cluster, session);
   const uri = await context.previews.show(plain(titleOf(session), 60).replaceAll(/[/\\?#%:]/g, '-'), text);
   const choices = refused.then((reason): Choice<ReviewOutcome>[] => [
     reason === undefined
-      ? { label: '$(rocket) Create', value: 'create', detail: 'The cluster would accept it (dry run)' }
+      ? {
+          label: '$(rocket) Create',
+          value: 'create',
+          detail: plain(['The cluster would accept it (dry run).', ...terms].join(' '), 400),
+        }
       : { label: '$(arrow-left) Back, to change the answers', value: 'back', detail: plain(reason, 400) },
     { label: '$(edit) Edit YAML', value: 'edit', detail: 'Then “Launch Session from YAML”' },
     ...(reason === undefined ? [{ label: '$(arrow-left) Back', value: 'back' as const }] : []),
@@ -54,7 +66,12 @@ export async function reviewSession(
 }
 
 /** What the object alone does not say: where it goes, and what the archive holds that it names by its digest. */
-function summary(cluster: string, { metadata, spec }: Session, archive: SourceArchive | undefined): string {
+function summary(
+  cluster: string,
+  { metadata, spec }: Session,
+  archive: SourceArchive | undefined,
+  terms: readonly string[],
+): string {
   const lines = [
     'The session as it will be created.',
     `Cluster:   ${plain(cluster)}`,
@@ -69,6 +86,9 @@ function summary(cluster: string, { metadata, spec }: Session, archive: SourceAr
     );
     lines.push(...warnings.slice(0, WARNINGS_SHOWN).map((warning) => `           ${plain(warning)}`));
   }
+  lines.push(
+    ...terms.map((term, index) => `${index === 0 ? 'Policy:    ' : '           '}${plain(term, 400)}`),
+  );
   return lines.join('\n');
 }
 

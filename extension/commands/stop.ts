@@ -9,6 +9,7 @@ import type { SessionRef } from '../sessions/session-ref.ts';
 import { isFinished } from '../sessions/state.ts';
 import { chosenSessions } from './chosen-sessions.ts';
 import type { Command, CommandContext } from './context.ts';
+import { noteRefusal, permitted } from './permitted.ts';
 import { sessionTitle } from './session-title.ts';
 
 const STOP = 'Stop';
@@ -19,10 +20,11 @@ const KILL = 'Kill Now';
 export const stop: Command =
   (context) =>
   async (...args) => {
-    const refs = await chosenSessions(context, args, {
+    const chosen = await chosenSessions(context, args, {
       placeholder: 'Stop which session?',
       only: (session) => !isFinished(session),
     });
+    const refs = await permitted(context, chosen, 'stop');
     if (refs.length === 0) return;
     const request = givenRequest(args[1]) ?? (await askRequest(context, refs));
     if (request === undefined) return;
@@ -38,6 +40,7 @@ async function stopOne(context: CommandContext, ref: SessionRef, request: StopRe
     await stopSession(connection, ref, request);
     context.notify.log(`asked ${ref.namespace}/${ref.name} to stop`);
   } catch (error) {
+    noteRefusal(context, ref, error);
     if (error instanceof KubeError && error.causeCode === 'already_finished')
       context.notify.info(`The session has already ended.`);
     else context.notify.failed('stop the session', error, ref.cluster);

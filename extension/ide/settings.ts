@@ -25,6 +25,7 @@ export const settings = {
   confirmStop: (): boolean => get('confirmStop', true),
   afterLaunch: (): AfterLaunch => get('afterLaunch', 'session'),
   notifyWhenFinished: (): boolean => get('notifyWhenFinished', true),
+  notifyWhenApprovalNeeded: (): boolean => get('notifyWhenApprovalNeeded', true),
   installCommand: (): string => get('installCommand', INSTALL_COMMAND),
   tree: (): TreeSettings => ({
     contexts: strings('contexts'),

@@ -3,8 +3,10 @@ import * as vscode from 'vscode';
 import type { LogRecord } from '../../common/api/log.ts';
 import { artifactPlace } from '../artifacts/artifact-uri.ts';
 import type { Clusters } from '../clusters/clusters.ts';
+import type { Rights } from '../clusters/rights.ts';
 import type { Notify } from '../ide/notify.ts';
 import { logPlace } from '../logs/log-uri.ts';
+import type { Policies } from '../policies/policies.ts';
 import { isSessionRef, refKey } from '../sessions/session-ref.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
 import type { SessionWatches } from '../sessions/session-watch.ts';
@@ -17,6 +19,8 @@ export const SESSION_PANEL = 'ambient.session';
 export interface PanelsDeps {
   clusters: Pick<Clusters, 'connection' | 'onDidChange'>;
   watches: Pick<SessionWatches, 'acquire'>;
+  rights: Pick<Rights, 'refusal' | 'me'>;
+  policies: Pick<Policies, 'of'>;
   notify: Pick<Notify, 'log' | 'failed' | 'info' | 'background'>;
   /**
    * Records after `since` until the session has ended and all were given; reconnects by itself. Absent: pages show no log.

@@ -6,6 +6,7 @@ import { liveProblemOf, problemOf } from '../clusters/problem.ts';
 import type { Problem, ProblemAction } from '../clusters/problem.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
 import type { SessionWatch, SessionWatches } from '../sessions/session-watch.ts';
+import type { PageFacts } from './page-facts.ts';
 import type { LiveArtifacts } from './session-view.ts';
 import { artifactAt, sessionView } from './session-view.ts';
 
@@ -13,6 +14,8 @@ export interface SessionFeedOptions {
   watches: Pick<SessionWatches, 'acquire'>;
   /** Of the live API. */
   listArtifacts: (ref: SessionRef, signal: AbortSignal) => Promise<Artifact[]>;
+  /** What is to be shown beside the session. */
+  facts: (ref: SessionRef, session: Session) => Promise<PageFacts>;
   /** The page's state is another one; gathered. */
   onChange: () => void;
   /** For the log of the extension. */
@@ -39,6 +42,8 @@ export class SessionFeed {
   #successor: string | undefined;
   #problem: Problem | undefined;
   #artifacts: LiveArtifacts | undefined;
+  #facts: PageFacts | undefined;
+  #isAsking = false;
   #listedAt: string | undefined;
   #listing: AbortController | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -105,8 +110,10 @@ export class SessionFeed {
             view: sessionView(this.#session, {
               deleted: this.#deleted,
               ...(this.#artifacts === undefined ? {} : { artifacts: this.#artifacts }),
+              ...(this.#facts === undefined ? {} : { facts: this.#facts }),
             }),
           }),
+      ...(this.#facts === undefined ? {} : { refusals: this.#facts.refusals }),
       ...(problem === undefined ? {} : { problem }),
     };
   }
@@ -146,12 +153,30 @@ export class SessionFeed {
       this.#deleted = false;
       if (uid !== undefined) this.#ref = { ...this.#ref, uid };
       this.#listSoon(found);
+      this.#askFacts(found);
     } else if (deletedNow || this.#watch?.state.phase === 'synced') {
       this.#deleted = true;
       this.#successor = uid;
       this.#listing?.abort();
     }
     this.#changed();
+  }
+
+  /** One question at a time; the answers are remembered for a while where they come from. */
+  #askFacts(session: Session): void {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    this.#options
+      .facts(this.#ref, session)
+      .then(
+        (facts) => {
+          this.#facts = facts;
+          this.#changed();
+        },
+        (error: unknown) => this.#options.onError(`what one may do with ${this.#ref.name}`, error),
+      )
+      .finally(() => (this.#isAsking = false))
+      .catch(() => undefined);
   }
 
   /** Nothing appears without the object telling: one request for each version of it, one at a time. */

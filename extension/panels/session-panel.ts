@@ -1,5 +1,4 @@
 /** The page of one session as a panel of the editor: its document, what it asks for, what it is told. `await import` it: brings schemas along. */
-import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import { SESSION_PAGE_REQUESTS } from '../../common/api/panels.ts';
 import type {
@@ -15,7 +14,7 @@ import { titleOf } from '../sessions/state.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
 import type { PanelsDeps } from './index.ts';
 import { LogTail } from './log-tail.ts';
-import { pageHtml } from './page-html.ts';
+import { showDocument } from './page-document.ts';
 import { dispatch } from './requests.ts';
 import { CLOSE_PAGE, OPEN_SUCCESSOR, RETRY_PAGE, SessionFeed } from './session-feed.ts';
 import { tabTitle } from './tab-title.ts';
@@ -45,9 +44,8 @@ export class SessionPanel {
     const { panel } = options;
     this.#panel = panel;
     this.#feed = this.#newFeed(options.ref);
-    panel.webview.options = { enableScripts: true, localResourceRoots: [this.#pages()] };
     panel.iconPath = vscode.Uri.joinPath(options.extensionUri, 'media/icon.png');
-    panel.webview.html = this.#html();
+    showDocument(panel, options.extensionUri, { name: 'session', title: 'Session' });
     this.#subscriptions = [
       panel.webview.onDidReceiveMessage((message: unknown) => this.#receive(message)),
       panel.onDidChangeViewState(() => this.#onVisible(panel.visible)),
@@ -123,6 +121,10 @@ export class SessionPanel {
         ]);
         return await listArtifacts(connection, of, signal);
       },
+      facts: async (of, session) => {
+        const { pageFacts } = await import('./page-facts.ts');
+        return await pageFacts(deps, of, session);
+      },
       onChange: () => this.#onChange(),
       onError: (doing, error) => deps.notify.log(doing, error),
     });
@@ -181,6 +183,10 @@ export class SessionPanel {
     retry: () => this.#retry(),
     stop: () => this.#run('ambient.stop', this.ref),
     delete: () => this.#run('ambient.delete', this.ref),
+    approve: () => this.#run('ambient.approve', this.ref),
+    reject: () => this.#run('ambient.reject', this.ref),
+    openAudit: () => this.#run('ambient.openAudit', this.ref),
+    openPolicy: () => this.#run('ambient.openPolicy', this.ref),
     openLog: () => this.#run('ambient.openLog', this.ref),
     openYaml: () => this.#run('ambient.openYaml', this.ref),
     copyName: () => this.#run('ambient.copyName', this.ref),
@@ -230,22 +236,5 @@ export class SessionPanel {
       'telling the session page',
       this.#panel.webview.postMessage({ type, payload }),
     );
-  }
-
-  #pages(): vscode.Uri {
-    return vscode.Uri.joinPath(this.#options.extensionUri, 'dist/webview');
-  }
-
-  #html(): string {
-    const { webview } = this.#panel;
-    const uri = (name: string): string =>
-      webview.asWebviewUri(vscode.Uri.joinPath(this.#pages(), name)).toString();
-    return pageHtml({
-      title: 'Session',
-      cspSource: webview.cspSource,
-      scriptUri: uri('session.js'),
-      styleUri: uri('session.css'),
-      nonce: randomBytes(24).toString('hex'),
-    });
   }
 }

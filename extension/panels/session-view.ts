@@ -12,8 +12,12 @@ import type { Artifact } from '../../common/api/live.ts';
 import { OPERATOR_ACTOR } from '../../common/api/names.ts';
 import type { GeneratedArtifact, Session } from '../../common/api/session.ts';
 import { findCondition, shorten } from '../../common/rules/conditions.ts';
+import { parseMoney, percentOf, ZERO } from '../../common/rules/money.ts';
 import { formatBytes, formatDuration } from '../../common/rules/wording.ts';
 import { isFinished, STATE_WORDS, stateOf, titleOf } from '../sessions/state.ts';
+import { placeInLine } from '../sessions/waiting.ts';
+import { approvalView, launcherOf, sourceText } from './approval-view.ts';
+import type { PageFacts } from './page-facts.ts';
 import { timelineOf } from './timeline.ts';
 
 /** What the live API said about artifacts: undefined while it was not asked or has not answered. */
@@ -27,6 +31,8 @@ export interface ViewOptions {
   /** The session was seen, and now is gone. */
   deleted?: boolean;
   artifacts?: LiveArtifacts;
+  /** Undefined while they are not known. */
+  facts?: PageFacts;
 }
 
 const DATA_MAX = 2000;
@@ -49,6 +55,8 @@ export function sessionView(session: Session, options: ViewOptions = {}): Sessio
     canStop: going && !isFinished(session) && status?.stop === undefined,
     canDelete: going,
     ...(status?.stop === undefined ? {} : { stop: status.stop }),
+    ...optional('queue', deleted ? undefined : placeInLine(session, options.facts?.turns)),
+    ...optional('approval', deleted ? undefined : approvalView(session, options.facts)),
     timeline: timelineOf(session),
     details: detailsOf(session),
     workload: workloadOf(session),
@@ -57,7 +65,7 @@ export function sessionView(session: Session, options: ViewOptions = {}): Sessio
     history: history.map(historyRow).reverse(),
     historyArchived: (history[0]?.seq ?? 1) - 1,
     artifacts: artifactsView(session, options.artifacts),
-    ...optional('cost', costOf(session)),
+    ...optional('cost', costOf(session, options.facts?.budget)),
   };
 }
 
@@ -82,26 +90,12 @@ function detailsOf({ spec, status, metadata }: Session): Fact[] {
   const created = (status?.history ?? []).find(({ event }) => event === 'Created')?.actor;
   return facts([
     ['Framework', version === undefined ? type : `${type} ${version}`],
-    ['Launched by', created === OPERATOR_ACTOR ? undefined : created],
+    ['Launched by', launcherOf({ spec }) ?? (created === OPERATOR_ACTOR ? undefined : created)],
     ['Trigger', [trigger?.source ?? 'manual', trigger?.event].filter(Boolean).join(', ')],
-    ['Source', sourceOf(source)],
+    ['Source', sourceText(source)],
     ['Time limit', limits === undefined ? undefined : formatDuration(limits.timeoutSeconds * 1000)],
     ['Created', metadata.creationTimestamp, 'time'],
   ]);
-}
-
-function sourceOf(source: Session['spec']['source']): string {
-  switch (source?.type) {
-    case 'upload': {
-      const { name, sizeBytes = 0 } = source.upload ?? {};
-      return `${name ?? 'upload'} (${formatBytes(sizeBytes)})`;
-    }
-    case 'git':
-      return [source.git?.url, source.git?.ref].filter(Boolean).join(' at ');
-    case 'none':
-    case undefined:
-      return 'none';
-  }
 }
 
 function workloadOf({ status }: Session): Fact[] {
@@ -188,11 +182,16 @@ export function artifactAt(
   return { path, type, size, contentType, createdAt, digest: metadata?.['digest'] ?? '' };
 }
 
-function costOf({ status }: Session): CostView | undefined {
-  if (status?.cost === undefined) return undefined;
-  const { total, breakdown = {} } = status.cost;
+function costOf({ status }: Session, budget: string | undefined): CostView | undefined {
+  // With a budget, that nothing was spent yet is worth saying.
+  if (status?.cost === undefined && budget === undefined) return undefined;
+  const { total, breakdown = {} } = status?.cost ?? { total: '0.00' };
+  const limit = budget === undefined ? undefined : parseMoney(budget);
   return {
     total: `$${total}`,
+    ...(budget === undefined || limit === undefined
+      ? {}
+      : { budget: { limit: `$${budget}`, percent: percentOf(parseMoney(total) ?? ZERO, limit) } }),
     breakdown: Object.entries(breakdown).map(([name, amount]) => ({ name, amount: `$${amount}` })),
   };
 }

@@ -16,7 +16,8 @@ interface Step {
 }
 
 /** Failures that belong to another step than the one at which the session stood when it failed. */
-const FAILED_AT: Partial<Record<FailureReason, StepId>> = {
+const FAILED_AT: Partial<Record<FailureReason | 'Rejected', StepId>> = {
+  Rejected: 'approval',
   TooLarge: 'validated',
   UnknownFramework: 'validated',
   UnknownFrameworkVersion: 'validated',
@@ -31,7 +32,9 @@ const FAILED_AT: Partial<Record<FailureReason, StepId>> = {
 
 const CONDITION_STEPS: readonly { id: StepId; label: string; condition: SessionConditionType }[] = [
   { id: 'validated', label: 'Validated', condition: 'PolicyValidated' },
+  { id: 'approval', label: 'Approval', condition: 'Approved' },
   { id: 'source', label: 'Source', condition: 'SourceReady' },
+  { id: 'turn', label: 'Turn', condition: 'Admitted' },
   { id: 'workload', label: 'Workload', condition: 'WorkloadCreated' },
 ];
 
@@ -39,7 +42,9 @@ export function timelineOf(session: Session): TimelineStep[] {
   const { metadata, status } = session;
   const steps: Step[] = [
     { id: 'created', label: 'Created', at: metadata.creationTimestamp, state: 'done', detail: undefined },
-    ...CONDITION_STEPS.map(({ id, label, condition }) => conditionStep(session, id, label, condition)),
+    ...CONDITION_STEPS.filter((step) => applies(session, step)).map(({ id, label, condition }) =>
+      conditionStep(session, id, label, condition),
+    ),
     {
       id: 'running',
       label: 'Running',
@@ -59,6 +64,19 @@ export function timelineOf(session: Session): TimelineStep[] {
     ...steps,
     { id: 'end', label: 'Completed', at: undefined, state: 'waiting', detail: undefined },
   ]);
+}
+
+/** Most sessions need no approval and get their turn at once: those steps are shown where there was something to wait for. */
+function applies({ status }: Session, { id, condition: type }: (typeof CONDITION_STEPS)[number]): boolean {
+  const condition = findCondition(status?.conditions, type);
+  switch (id) {
+    case 'approval':
+      return status?.approval !== undefined || condition?.status === 'False';
+    case 'turn':
+      return status?.queue !== undefined || condition?.status === 'False';
+    default:
+      return true;
+  }
 }
 
 function conditionStep(

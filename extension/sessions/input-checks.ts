@@ -26,6 +26,12 @@ export const checkQuantity =
     return value === 0 ? 'Must be more than zero.' : undefined;
   };
 
+/** The same pattern as the schema's. */
+export const checkBudget = (text: string): Check =>
+  text.trim() === '' || /^\d{1,9}(\.\d{1,2})?$/.test(text.trim())
+    ? undefined
+    : 'Give an amount of USD such as 2.50.';
+
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, min: 60, h: 3600, d: 86400 };
 const MAX_TIMEOUT_SECONDS = 604800;
 

@@ -14,6 +14,8 @@ export interface LaunchLimits {
   cpu?: string;
   memory?: string;
   storage?: string;
+  /** USD; becomes spec.policy.modelConstraints.budget. */
+  budget?: string;
 }
 
 export interface LaunchAnswers {
@@ -45,7 +47,8 @@ export interface PackedSource {
 /** `name` is the object's name, a random UUID; `packed` goes with a source of type folder. */
 export function sessionManifest(answers: LaunchAnswers, name: string, packed?: PackedSource): Session {
   const { framework, version, config, displayName } = answers;
-  const limits = limitsOf(answers.limits);
+  const { budget, ...asked } = answers.limits ?? {};
+  const limits = limitsOf(asked);
   const spec: SessionSpec = {
     ...(displayName === undefined || displayName === '' ? {} : { displayName }),
     trigger: { source: 'manual' },
@@ -55,6 +58,7 @@ export function sessionManifest(answers: LaunchAnswers, name: string, packed?: P
       ...(Object.keys(config).length === 0 ? {} : { config }),
     },
     source: sourceOf(answers.source, packed),
+    ...(budget === undefined ? {} : { policy: { modelConstraints: { budget } } }),
     ...(limits === undefined ? {} : { limits }),
   };
   return { apiVersion: API_VERSION, kind: 'Session', metadata: { name, namespace: answers.namespace }, spec };
@@ -79,8 +83,8 @@ function sourceOf(source: LaunchSource, packed: PackedSource | undefined): Sessi
 }
 
 /** The schema has both times or none, for which the API server fills in its defaults; these are the same. */
-function limitsOf(limits: LaunchLimits | undefined): SessionSpec['limits'] {
-  const given = Object.entries(limits ?? {}).filter(([, value]) => value !== undefined && value !== '');
+function limitsOf(limits: Omit<LaunchLimits, 'budget'>): SessionSpec['limits'] {
+  const given = Object.entries(limits).filter(([, value]) => value !== undefined && value !== '');
   if (given.length === 0) return undefined;
   return { timeoutSeconds: 3600, gracePeriodSeconds: 30, ...Object.fromEntries(given) };
 }

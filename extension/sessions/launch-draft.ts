@@ -3,6 +3,7 @@ import type { Framework } from '../../common/api/framework.ts';
 import type { Answer } from '../ide/questions.ts';
 import type { Place, Reply } from '../ide/wizard.ts';
 import type { LaunchAnswers } from './launch-answers.ts';
+import type { LaunchPolicy } from './policy-check.ts';
 
 export const LAUNCH_TITLE = 'Launch Session';
 
@@ -14,6 +15,10 @@ export interface LaunchOffers {
   namespaces(cluster: string): Promise<{ names: string[]; incomplete: boolean; suggested?: string }>;
   /** Empty when none can be listed: then the name is typed in. */
   frameworks(cluster: string): Promise<Framework[]>;
+  /** Why the person may not launch there; undefined when nothing is known to be in the way. */
+  refusal(cluster: string, namespace: string): Promise<string | undefined>;
+  /** Undefined when it cannot be read now: then the review tells. */
+  policy(cluster: string, namespace: string): Promise<LaunchPolicy | undefined>;
   folders(): { name: string; path: string }[];
   /** Why folders cannot be taken, for the one who wonders where they are. */
   foldersRefused?: string;
@@ -29,7 +34,11 @@ export interface Draft {
   /** Cluster and namespace are settled by where the launch was asked for. */
   fixed: { cluster?: boolean; namespace?: boolean };
   chosen?: Framework;
+  /** Of the namespace. */
+  policy?: LaunchPolicy;
   clusters?: string[];
+  /** Why the namespace that was chosen last cannot be. */
+  refused?: string;
   optional?: 'defaults' | 'customise';
   limits?: 'defaults' | 'customise';
 }

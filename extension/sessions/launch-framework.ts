@@ -8,6 +8,7 @@ import type { Field } from './config-form.ts';
 import { checkFrameworkName } from './input-checks.ts';
 import { answered, then } from './launch-draft.ts';
 import type { Ask, Draft, LaunchOffers } from './launch-draft.ts';
+import type { LaunchPolicy } from './policy-check.ts';
 
 export class FrameworkQuestions {
   readonly #questions: Questions;
@@ -21,9 +22,10 @@ export class FrameworkQuestions {
   readonly framework: Ask = async (draft, place) => {
     const cluster = draft.answers.cluster ?? '';
     const frameworks = this.#offers.frameworks(cluster);
+    const policy = await this.#offers.policy(cluster, draft.answers.namespace ?? '');
     const suggested = draft.answers.framework ?? draft.last.framework;
     const found = await frameworks;
-    if (found.length === 0) return await this.#frameworkByName(draft, place, suggested);
+    if (found.length === 0) return await this.#frameworkByName(withPolicy(draft, policy), place, suggested);
     const answer = await this.#questions.pick({
       ...place,
       placeholder: 'Which framework runs the session?',
@@ -37,7 +39,7 @@ export class FrameworkQuestions {
       const next = answered(draft, { framework: name, config: knownConfig(framework, config ?? {}) });
       delete next.answers.version;
       delete next.optional;
-      return { ...next, chosen: framework };
+      return { ...withPolicy(next, policy), chosen: framework };
     });
   };
 
@@ -86,19 +88,24 @@ export class FrameworkQuestions {
       const question = field.description ?? field.title;
       if (field.kind === 'choice' || field.kind === 'boolean') {
         const values = field.kind === 'boolean' ? [true, false] : (field.choices ?? []);
+        const refused = (each: unknown): string | undefined => draft.policy?.refuses({ [field.name]: each });
+        const problem = refused(config[field.name]);
         const answer = await this.#questions.pick({
           ...place,
-          placeholder: question === field.title ? question : `${field.title}: ${question}`,
+          placeholder: problem ?? (question === field.title ? question : `${field.title}: ${question}`),
           choices: [
             ...values.map((each) => ({
               label: field.kind === 'boolean' ? (each === true ? 'Yes' : 'No') : plain(String(each)),
               value: each,
-              ...(each === field.default ? { description: 'default' } : {}),
+              ...describe(refused(each) !== undefined, each === field.default),
             })),
             ...(field.required ? [] : [{ label: 'Leave open', value: undefined }]),
           ],
           active: (each) => each === value,
         });
+        // Asked again, with what the policy says to it.
+        if (answer.go === 'next' && refused(answer.value) !== undefined)
+          return await this.field(field)(done(answer.value), place);
         return then(answer, done);
       }
       const answer = await this.#questions.input({
@@ -111,7 +118,7 @@ export class FrameworkQuestions {
           : {}),
         check: (text) => {
           const parsed = parseField(field, text);
-          return parsed.ok ? undefined : parsed.problem;
+          return parsed.ok ? draft.policy?.refuses({ [field.name]: parsed.value }) : parsed.problem;
         },
       });
       return then(answer, (text) => {
@@ -146,6 +153,16 @@ export class FrameworkQuestions {
       return then(answer, (optional) => ({ ...draft, optional }));
     };
   }
+}
+
+function describe(isForbidden: boolean, isDefault: boolean): { description?: string } {
+  const words = [isDefault ? 'default' : '', isForbidden ? 'not allowed by the policy' : ''].filter(Boolean);
+  return words.length === 0 ? {} : { description: words.join(', ') };
+}
+
+function withPolicy(draft: Draft, policy: LaunchPolicy | undefined): Draft {
+  const { policy: _, ...others } = draft;
+  return policy === undefined ? others : { ...others, policy };
 }
 
 /** The required fields; without any, what frameworks call the task. */

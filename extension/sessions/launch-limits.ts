@@ -2,7 +2,7 @@
 import type { Framework } from '../../common/api/framework.ts';
 import { formatDuration } from '../../common/rules/wording.ts';
 import type { Questions } from '../ide/questions.ts';
-import { checkQuantity, checkTimeout, parseSeconds } from './input-checks.ts';
+import { checkBudget, checkQuantity, checkTimeout, parseSeconds } from './input-checks.ts';
 import type { LaunchLimits } from './launch-answers.ts';
 import { answered, then } from './launch-draft.ts';
 import type { Ask, Draft } from './launch-draft.ts';
@@ -54,6 +54,23 @@ export class LimitQuestions {
     });
   };
 
+  /** Asked where the namespace has a budget to keep to. */
+  readonly budget: Ask = async (draft, place) => {
+    const limits = draft.answers.limits ?? {};
+    const answer = await this.#questions.input({
+      ...place,
+      prompt: `Budget in USD, such as 2.50; empty for the default, ${draft.policy?.sessionBudget ?? 'none'}`,
+      value: limits.budget ?? '',
+      check: (text) => checkBudget(text) ?? draft.policy?.refusesBudget(text.trim()),
+    });
+    return then(answer, (text) => {
+      const next: LaunchLimits = { ...limits };
+      if (text.trim() === '') delete next.budget;
+      else next.budget = text.trim();
+      return answered(draft, { limits: next });
+    });
+  };
+
   quantity(which: 'memory' | 'cpu', prompt: string, example: string): Ask {
     return async (draft, place) => {
       const limits = draft.answers.limits ?? {};
@@ -83,11 +100,12 @@ function defaultsText(framework: Framework | undefined): string {
   });
 }
 
-const limitsText = ({ timeoutSeconds, memory, cpu }: LaunchLimits): string =>
+const limitsText = ({ timeoutSeconds, memory, cpu, budget }: LaunchLimits): string =>
   [
     timeoutSeconds === undefined ? '' : formatDuration(timeoutSeconds * 1000),
     memory === undefined ? '' : `${memory} memory`,
     cpu === undefined ? '' : `${cpu} CPU`,
+    budget === undefined ? '' : `$${budget}`,
   ]
     .filter(Boolean)
     .join(', ');

@@ -58,6 +58,7 @@ export class LaunchSteps {
       add('timeout', this.#within.timeout);
       add('memory', this.#within.quantity('memory', 'Memory limit of the pod', '2Gi'));
       add('cpu', this.#within.quantity('cpu', 'CPU limit of the pod', '500m'));
+      if (draft.policy?.sessionBudget !== undefined) add('budget', this.#within.budget);
     }
     add('displayName', this.#displayName);
     return steps;

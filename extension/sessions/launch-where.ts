@@ -3,7 +3,7 @@ import { plain } from '../ide/plain-text.ts';
 import type { Answer, Choice, Questions } from '../ide/questions.ts';
 import { checkNamespace } from './input-checks.ts';
 import { answered, then } from './launch-draft.ts';
-import type { Ask, LaunchOffers } from './launch-draft.ts';
+import type { Ask, Draft, LaunchOffers } from './launch-draft.ts';
 
 export class WhereQuestions {
   readonly #questions: Questions;
@@ -26,7 +26,17 @@ export class WhereQuestions {
     return then(answer, (cluster) => answered(draft, { cluster }));
   };
 
+  /** Asked again where one may not launch, with the reason. */
   readonly namespace: Ask = async (draft, place) => {
+    const reply = await this.#namespace(draft, place);
+    if (reply.go !== 'next') return reply;
+    const { cluster = '', namespace = '' } = reply.state.answers;
+    const refusal = await this.#offers.refusal(cluster, namespace);
+    if (refusal === undefined) return reply;
+    return await this.namespace({ ...draft, refused: refusal }, place);
+  };
+
+  readonly #namespace: Ask = async (draft, place) => {
     const cluster = draft.answers.cluster ?? '';
     const other = Symbol('other');
     const suggested =
@@ -46,12 +56,12 @@ export class WhereQuestions {
     };
     const answer = await this.#questions.pick<string | typeof other>({
       ...place,
-      placeholder: `In which namespace of ${plain(cluster)}?`,
+      placeholder: draft.refused ?? `In which namespace of ${plain(cluster)}?`,
       choices: choices(),
       active: (name) => name === (suggested ?? offered),
     });
     if (answer.go !== 'next' || answer.value !== other)
-      return then(answer as Answer<string>, (namespace) => answered(draft, { namespace }));
+      return then(answer as Answer<string>, (namespace) => chosen(draft, namespace));
     const typed = await this.#questions.input({
       ...place,
       canGoBack: true,
@@ -59,7 +69,13 @@ export class WhereQuestions {
       value: suggested ?? '',
       check: checkNamespace,
     });
-    if (typed.go === 'back') return await this.namespace(draft, place);
-    return then(typed, (namespace) => answered(draft, { namespace }));
+    if (typed.go === 'back') return await this.#namespace(draft, place);
+    return then(typed, (namespace) => chosen(draft, namespace));
   };
+}
+
+function chosen(draft: Draft, namespace: string): Draft {
+  const next = answered(draft, { namespace });
+  delete next.refused;
+  return next;
 }

@@ -1,6 +1,12 @@
 /** The live API as the extension uses it. Brings the schemas along: `await import` it. */
 import { livePaths } from '../../common/api/live.ts';
-import type { Artifact, ArtifactList, StopAccepted, StopRequest } from '../../common/api/live.ts';
+import type {
+  ApprovalDecision,
+  Artifact,
+  ArtifactList,
+  StopAccepted,
+  StopRequest,
+} from '../../common/api/live.ts';
 import { SOURCE_BYTES_MAX } from '../../common/api/session.ts';
 import type { Connection } from '../../common/kube/connection.ts';
 import type { SessionRef } from './session-ref.ts';
@@ -28,6 +34,21 @@ export function stopSession(
   return connection.json<StopAccepted>(livePaths.stop(namespace, name), {
     method: 'POST',
     body: request,
+    signal,
+  });
+}
+
+/** Approves or rejects, `reason` may be empty for the former. Throws KubeError. */
+export function decideOn(
+  connection: Connection,
+  { namespace, name }: SessionRef,
+  decision: 'approve' | 'reject',
+  reason: string,
+  signal?: AbortSignal,
+): Promise<ApprovalDecision> {
+  return connection.json<ApprovalDecision>(livePaths[decision](namespace, name), {
+    method: 'POST',
+    body: reason === '' ? {} : { reason },
     signal,
   });
 }

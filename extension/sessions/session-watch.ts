@@ -35,6 +35,8 @@ export interface SessionWatch {
 export interface SessionWatchesOptions {
   clusters: Pick<Clusters, 'client'>;
   onError: (error: unknown) => void;
+  /** Whatever any watch sees, for those who look out for something in all of them. */
+  onSeen?: (cluster: string, session: Session) => void;
   /** How long a watch outlives its last holder, in ms: looking away and back costs no new list. */
   lingerMs?: number;
   /** Between tries to get a connection at all, in ms. */
@@ -219,6 +221,7 @@ class SharedWatch {
     const known = this.#shown;
     if (known === undefined) this.#shown = reflector.store;
     reflector.onChange((change) => {
+      if (change.type !== 'deleted') this.#options.onSeen?.(cluster, change.object);
       if (this.#shown === reflector.store) this.#changed.fire(change);
     });
     reflector.onState((state) => {

@@ -1,18 +1,25 @@
 /** How a session stands, in the words and groups that the tree and the badge show. Pure: the time is an argument. */
 import type { Session } from '../../common/api/session.ts';
 
-export const GROUPS = ['attention', 'pending', 'running', 'recent', 'older'] as const;
+export const GROUPS = ['approval', 'attention', 'pending', 'running', 'recent', 'older'] as const;
 export type Group = (typeof GROUPS)[number];
 
 /** What a session is, finer than its phase. */
 export type SessionState =
-  'deleting' | 'attention' | 'pending' | 'running' | 'stopping' | 'completed' | 'stopped' | 'failed';
+  | 'deleting'
+  | 'approval'
+  | 'attention'
+  | 'pending'
+  | 'running'
+  | 'stopping'
+  | 'completed'
+  | 'stopped'
+  | 'failed';
 
 const DAY_MS = 24 * 3600 * 1000;
 
 /** Conditions that, while False for one of these reasons, wait for a person and not for the cluster. */
 const WAITS_FOR_PERSON: Readonly<Record<string, readonly string[]>> = {
-  Approved: ['AwaitingApproval'],
   WorkloadCreated: ['QuotaExceeded', 'OperatorForbidden'],
 };
 
@@ -36,9 +43,19 @@ export function stateOf(session: Session): SessionState {
     case 'Pending':
     case undefined:
       if (stop !== undefined) return 'stopping';
+      if (isAwaiting(session)) return 'approval';
       return needsAttention(session) ? 'attention' : 'pending';
   }
 }
+
+/** It waits for somebody to approve or reject it. */
+export const waitsForApproval = (session: Session): boolean => stateOf(session) === 'approval';
+
+const isAwaiting = ({ status }: Session): boolean =>
+  status?.approval === undefined &&
+  (status?.conditions ?? []).some(
+    (each) => each.type === 'Approved' && each.status === 'False' && each.reason === 'AwaitingApproval',
+  );
 
 function needsAttention(session: Session): boolean {
   return (session.status?.conditions ?? []).some(
@@ -59,9 +76,11 @@ export function lastMoment(session: Session): number {
 
 export function groupOf(session: Session, now: number): Group {
   if (isFinished(session)) return now - lastMoment(session) <= DAY_MS ? 'recent' : 'older';
-  switch (stateOf(session)) {
+  const state = stateOf(session);
+  switch (state) {
+    case 'approval':
     case 'attention':
-      return 'attention';
+      return state;
     case 'running':
       return 'running';
     case 'stopping':
@@ -116,6 +135,7 @@ export function formatAge(milliseconds: number): string {
 
 export const STATE_WORDS: Readonly<Record<SessionState, string>> = {
   deleting: 'being deleted',
+  approval: 'needs approval',
   attention: 'needs attention',
   pending: 'pending',
   running: 'running',

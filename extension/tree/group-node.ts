@@ -6,6 +6,7 @@ import { Pages } from './more-node.ts';
 import type { NodeView, TreeContext, TreeNode } from './node.ts';
 
 const GROUP_VIEWS: Readonly<Record<Group, { label: string; icon: string; open: boolean }>> = {
+  approval: { label: 'Needs approval', icon: 'question', open: true },
   attention: { label: 'Needs attention', icon: 'bell', open: true },
   pending: { label: 'Pending', icon: 'clock', open: true },
   running: { label: 'Running', icon: 'play', open: true },

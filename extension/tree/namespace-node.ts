@@ -3,8 +3,9 @@ import type { Session } from '../../common/api/session.ts';
 import { count } from '../../common/rules/wording.ts';
 import type { NamespaceEntry } from '../clusters/namespaces.ts';
 import { problemOf } from '../clusters/problem.ts';
+import { refusalOf } from '../clusters/rights.ts';
 import { plain } from '../ide/plain-text.ts';
-import { groupSessions, isFinished } from '../sessions/state.ts';
+import { groupSessions, isFinished, waitsForApproval } from '../sessions/state.ts';
 import type { Group } from '../sessions/state.ts';
 import type { SessionWatch } from '../sessions/session-watch.ts';
 import { GroupNode } from './group-node.ts';
@@ -53,6 +54,11 @@ export class NamespaceNode implements TreeNode {
     return this.#watch?.store.list().filter((session) => !isFinished(session)).length ?? 0;
   }
 
+  /** Sessions that wait for an approver, as far as they are watched. */
+  get awaiting(): readonly Session[] {
+    return this.#watch?.store.list().filter(waitsForApproval) ?? [];
+  }
+
   get released(): boolean {
     return this.#watch === undefined;
   }
@@ -61,7 +67,9 @@ export class NamespaceNode implements TreeNode {
     const { pinned, isDefault } = this.#entry;
     const active = this.active;
     const isLive = this.#watch === undefined || ['starting', 'synced'].includes(this.#watch.state.phase);
+    const awaiting = this.awaiting.length;
     const description = [
+      awaiting > 0 ? `${awaiting} ${awaiting === 1 ? 'needs' : 'need'} approval` : '',
       active > 0 ? `${active} active` : '',
       isLive ? '' : 'not live',
       isDefault ? 'current' : '',
@@ -74,7 +82,7 @@ export class NamespaceNode implements TreeNode {
       description,
       icon: { id: pinned ? 'pinned' : 'symbol-namespace' },
       collapsible: this.#open ? 'expanded' : 'collapsed',
-      context: `namespace ${pinned ? 'pinned' : 'unpinned'}`,
+      context: `namespace ${pinned ? 'pinned' : 'unpinned'}${this.#mayLaunch() ? '' : ' noLaunch'}`,
       spoken: [`namespace ${this.namespace}`, pinned ? 'pinned' : '', description].filter(Boolean).join(', '),
     };
   }
@@ -141,21 +149,35 @@ export class NamespaceNode implements TreeNode {
         }),
       );
     for (const [group, sessions] of groups) nodes.push(this.#group(group).update(sessions));
-    if (groups.size === 0 && phase !== 'starting')
-      nodes.push(
-        new MessageNode(this, 'none', {
-          label: 'No sessions yet',
-          description: 'launch one',
-          icon: { id: 'rocket' },
-          command: {
-            command: 'ambient.launch',
-            title: 'Launch Session',
-            arguments: [{ cluster: this.cluster, namespace: this.namespace }],
-          },
-        }),
-      );
+    if (groups.size === 0 && phase !== 'starting') nodes.push(this.#empty());
     if (hidden > 0) nodes.push(this.#hidden(hidden));
     return nodes;
+  }
+
+  /** Where it is not known yet one may try: the launch form asks again. */
+  #mayLaunch(): boolean {
+    if (this.#watch === undefined) return true;
+    return this.#context.rights.peek(this.cluster, this.namespace)?.has('launch') !== false;
+  }
+
+  #empty(): TreeNode {
+    if (!this.#mayLaunch())
+      return new MessageNode(this, 'none', {
+        label: 'No sessions yet',
+        description: 'you may view them here, but not launch',
+        tooltip: refusalOf('launch', this.namespace),
+        icon: { id: 'dash' },
+      });
+    return new MessageNode(this, 'none', {
+      label: 'No sessions yet',
+      description: 'launch one',
+      icon: { id: 'rocket' },
+      command: {
+        command: 'ambient.launch',
+        title: 'Launch Session',
+        arguments: [{ cluster: this.cluster, namespace: this.namespace }],
+      },
+    });
   }
 
   #hidden(hidden: number): TreeNode {

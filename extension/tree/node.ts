@@ -1,6 +1,7 @@
 /** What every row of the tree is, without VS Code: sessions-tree.ts turns views into TreeItems, tests into text. */
 import type { Artifact } from '../../common/api/live.ts';
 import type { Clusters } from '../clusters/clusters.ts';
+import type { Rights } from '../clusters/rights.ts';
 import type { EmptyNamespaces } from '../clusters/namespaces.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
 import type { SessionWatches } from '../sessions/session-watch.ts';
@@ -48,6 +49,8 @@ export interface TreeSettings {
 export interface TreeContext {
   clusters: Pick<Clusters, 'kubeconfig' | 'client'>;
   watches: Pick<SessionWatches, 'acquire'>;
+  /** Asked without waiting: rows are drawn again when the answer is there. */
+  rights: Pick<Rights, 'peek'>;
   settings(): TreeSettings;
   /** Epoch ms. */
   now(): number;

@@ -7,6 +7,7 @@ import { refOf } from '../sessions/session-ref.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
 import { formatAge, isFinished, lastMoment, STATE_WORDS, stateOf, titleOf } from '../sessions/state.ts';
 import type { SessionState } from '../sessions/state.ts';
+import { hasSpentItsBudget, placeInLine } from '../sessions/waiting.ts';
 import { artifactNodes } from './artifact-folder-node.ts';
 import { isQuick, loadingNode } from './loading.ts';
 import { MessageNode } from './message-node.ts';
@@ -18,6 +19,7 @@ const FAILURE_MS = 10_000;
 
 const ICONS: Readonly<Record<SessionState, { id: string; color?: string }>> = {
   deleting: { id: 'trash', color: 'disabledForeground' },
+  approval: { id: 'question', color: 'charts.orange' },
   attention: { id: 'bell-dot', color: 'charts.orange' },
   pending: { id: 'clock', color: 'charts.yellow' },
   running: { id: 'play-circle', color: 'charts.blue' },
@@ -79,7 +81,7 @@ export class SessionNode implements TreeNode, SessionRef {
       tooltip: this.#tooltip(state),
       icon: ICONS[state],
       collapsible: 'collapsed',
-      context: `session ${isFinished(session) ? 'finished' : 'active'} ${state}`,
+      context: `session ${isFinished(session) ? 'finished' : 'active'} ${state}${this.#missingRights()}`,
       command: {
         command: 'ambient.openSession',
         title: 'Open Session',
@@ -129,6 +131,17 @@ export class SessionNode implements TreeNode, SessionRef {
     this.#listed = undefined;
   }
 
+  /** Words for the menus, which leave out what would be refused. */
+  #missingRights(): string {
+    const rights = this.#context.rights.peek(this.cluster, this.namespace);
+    if (rights === undefined) return '';
+    const words = { stop: 'noStop', delete: 'noDelete', approve: 'noApprove', reject: 'noReject' } as const;
+    return Object.entries(words)
+      .filter(([right]) => !rights.has(right as keyof typeof words))
+      .map(([, word]) => ` ${word}`)
+      .join('');
+  }
+
   #noArtifacts(): TreeNode {
     const label = isFinished(this.#session) ? 'No artifacts' : 'No artifacts yet';
     return new MessageNode(this, 'none', { label, icon: { id: 'dash' } });
@@ -141,7 +154,13 @@ export class SessionNode implements TreeNode, SessionRef {
     const parts =
       state === 'completed'
         ? [age, artifacts > 0 ? count(artifacts, 'artifact') : '']
-        : [age, state === 'stopping' ? 'stopping' : '', plain(status?.message ?? '', 120)];
+        : [
+            age,
+            state === 'stopping' ? 'stopping' : '',
+            placeInLine(this.#session) ?? '',
+            hasSpentItsBudget(this.#session) ? 'budget exceeded' : '',
+            plain(status?.message ?? '', 120),
+          ];
     return parts.filter((part) => part !== '').join(' · ');
   }
 
@@ -155,13 +174,19 @@ export class SessionNode implements TreeNode, SessionRef {
         : undefined;
     const rows: [string, string | undefined][] = [
       ['Framework', version === undefined ? type : `${type} ${version}`],
+      ['Launched by', spec.createdBy?.user],
+      ['Waits', placeInLine(this.#session)],
+      ['Budget', hasSpentItsBudget(this.#session) ? 'exceeded' : undefined],
+      ['Cost', status?.cost === undefined ? undefined : `$${status.cost.total}`],
+      ['Approved by', status?.approval?.decision === 'Approved' ? status.approval.by : undefined],
+      ['Rejected by', status?.approval?.decision === 'Rejected' ? status.approval.by : undefined],
       ['Created', metadata.creationTimestamp],
       ['Started', workload?.startTime],
       ['Ended', workload?.completionTime],
       ['Took', took],
       ['Exit code', workload?.exitCode === undefined ? undefined : String(workload.exitCode)],
       ['Stopped by', status?.stop?.requestedBy],
-      ['Reason', status?.stop?.reason],
+      ['Reason', status?.stop?.reason ?? status?.approval?.reason],
       ['Name', metadata.name],
     ];
     const message = status?.message;

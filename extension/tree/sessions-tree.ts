@@ -1,6 +1,7 @@
 /** The view `ambient.sessions`: shows nodes to VS Code, and lets them watch only while somebody can see them. */
 import * as vscode from 'vscode';
 import { count } from '../../common/rules/wording.ts';
+import type { Approvals } from '../sessions/approvals.ts';
 import type { LaunchedSessions } from '../sessions/launched.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
 import type { NodeView, TreeContext, TreeNode } from './node.ts';
@@ -21,13 +22,15 @@ export class SessionsTree implements vscode.TreeDataProvider<TreeNode>, vscode.D
   readonly #root: RootNode;
   readonly #view: vscode.TreeView<TreeNode>;
   readonly #launched: LaunchedSessions;
+  readonly #approvals: Approvals;
   readonly #subscriptions: { dispose(): unknown }[];
   #tick: NodeJS.Timeout | undefined;
 
   readonly onDidChangeTreeData = this.#changed.event;
 
-  constructor(context: Omit<TreeContext, 'refresh'> & { launched: LaunchedSessions }) {
+  constructor(context: Omit<TreeContext, 'refresh'> & { launched: LaunchedSessions; approvals: Approvals }) {
     this.#launched = context.launched;
+    this.#approvals = context.approvals;
     this.#refresh = new Refresh((node) => {
       this.#changed.fire(node);
       this.#showBadge();
@@ -42,6 +45,7 @@ export class SessionsTree implements vscode.TreeDataProvider<TreeNode>, vscode.D
       this.#changed,
       this.#view,
       context.launched.onDidChange(() => this.#showBadge()),
+      context.approvals.onDidChange(() => this.#showBadge()),
       this.#view.onDidChangeVisibility(({ visible }) => this.#onVisible(visible)),
       // Closing a row releases it; opening it again begins anew where something was released.
       this.#view.onDidCollapseElement(({ element }) => element.release?.()),
@@ -156,15 +160,24 @@ export class SessionsTree implements vscode.TreeDataProvider<TreeNode>, vscode.D
       if (cluster.problem !== undefined && RETRIED.includes(cluster.problem.kind)) cluster.invalidate();
   }
 
-  /** While the view is shown: what has not ended in it. While it is hidden: of those launched from here. */
+  /**
+   * What waits for this person comes first. Otherwise, while the view is shown, what has not ended in it; while it is
+   * hidden, of those launched from here.
+   */
   #showBadge(): void {
     let active = 0;
     if (this.#view.visible)
       for (const cluster of this.#root.clusters)
         for (const namespace of cluster.namespaces) active += namespace.active;
-    const value = Math.max(active, this.#launched.active);
-    const tooltip = count(value, 'active session');
-    if ((this.#view.badge?.value ?? 0) !== value)
-      this.#view.badge = value === 0 ? undefined : { value, tooltip };
+    const badge = badgeOf(Math.max(active, this.#launched.active), this.#approvals.waiting.length);
+    const shown = this.#view.badge;
+    if (shown?.value !== badge?.value || shown?.tooltip !== badge?.tooltip) this.#view.badge = badge;
   }
+}
+
+function badgeOf(active: number, awaiting: number): vscode.ViewBadge | undefined {
+  const going = count(active, 'active session');
+  if (awaiting === 0) return active === 0 ? undefined : { value: active, tooltip: going };
+  const waits = awaiting === 1 ? '1 session waits' : `${awaiting} sessions wait`;
+  return { value: awaiting, tooltip: `${waits} for your approval, ${going}` };
 }

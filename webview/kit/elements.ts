@@ -3,6 +3,7 @@ import { html, nothing } from 'lit';
 import type { TemplateResult } from 'lit';
 import { live } from 'lit/directives/live.js';
 import './toolkit.ts';
+import { visible } from './visible-text.ts';
 
 export type Content = TemplateResult | string | typeof nothing;
 
@@ -13,6 +14,8 @@ export interface ButtonOptions {
   /** What it is about, where the label alone does not tell: `Save report.md`. */
   spoken?: string;
   disabled?: boolean;
+  /** Why it is disabled: shown as a tooltip and read out. */
+  why?: string;
 }
 
 export const button = ({
@@ -21,8 +24,14 @@ export const button = ({
   look = 'secondary',
   spoken,
   disabled = false,
+  why,
 }: ButtonOptions) => html`
-  <vscode-button appearance=${look} aria-label=${spoken ?? label} ?disabled=${disabled} @click=${onClick}
+  <vscode-button
+    appearance=${look}
+    aria-label=${why === undefined ? (spoken ?? label) : `${spoken ?? label} (${visible(why)})`}
+    title=${why === undefined ? nothing : visible(why)}
+    ?disabled=${disabled}
+    @click=${onClick}
     >${label}</vscode-button
   >
 `;

@@ -11,6 +11,7 @@ const SHAPES = {
   slash: svg`<path d="m4.5 11.5 7-7" />`,
   dash: svg`<path d="M5 8h6" />`,
   bell: svg`<path d="M8 4.5v4.2M8 11v.4" />`,
+  question: svg`<path d="M6 6.3c0-1.2.9-2 2-2s2 .8 2 1.9c0 1.5-2 1.6-2 3M8 11.3v.3" />`,
   trash: svg`<path d="M5 6h6M6 6l.5 5h3L10 6M7 6V4.8h2V6" />`,
   none: svg``,
   dot: svg`<circle class="filled" cx="8" cy="8" r="2" />`,

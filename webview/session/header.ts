@@ -5,6 +5,7 @@ import type {
   PageRef,
   Post,
   SessionPageRequests,
+  SessionRefusals,
   SessionView,
   SessionViewState,
 } from '../../common/api/panels.ts';
@@ -18,6 +19,7 @@ import { formatDuration } from '../kit/time.ts';
 
 const ICONS: Readonly<Record<SessionViewState, IconName>> = {
   deleting: 'trash',
+  approval: 'question',
   attention: 'bell',
   pending: 'clock',
   running: 'play',
@@ -30,6 +32,7 @@ const ICONS: Readonly<Record<SessionViewState, IconName>> = {
 export const header = (
   ref: PageRef,
   view: SessionView,
+  refusals: SessionRefusals,
   post: Post<SessionPageRequests>,
 ): TemplateResult => html`
   <header>
@@ -50,16 +53,38 @@ export const header = (
         ? nothing
         : html`<p class="message state-${view.state}">${text(view.message)}</p>`
     }
+    ${view.queue === undefined ? nothing : html`<p class="message state-pending">${text(view.queue)}</p>`}
     ${stopping(view)}
     <div class="actions" role="group" aria-label="Actions">
-      ${view.deleted ? nothing : button({ label: 'Open Log', look: 'primary', onClick: () => post('openLog', {}) })}
-      ${view.canStop ? button({ label: 'Stop…', onClick: () => post('stop', {}) }) : nothing}
+      ${view.deleted ? nothing : button({ label: 'Open Log', look: view.approval?.state === 'waiting' ? 'secondary' : 'primary', onClick: () => post('openLog', {}) })}
+      ${
+        view.canStop
+          ? button({ label: 'Stop…', ...refusable(refusals.stop), onClick: () => post('stop', {}) })
+          : nothing
+      }
       ${view.deleted ? nothing : button({ label: 'Open YAML', onClick: () => post('openYaml', {}) })}
       ${button({ label: 'Copy Name', onClick: () => post('copyName', {}) })}
-      ${view.canDelete ? button({ label: 'Delete…', onClick: () => post('delete', {}) }) : nothing}
+      ${
+        view.deleted
+          ? nothing
+          : button({
+              label: 'Audit Records',
+              ...refusable(refusals.audit),
+              onClick: () => post('openAudit', {}),
+            })
+      }
+      ${
+        view.canDelete
+          ? button({ label: 'Delete…', ...refusable(refusals.delete), onClick: () => post('delete', {}) })
+          : nothing
+      }
     </div>
   </header>
 `;
+
+/** What the person may not do is there, but cannot be pressed, and says why. */
+const refusable = (reason: string | undefined): { disabled: boolean; why?: string } =>
+  reason === undefined ? { disabled: false } : { disabled: true, why: reason };
 
 function ranFor({ startedAt, endedAt }: SessionView): Content {
   if (startedAt === undefined) return nothing;

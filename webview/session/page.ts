@@ -6,18 +6,21 @@ import type {
   Post,
   SessionPageRequests,
   SessionPageState,
+  SessionRefusals,
   SessionView,
 } from '../../common/api/panels.ts';
 import { badge, progressRing, section } from '../kit/elements.ts';
 import type { Content } from '../kit/elements.ts';
+import { conditionList, factList } from '../kit/facts.ts';
+import { problemBanner } from '../kit/problem.ts';
 import { visible } from '../kit/visible-text.ts';
+import { approval } from './approval.ts';
 import { artifacts } from './artifacts.ts';
-import { conditions, cost, factList } from './facts.ts';
+import { cost } from './cost.ts';
 import { header } from './header.ts';
 import { history } from './history.ts';
 import { logTail } from './log.ts';
 import type { LogModel } from './log.ts';
-import { problemBanner } from './problem.ts';
 import { timeline } from './timeline.ts';
 
 export interface PageModel {
@@ -46,13 +49,13 @@ export function pageOf({ state, log }: PageModel, remembered: Remembered, tools:
     <div class="unseen" role="status" aria-live="polite">
       ${view === undefined ? '' : `${visible(view.title)}: ${view.stateWord}`}
     </div>
-    ${problem === undefined ? nothing : problemBanner(problem, tools.post)}
+    ${problem === undefined ? nothing : problemBanner(problem, (action) => tools.post('act', { action }))}
     ${
       state === undefined || view === undefined
         ? problem === undefined
           ? html`<main>${progressRing('Loading the session…')}</main>`
           : html`<main class="bare">${whichSession(state?.ref)}</main>`
-        : sessionPage(state.ref, view, log, remembered, tools)
+        : sessionPage(state.ref, view, state.refusals ?? {}, log, remembered, tools)
     }
   `;
 }
@@ -66,6 +69,7 @@ const whichSession = (ref: PageRef | undefined): Content =>
 function sessionPage(
   ref: PageRef,
   view: SessionView,
+  refusals: SessionRefusals,
   log: LogModel,
   remembered: Remembered,
   { post, remember }: PageTools,
@@ -84,9 +88,9 @@ function sessionPage(
     });
   const { total } = view.artifacts;
   return html`
-    ${header(ref, view, post)}
+    ${header(ref, view, refusals, post)}
     <main>
-      ${timeline(view)}
+      ${view.approval === undefined ? nothing : approval(view.approval, refusals, post)} ${timeline(view)}
       <div class="columns">
         <div class="column">
           ${part('log', 'Log', logTail(log, view, post))}
@@ -105,7 +109,7 @@ function sessionPage(
         <div class="column">
           ${part('details', 'Details', factList(view.details))}
           ${view.cost === undefined ? nothing : part('cost', 'Cost', cost(view.cost))}
-          ${part('conditions', 'Conditions', conditions(view))}
+          ${part('conditions', 'Conditions', conditionList(view.conditions, view.endedAt !== undefined))}
           ${part('workload', 'Workload', factList(view.workload, 'No workload yet.'))}
         </div>
       </div>

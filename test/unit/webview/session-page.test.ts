@@ -12,12 +12,15 @@ import { Pages, THEMES } from './page.ts';
 import type { OpenOptions, OpenPage } from './page.ts';
 import {
   artifacts,
+  awaitingState,
   completed,
   failed,
   hostileLines,
+  inLine,
   logLines,
   logOf,
   pending,
+  rejected,
   running,
   SCRIPT,
   stateOf,
@@ -25,6 +28,8 @@ import {
 } from './views.ts';
 
 const require = createRequire(import.meta.url);
+
+const NOT_YOU = 'The policy of the namespace names others as approvers: team-leads.';
 
 describe('the session page', function () {
   this.timeout(60_000);
@@ -68,6 +73,9 @@ describe('the session page', function () {
         ['completed', stateOf(completed(), artifacts)],
         ['running', stateOf(running())],
         ['failed', stateOf(failed())],
+        ['approval', awaitingState()],
+        ['approval-refused', awaitingState({ approve: NOT_YOU, reject: NOT_YOU, stop: NOT_YOU })],
+        ['rejected', stateOf(rejected())],
         [
           'problem',
           {
@@ -154,10 +162,55 @@ describe('the session page', function () {
       assert.ok(Check(SESSION_PAGE_REQUESTS[type as keyof typeof SESSION_PAGE_REQUESTS], payload), type);
   });
 
+  it('shows an approver what is asked, as text, and asks for the decision', async () => {
+    await using open = await show(awaitingState(), undefined);
+    const { page } = open;
+    const card = page.locator('.approval');
+    assert.match(
+      await card.innerText(),
+      /Waits for approval[^]*prompt[^]*Read every file\.\n<script>[^]*ann@example\.com \(team-a\)[^]*\$2\.50[^]*team-leads/,
+    );
+    assert.equal(await page.locator('.approval script').count(), 0);
+    await card.getByRole('button', { name: 'Approve…' }).click();
+    await card.getByRole('button', { name: 'Reject…' }).click();
+    await card.getByRole('button', { name: 'Open Policy' }).click();
+    assert.deepEqual(
+      (await open.requests()).map(({ type }) => type),
+      ['ready', 'approve', 'reject', 'openPolicy'],
+    );
+  });
+
+  it('does not let press what one may not do, and says why', async () => {
+    await using open = await show(
+      awaitingState({ approve: NOT_YOU, reject: NOT_YOU, stop: 'You may not stop sessions.' }),
+      undefined,
+    );
+    const { page } = open;
+    for (const name of ['Approve…', 'Reject…'])
+      await page.getByRole('button', { name }).click({ force: true });
+    await page.getByRole('button', { name: /^Stop… \(You may not stop sessions/ }).click({ force: true });
+    assert.equal(await page.locator('.approval .refusal').innerText(), NOT_YOU);
+    assert.deepEqual(
+      (await open.requests()).map(({ type }) => type),
+      ['ready'],
+    );
+  });
+
+  it('says who decided, when and why, and where the session stands in line', async () => {
+    await using open = await show(stateOf(rejected()), undefined);
+    assert.match(
+      await open.page.locator('.approval').innerText(),
+      /Rejected\s+By bob@example\.com .*: Too broad/,
+    );
+    assert.match(await open.page.locator('.step-failed').first().innerText(), /Approval/);
+    await open.tell('state', stateOf(inLine()));
+    await open.page.locator('.message', { hasText: '3rd in line' }).waitFor();
+  });
+
   it('can be walked through with the Tab key, in the order it is read', async () => {
     await using open = await show(stateOf(completed(), artifacts.slice(0, 1)), logOf(logLines));
     const walked: string[] = [];
-    for (let step = 0; step < 14; step += 1) {
+    for (let step = 0; step < 15; step += 1) {
       await open.page.keyboard.press('Tab');
       walked.push(
         await open.page.evaluate(() => {
@@ -170,6 +223,7 @@ describe('the session page', function () {
       'Open Log',
       'Open YAML',
       'Copy Name',
+      'Audit Records',
       'Delete…',
       'Log',
       'End of the log',

@@ -1,9 +1,10 @@
 /** Sessions as pages show them, at each stage: made by the code that makes them for real. */
-import type { LogLine, LogUpdate, SessionPageState } from '../../../common/api/panels.ts';
+import type { LogLine, LogUpdate, SessionPageState, SessionRefusals } from '../../../common/api/panels.ts';
 import type { Artifact } from '../../../common/api/live.ts';
 import type { Session, SessionStatus } from '../../../common/api/session.ts';
+import type { PageFacts } from '../../../extension/panels/page-facts.ts';
 import { sessionView } from '../../../extension/panels/session-view.ts';
-import { aSession } from '../../support/fixtures.ts';
+import { aPolicy, aSession } from '../../support/fixtures.ts';
 
 const minutesAgo = (minutes: number): string =>
   `${new Date(Date.now() - minutes * 60_000).toISOString().slice(0, 19)}Z`;
@@ -76,6 +77,63 @@ export function pending(): Session {
       ),
     ],
     history: [created(minutesAgo(1))],
+  };
+  return session;
+}
+
+export function awaiting(): Session {
+  const session = base(3);
+  session.spec = {
+    ...session.spec,
+    createdBy: { user: 'ann@example.com', groups: ['system:authenticated', 'team-a'] },
+    framework: {
+      type: 'claude-code',
+      version: '2',
+      config: { prompt: `Read every file.\n${SCRIPT}\nThen report.`, model: 'claude-sonnet-4-5' },
+    },
+    policy: {
+      modelConstraints: { allowed: ['claude-*'], budget: '2.50' },
+      toolConstraints: { blocked: ['WebFetch'] },
+    },
+  };
+  session.status = {
+    phase: 'Pending',
+    message: 'Waiting for an approver.',
+    conditions: [
+      condition('PolicyValidated', 'True', 'Accepted', 'Framework claude-code, version 2.', minutesAgo(3)),
+      condition('Approved', 'False', 'AwaitingApproval', 'Waiting for an approver.', minutesAgo(3)),
+    ],
+    history: [created(minutesAgo(3))],
+  };
+  return session;
+}
+
+export function rejected(): Session {
+  const session = awaiting();
+  const at = minutesAgo(1);
+  session.status = {
+    ...session.status,
+    phase: 'Failed',
+    message: 'Rejected by bob@example.com: Too broad',
+    approval: { decision: 'Rejected', by: 'bob@example.com', at, reason: 'Too broad' },
+    conditions: [
+      condition('PolicyValidated', 'True', 'Accepted', 'Framework claude-code, version 2.', minutesAgo(3)),
+      condition('Approved', 'False', 'Rejected', 'Rejected by bob@example.com: Too broad', at),
+      condition('Failed', 'True', 'Rejected', 'Rejected by bob@example.com: Too broad', at),
+    ],
+  };
+  return session;
+}
+
+export function inLine(): Session {
+  const session = base(5);
+  session.status = {
+    phase: 'Pending',
+    queue: { reason: 'Concurrency', position: 3, since: minutesAgo(5) },
+    conditions: [
+      condition('PolicyValidated', 'True', 'Accepted', 'Framework generic, version 1.', minutesAgo(5)),
+      condition('Admitted', 'False', 'Concurrency', '50 of 50 sessions run.', minutesAgo(5)),
+    ],
   };
   return session;
 }
@@ -195,6 +253,17 @@ export const stateOf = (session: Session, items?: readonly Artifact[]): SessionP
   ref: { cluster: 'kind-ambient', namespace: 'demo', name: session.metadata.name, uid: 'uid' },
   view: sessionView(session, items === undefined ? {} : { artifacts: { items } }),
 });
+
+/** As an approver sees it; `refusals` as somebody else does. */
+export function awaitingState(refusals: SessionRefusals = {}): SessionPageState {
+  const session = awaiting();
+  const facts: PageFacts = {
+    refusals,
+    policy: aPolicy('demo', { approval: { required: true, approvers: ['team-leads'] } }),
+    budget: '2.50',
+  };
+  return { ...stateOf(session), refusals, view: sessionView(session, { facts }) };
+}
 
 const line = (seq: number, text: string, more: Partial<LogLine> = {}): LogLine => ({
   seq,

@@ -4,6 +4,7 @@ import type { Artifact } from '../../../../common/api/live.ts';
 import type { Session } from '../../../../common/api/session.ts';
 import { KubeError } from '../../../../common/kube/errors.ts';
 import { Emitter } from '../../../../extension/ide/event.ts';
+import type { PageFacts } from '../../../../extension/panels/page-facts.ts';
 import { SessionFeed } from '../../../../extension/panels/session-feed.ts';
 import type {
   SessionChange,
@@ -69,12 +70,14 @@ describe('the feed of a session page', () => {
   let changes: number;
   let listings: number;
   let list: () => Promise<Artifact[]>;
+  let facts: () => Promise<PageFacts>;
 
   beforeEach(() => {
     watch = new StandInWatch();
     changes = 0;
     listings = 0;
     list = () => Promise.resolve([anArtifact('a.md')]);
+    facts = () => new Promise(() => undefined);
     feed = make();
   });
   afterEach(() => feed.stop());
@@ -86,6 +89,7 @@ describe('the feed of a session page', () => {
         listings += 1;
         return list();
       },
+      facts: () => facts(),
       onChange: () => (changes += 1),
       onError: () => undefined,
       gatherMs: 1,
@@ -107,6 +111,20 @@ describe('the feed of a session page', () => {
     await changed();
     assert.equal(feed.state().view?.state, 'running');
     assert.equal(feed.ref.uid, 'uid-of-s1');
+  });
+
+  it('adds what one may do, and what the policy says, as soon as that is known', async () => {
+    const known = Promise.withResolvers<PageFacts>();
+    facts = () => known.promise;
+    watch.sessions.set('s1', s1());
+    watch.state = { phase: 'synced' };
+    feed.start();
+    await changed();
+    assert.deepEqual(feed.state().refusals, undefined);
+    known.resolve({ refusals: { stop: 'You may not.' }, policy: undefined, budget: '5.00' });
+    await until(() => feed.state().refusals !== undefined, 'the answer', 2000);
+    assert.deepEqual(feed.state().refusals, { stop: 'You may not.' });
+    assert.deepEqual(feed.state().view?.cost?.budget, { limit: '$5.00', percent: 0 });
   });
 
   it('gathers many changes into one', async () => {

@@ -167,6 +167,46 @@ describe('the timeline of a session', () => {
   });
 });
 
+describe('approval and turn in the timeline', () => {
+  const waits = (status: SessionStatus): string =>
+    asText(timelineOf(withStatus({ phase: 'Pending', ...status })));
+
+  it('are steps only where there was something to wait for', () => {
+    const approved = condition('Approved', 'True', 'NotRequired', 1);
+    assert.doesNotMatch(waits({ conditions: [...ACCEPTED, approved] }), /Approval|Turn/);
+    assert.match(
+      waits({
+        conditions: [ACCEPTED[0] as Condition, condition('Approved', 'False', 'AwaitingApproval', 1)],
+      }),
+      /Validated done \| Approval active \| Source waiting/,
+    );
+    assert.match(
+      waits({
+        conditions: [
+          ...ACCEPTED.slice(0, 2),
+          condition('Approved', 'True', 'Approved', 1),
+          condition('Admitted', 'False', 'Concurrency', 2),
+        ],
+        approval: { decision: 'Approved', by: 'bob', at: T(1) },
+      }),
+      /Approval done 1000 \| Source done \| Turn active \| Workload waiting/,
+    );
+  });
+
+  it('a rejected session fails at its approval', () => {
+    const steps = waits({
+      phase: 'Failed',
+      conditions: [
+        ACCEPTED[0] as Condition,
+        condition('Approved', 'False', 'Rejected', 2),
+        condition('Failed', 'True', 'Rejected', 2),
+      ],
+      approval: { decision: 'Rejected', by: 'bob', at: T(2), reason: 'No.' },
+    });
+    assert.match(steps, /Validated done 1000 \| Approval failed \| Source skipped.*Failed failed$/);
+  });
+});
+
 describe('the view of a session', () => {
   it('can be stopped until it has ended, is being stopped or is deleted', () => {
     const can = (session: Session, deleted = false): boolean => sessionView(session, { deleted }).canStop;

@@ -6,6 +6,8 @@ import { runWizard } from '../../../../extension/ide/wizard.ts';
 import { sessionManifest } from '../../../../extension/sessions/launch-answers.ts';
 import type { LaunchAnswers } from '../../../../extension/sessions/launch-answers.ts';
 import { LaunchSteps } from '../../../../extension/sessions/launch-steps.ts';
+import { LaunchPolicy } from '../../../../extension/sessions/policy-check.ts';
+import { aPolicy } from '../../../support/fixtures.ts';
 import type { Draft, LaunchOffers } from '../../../../extension/sessions/launch-draft.ts';
 
 type Line = string | { back: true } | { cancel: true } | { wrong: string; then: string };
@@ -103,6 +105,8 @@ const offers = (given: Partial<LaunchOffers> = {}): LaunchOffers => ({
   clusters: async () => ['dev', 'prod'],
   namespaces: async () => ({ names: ['demo', 'team-a'], incomplete: false, suggested: 'demo' }),
   frameworks: async () => [agent, generic],
+  refusal: async () => undefined,
+  policy: async () => undefined,
   folders: () => [{ name: 'project', path: '/home/jo/project' }],
   repository: async () => ({ url: 'https://example.com/team/project.git', ref: 'main' }),
   ...given,
@@ -159,6 +163,70 @@ describe('the launch form', () => {
       source: { type: 'folder', path: '/home/jo/project' },
       displayName: 'npm test',
     });
+  });
+
+  it('asks again for a namespace in which one may not launch, and says why', async () => {
+    const { asked, answers } = await play(
+      [
+        'dev',
+        'demo',
+        'team-a',
+        'Command',
+        'x',
+        'Use defaults',
+        '$(circle-slash) Nothing',
+        'Use defaults',
+        '',
+      ],
+      draft(),
+      {
+        refusal: async (_, namespace) =>
+          namespace === 'demo' ? 'You may not launch sessions in demo.' : undefined,
+      },
+    );
+    assert.match(asked[2] ?? '', /^2\/7 You may not launch sessions in demo\. \[/);
+    assert.equal(answers?.namespace, 'team-a');
+  });
+
+  it('holds model and budget to the policy of the namespace where they are given', async () => {
+    const model = framework('model', {
+      configSchema: {
+        type: 'object',
+        required: ['prompt', 'model'],
+        properties: { prompt: { type: 'string' }, model: { enum: ['claude-sonnet', 'gpt-5'] } },
+      },
+    });
+    const policy = new LaunchPolicy({
+      known: 'policy',
+      policy: aPolicy('demo', {
+        models: { allowed: ['claude-*'], budget: { monthly: '10.00', perSession: '1.00' } },
+      }),
+    });
+    const { asked, answers } = await play(
+      [
+        'dev',
+        'demo',
+        'model',
+        'Do it',
+        'gpt-5',
+        'claude-sonnet',
+        '$(circle-slash) Nothing',
+        'Customise…',
+        '',
+        '',
+        '',
+        { wrong: '10.01', then: '2.50' },
+        '',
+      ],
+      draft(),
+      { frameworks: async () => [model], policy: async () => policy },
+    );
+    assert.match(asked[4] ?? '', /Model \[claude-sonnet \| gpt-5 \(not allowed by the policy\)\]$/);
+    assert.match(asked[5] ?? '', /does not allow gpt-5 \(spec\.models\)/);
+    assert.match(asked.at(-2) ?? '', /Budget in USD, such as 2\.50; empty for the default, 1\.00/);
+    const { spec } = sessionManifest(answers as LaunchAnswers, 'x');
+    assert.deepEqual(spec.policy, { modelConstraints: { budget: '2.50' } });
+    assert.equal(spec.limits, undefined);
   });
 
   it('asks neither for the one cluster there is nor for a namespace it was started on', async () => {

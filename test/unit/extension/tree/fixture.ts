@@ -6,6 +6,7 @@ import { KubeError } from '../../../../common/kube/errors.ts';
 import type { KubeClient } from '../../../../common/kube/client.ts';
 import type { ContextInfo, Kubeconfig } from '../../../../common/kube/kubeconfig.ts';
 import { Emitter } from '../../../../extension/ide/event.ts';
+import type { Right } from '../../../../extension/clusters/rights.ts';
 import type { ViewState } from '../../../../extension/ide/context-keys.ts';
 import type { SessionRef } from '../../../../extension/sessions/session-ref.ts';
 import type {
@@ -107,6 +108,8 @@ export interface World {
   artifactRequests: SessionRef[];
   refreshes: (TreeNode | undefined)[];
   viewState: ViewState | undefined;
+  /** What the person may, by `context/namespace`; absent: not known. */
+  rights: Map<string, ReadonlySet<Right>>;
   log: string[];
 }
 
@@ -149,6 +152,7 @@ export function aWorld(contexts: ContextInfo[] = [aContext('dev', { isCurrent: t
     artifactRequests: [],
     refreshes: [],
     viewState: undefined,
+    rights: new Map(),
     log: [],
     root: undefined as unknown as RootNode,
   };
@@ -160,6 +164,7 @@ export function aWorld(contexts: ContextInfo[] = [aContext('dev', { isCurrent: t
       client: (name) => Promise.resolve(clientOf(world, name)),
     },
     watches: { acquire: (cluster, namespace) => world.watched(`${cluster}/${namespace}`).hold() },
+    rights: { peek: (cluster, namespace) => world.rights.get(`${cluster}/${namespace}`) },
     settings: () => world.settings,
     now: () => NOW,
     refresh: (node) => void world.refreshes.push(node),

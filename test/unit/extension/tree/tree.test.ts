@@ -14,7 +14,11 @@ import type { World } from './fixture.ts';
 
 const golden = (name: string): string => join(import.meta.dirname, `${name}.golden.txt`);
 
-const condition = (type: 'Approved' | 'Completed' | 'Failed', status: 'True' | 'False', reason: string) => ({
+const condition = (
+  type: 'Approved' | 'BudgetExceeded' | 'Completed' | 'Failed',
+  status: 'True' | 'False',
+  reason: string,
+) => ({
   type,
   status,
   reason,
@@ -32,6 +36,22 @@ function busyWorld(): World {
         message: 'Waiting for an approver.',
         conditions: [condition('Approved', 'False', 'AwaitingApproval')],
       },
+    }),
+    aSession('third-in-line', {
+      created: 4,
+      status: {
+        phase: 'Pending',
+        message: 'Waits for its turn: 50 of 50 sessions run.',
+        queue: { reason: 'Concurrency', position: 3, since: ago(4) },
+      },
+    }),
+    aSession('for-budget', {
+      created: 4,
+      status: { phase: 'Pending', queue: { reason: 'Budget', position: 12, since: ago(4) } },
+    }),
+    aSession('spent', {
+      created: 8,
+      status: { phase: 'Running', conditions: [condition('BudgetExceeded', 'True', 'SessionBudgetSpent')] },
     }),
     aSession('just-created', { created: 0 }),
     aSession('pending', {
@@ -92,6 +112,20 @@ function busyWorld(): World {
 describe('the tree of sessions', () => {
   it('groups sessions by what they need, newest first', async () => {
     matchesGolden(golden('groups'), await asText(busyWorld()));
+  });
+
+  it('offers a viewer nothing that would be refused', async () => {
+    const world = busyWorld();
+    world.watched('dev/demo').sessions = world.watched('dev/demo').sessions.slice(0, 1);
+    world.rights.set('dev/demo', new Set(['viewPolicy'] as const));
+    await asText(world);
+    assert.match(await asText(world), /\[namespace unpinned noLaunch\]/);
+    assert.match(await asText(world), /\[session active approval noStop noDelete noApprove noReject\]/);
+    world.watched('dev/demo').sessions = [];
+    assert.match(
+      await asText(world),
+      /\(dash\) No sessions yet {2}you may view them here, but not launch {2}\[message\]$/,
+    );
   });
 
   it('says every row to a screen reader', async () => {

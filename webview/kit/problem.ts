@@ -1,13 +1,13 @@
 /** What is in the way, what to do about it, and the buttons that do it. */
 import { html } from 'lit';
 import type { TemplateResult } from 'lit';
-import type { PageProblem, Post, SessionPageRequests } from '../../common/api/panels.ts';
-import { button } from '../kit/elements.ts';
-import { text } from '../kit/text-element.ts';
+import type { PageProblem } from '../../common/api/panels.ts';
+import { button } from './elements.ts';
+import { text } from './text-element.ts';
 
 export const problemBanner = (
   { title, message, remedy, actions }: PageProblem,
-  post: Post<SessionPageRequests>,
+  act: (action: string) => void,
 ): TemplateResult => html`
   <div class="problem" role="alert">
     <p class="problem-title">${text(title)}</p>
@@ -18,7 +18,7 @@ export const problemBanner = (
         button({
           label,
           look: index === 0 ? 'primary' : 'secondary',
-          onClick: () => post('act', { action: id }),
+          onClick: () => act(id),
         }),
       )}
     </div>

@@ -1,14 +1,14 @@
-/** Names and values: details, workload, cost, conditions. */
+/** Names and values, and conditions of an object. */
 import { html, nothing } from 'lit';
 import type { TemplateResult } from 'lit';
-import type { ConditionRow, CostView, Fact, SessionView } from '../../common/api/panels.ts';
-import { empty } from '../kit/elements.ts';
-import type { Content } from '../kit/elements.ts';
-import { ringIcon } from '../kit/icons.ts';
-import type { IconName } from '../kit/icons.ts';
-import { text } from '../kit/text-element.ts';
-import { ago } from '../kit/time-element.ts';
-import { formatMoment } from '../kit/time.ts';
+import type { ConditionRow, Fact } from '../../common/api/panels.ts';
+import { empty } from './elements.ts';
+import type { Content } from './elements.ts';
+import { ringIcon } from './icons.ts';
+import type { IconName } from './icons.ts';
+import { text } from './text-element.ts';
+import { ago } from './time-element.ts';
+import { formatMoment } from './time.ts';
 
 export const factList = (facts: readonly Fact[], whenEmpty = 'Nothing is known yet.'): TemplateResult =>
   facts.length === 0
@@ -17,7 +17,7 @@ export const factList = (facts: readonly Fact[], whenEmpty = 'Nothing is known y
         ${facts.map(
           (fact) => html`
             <div>
-              <dt>${fact.label}</dt>
+              <dt>${text(fact.label)}</dt>
               <dd>${valueOf(fact)}</dd>
             </div>
           `,
@@ -35,17 +35,12 @@ function valueOf({ value, kind }: Fact): Content {
   }
 }
 
-export const cost = ({ total, breakdown }: CostView): TemplateResult =>
-  factList([
-    { label: 'Total', value: total },
-    ...breakdown.map(({ name, amount }) => ({ label: name, value: amount })),
-  ]);
-
-export function conditions({ conditions: rows, endedAt }: SessionView): TemplateResult {
+/** `isOver`: nothing is waited for any more. */
+export function conditionList(rows: readonly ConditionRow[], isOver: boolean): TemplateResult {
   if (rows.length === 0) return empty('No conditions yet.');
   return html`<ul class="list">
     ${rows.map((row) => {
-      const { icon, tone } = lookOf(row, endedAt !== undefined);
+      const { icon, tone } = lookOf(row, isOver);
       return html`
         <li class="item condition tone-${tone}">
           ${ringIcon(icon)}
@@ -65,7 +60,7 @@ export function conditions({ conditions: rows, endedAt }: SessionView): Template
   </ul>`;
 }
 
-/** False is a wait while the session goes on, and a fault after it. */
+/** False is a wait while it goes on, and a fault after it. */
 function lookOf({ status, good }: ConditionRow, over: boolean): { icon: IconName; tone: string } {
   if (status === 'Unknown') return { icon: 'dash', tone: 'quiet' };
   if (status === 'True') return good ? { icon: 'check', tone: 'good' } : { icon: 'cross', tone: 'bad' };

@@ -1,0 +1,15 @@
+/** Tells an approver that a session has begun to wait for them. */
+import type { Awaiting } from '../sessions/approvals.ts';
+import { titleOf } from '../sessions/state.ts';
+import type { Notify } from './notify.ts';
+import { plain } from './plain-text.ts';
+import { settings } from './settings.ts';
+
+export function tellAwaiting(notify: Notify, { ref, session }: Awaiting): void {
+  if (!settings.notifyWhenApprovalNeeded()) return;
+  const launcher = session.spec.createdBy?.user;
+  const who = launcher === undefined ? '' : ` of ${plain(launcher, 80)}`;
+  notify.info(`Session “${plain(titleOf(session), 80)}”${who} in ${ref.namespace} waits for your approval.`, [
+    { title: 'Review', command: 'ambient.openSession', arguments: [ref] },
+  ]);
+}

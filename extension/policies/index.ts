@@ -1,0 +1,135 @@
+/** The policies of namespaces: a page for each, and its YAML to edit. Pages and YAML load on first use. */
+import * as vscode from 'vscode';
+import type { PolicyRef } from '../../common/api/panels.ts';
+import type { Clusters } from '../clusters/clusters.ts';
+import type { Rights } from '../clusters/rights.ts';
+import type { Notify } from '../ide/notify.ts';
+import { plain } from '../ide/plain-text.ts';
+import type { PreviewDocuments } from '../sessions/preview-documents.ts';
+import type { Policies } from './policies.ts';
+import { PolicyFiles } from './policy-files.ts';
+import { registerPolicyLanguage } from './policy-language.ts';
+import type { PolicyPanel } from './policy-panel.ts';
+import { policyPlace, policyRefOf, policyUri } from './policy-ref.ts';
+
+export const POLICY_PANEL = 'ambient.policy';
+
+export interface PoliciesDeps {
+  clusters: Pick<Clusters, 'client' | 'onDidChange'>;
+  policies: Policies;
+  rights: Rights;
+  previews: PreviewDocuments;
+  notify: Notify;
+  /** Asks for cluster and namespace; undefined when cancelled. */
+  pickNamespace: () => Promise<PolicyRef | undefined>;
+}
+
+export function registerPolicies(
+  context: Pick<vscode.ExtensionContext, 'extensionUri'>,
+  deps: PoliciesDeps,
+): vscode.Disposable {
+  const { notify, rights } = deps;
+  const open = new Map<string, Promise<PolicyPanel>>();
+  const diagnostics = vscode.languages.createDiagnosticCollection('ambient-policy');
+  const files = new PolicyFiles(deps, diagnostics);
+
+  const adopt = async (panel: vscode.WebviewPanel, ref: PolicyRef): Promise<PolicyPanel> => {
+    const key = keyOf(ref);
+    const { PolicyPanel } = await import('./policy-panel.ts').catch((error: unknown) => {
+      open.delete(key);
+      panel.dispose();
+      throw error;
+    });
+    const { extensionUri } = context;
+    return new PolicyPanel({ panel, ref, extensionUri, deps, onClosed: () => open.delete(key) });
+  };
+
+  const show = async (ref: PolicyRef): Promise<void> => {
+    const known = open.get(keyOf(ref));
+    if (known !== undefined) return (await known).show();
+    const panel = vscode.window.createWebviewPanel(
+      POLICY_PANEL,
+      `Policy of ${plain(ref.namespace, 60)}`,
+      vscode.ViewColumn.Active,
+      { enableFindWidget: true },
+    );
+    const adopted = adopt(panel, ref);
+    open.set(keyOf(ref), adopted);
+    await adopted;
+  };
+
+  const edit = async (ref: PolicyRef): Promise<void> => {
+    const { cluster, namespace } = ref;
+    const found = await deps.policies.of(cluster, namespace);
+    const right = found.known === 'none' ? 'createPolicy' : 'editPolicy';
+    const refusal = await rights.refusal(cluster, namespace, right);
+    if (refusal !== undefined) return notify.warn(refusal);
+    const document = await vscode.workspace.openTextDocument(policyUri(ref));
+    const editor = await vscode.window.showTextDocument(document, { preview: false });
+    // What is not there yet is only a proposal: it can be saved as it is.
+    if (found.known === 'none') await editor.edit((change) => change.insert(new vscode.Position(0, 0), NEW));
+  };
+
+  /** For the row, page or document it was asked on; from the palette for the one that is picked. */
+  const onPolicy =
+    (doing: string, run: (ref: PolicyRef) => Promise<void>) =>
+    async (given: unknown): Promise<void> => {
+      const ref = policyRefOf(given) ?? (await deps.pickNamespace());
+      if (ref === undefined) return;
+      try {
+        await run(ref);
+      } catch (error) {
+        notify.failed(doing, error, ref.cluster);
+      }
+    };
+
+  return vscode.Disposable.from(
+    files,
+    diagnostics,
+    registerPolicyLanguage(deps, files),
+    vscode.commands.registerCommand('ambient.openPolicy', onPolicy('open the policy', show)),
+    vscode.commands.registerCommand('ambient.editPolicy', onPolicy('edit the policy', edit)),
+    vscode.commands.registerCommand('ambient.applyPolicy', async (given: unknown) => {
+      const uri = given instanceof vscode.Uri ? given : vscode.window.activeTextEditor?.document.uri;
+      const document = vscode.workspace.textDocuments.find(
+        (each) => each.uri.toString() === uri?.toString() && policyPlace(each.uri) !== undefined,
+      );
+      if (document === undefined) notify.info('Open the YAML of a policy first.');
+      else if (!document.isDirty) notify.info('Nothing was changed since it was read from the cluster.');
+      else await document.save();
+    }),
+    deps.clusters.onDidChange(() => {
+      for (const panel of open.values())
+        notify.background(
+          'watching again',
+          panel.then((each) => each.watchAgain()),
+        );
+    }),
+    vscode.window.registerWebviewPanelSerializer(POLICY_PANEL, {
+      deserializeWebviewPanel: async (panel, state: unknown) => {
+        const ref = policyRefOf(Reflect.get(Object(state) as object, 'ref'));
+        if (ref === undefined || open.has(keyOf(ref))) {
+          panel.dispose();
+          return;
+        }
+        const adopted = adopt(panel, ref);
+        open.set(keyOf(ref), adopted);
+        await adopted;
+      },
+    }),
+    {
+      dispose: () => {
+        // The panels stay: VS Code is shutting down and restores them.
+        for (const panel of open.values())
+          notify.background(
+            'closing a page',
+            panel.then((each) => each.rest()),
+          );
+      },
+    },
+  );
+}
+
+const NEW = '# The namespace has no policy yet: this is a proposal, to be changed and saved.\n';
+/** Neither holds a slash at the place that matters: namespaces hold none. */
+const keyOf = ({ cluster, namespace }: PolicyRef): string => `${namespace}/${cluster}`;

@@ -1,0 +1,258 @@
+/** The policy of a namespace in a real VS Code, against a real API server: looked at, made, changed, and changed by two at once. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { NamespacePolicy, NamespacePolicyStatus } from '../../common/api/namespace-policy.ts';
+import { KubeClient } from '../../common/kube/client.ts';
+import { loadKubeconfig } from '../../common/kube/kubeconfig.ts';
+import { frameworks, namespacePolicies } from '../../common/kube/resource.ts';
+import { buildTargets } from '../../scripts/build.ts';
+import { clusterCapability, clusterUp } from '../cluster/index.ts';
+import type { Cluster } from '../cluster/index.ts';
+import { applyApi } from '../support/deploy.ts';
+import { skipBecause } from '../support/skip.ts';
+import { PROJECT_ROOT } from '../vscode/install.ts';
+import { openWindow, orSkip, startVscode } from '../vscode/launch.ts';
+import type { VscodeServer, VscodeWindow } from '../vscode/launch.ts';
+import { writeKubeconfig } from './kubeconfigs.ts';
+
+const NAMESPACE = 'team-a';
+const AT = { namespace: NAMESPACE, name: 'policy' };
+
+describe('policies in the editor', function () {
+  this.timeout(120_000);
+  let cluster: Cluster;
+  let client: KubeClient;
+  let folder: string;
+  let server: VscodeServer;
+  let window: VscodeWindow;
+
+  before(async function () {
+    this.timeout(600_000);
+    const { controlPlane } = await clusterCapability();
+    if (controlPlane !== true) skipBecause(this, controlPlane);
+    cluster = await clusterUp({ log: () => undefined });
+    const config = await loadKubeconfig({ env: {}, homeDir: '/nonexistent', path: cluster.kubeconfig });
+    client = new KubeClient(await config.connect(config.currentContext ?? ''));
+    await applyApi(cluster);
+    await cluster.kubectl(['create', 'namespace', NAMESPACE]);
+    await client.create(frameworks, {
+      apiVersion: 'ambient.ai/v1alpha1',
+      kind: 'Framework',
+      metadata: { name: 'agent' },
+      spec: {
+        versions: [{ name: '1', image: 'none' }],
+        command: ['{{config.model}}'],
+        configSchema: {
+          type: 'object',
+          required: ['model'],
+          properties: { model: { type: 'string', minLength: 1 } },
+        },
+      },
+    });
+    folder = await mkdtemp(path.join(tmpdir(), 'ambient-policy-'));
+    const kubeconfig = path.join(folder, 'kubeconfig');
+    await writeKubeconfig(kubeconfig, cluster.kubeconfig, [{ name: 'dev', namespace: NAMESPACE }]);
+    await buildTargets(['extension', 'webview']);
+    server = await orSkip(
+      this,
+      startVscode({
+        extensionPath: PROJECT_ROOT,
+        folder,
+        env: { KUBECONFIG: kubeconfig },
+        settings: { 'ambient.emptyNamespaces': 'hide', 'ambient.afterLaunch': 'nothing' },
+      }),
+    );
+    window = await openWindow(server);
+    await window.openView('Ambient');
+  });
+
+  after(async () => {
+    await window?.close();
+    await server?.stop();
+    await client?.connection.close();
+    await cluster?.down();
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  });
+
+  afterEach(async function () {
+    if (this.currentTest?.state === 'failed') await window.screenshot('policy-failed');
+  });
+
+  const policy = (): Promise<NamespacePolicy> => client.get(namespacePolicies, AT);
+  /** Replaces what matches in the policy's document, which is in front. */
+  const edit = (pattern: string, by: string): Promise<unknown> =>
+    window.inHost(
+      async (vscode, [from, to]) => {
+        const editor = vscode.window.activeTextEditor;
+        const text = editor?.document.getText() ?? '';
+        await editor?.edit((change) =>
+          change.replace(
+            new vscode.Range(0, 0, editor.document.lineCount, 0),
+            text.replace(new RegExp(from, 'm'), to),
+          ),
+        );
+        return null;
+      },
+      [pattern, by] as const,
+    );
+  /** Whether it was saved. */
+  const save = (): Promise<boolean> =>
+    window.inHost(async (vscode) => (await vscode.window.activeTextEditor?.document.save()) === true);
+  const problems = (): Promise<string[]> =>
+    window.inHost((vscode) =>
+      vscode.languages
+        .getDiagnostics()
+        .filter(([uri]) => uri.scheme === 'ambient-policy')
+        .flatMap(([, all]) => all.map(({ range, message }) => `${range.start.line + 1}: ${message}`)),
+    );
+  const reports = (what: RegExp): Promise<void> =>
+    window.until(String(what), async () => what.test((await problems()).join('\n')));
+  const front = (): Promise<unknown> =>
+    window.inHost((vscode) =>
+      vscode.commands
+        .executeCommand('ambient.editPolicy', { cluster: 'dev', namespace: 'team-a' })
+        .then(() => null),
+    );
+
+  it('are defaults where there is none, and can be made', async () => {
+    await window.treeRow(new RegExp(`^${NAMESPACE}`));
+    await window.contextMenu(new RegExp(`^${NAMESPACE}`), 'Open Policy');
+    const page = await window.webview(/Policy of team-a/);
+    await page.locator('header', { hasText: 'has no policy: these defaults hold' }).waitFor();
+    await page.locator('#concurrency', { hasText: '50 at once' }).waitFor();
+    await window.waitIdle();
+    await window.screenshot('policy-page-defaults');
+    await page.getByRole('button', { name: 'Create a Policy' }).click();
+    await window.until('the YAML', async () => /monthly: "100\.00"/.test((await window.editorText()) ?? ''));
+    assert.equal(await save(), true);
+    const { spec, metadata } = await policy();
+    assert.equal(spec.models?.budget?.monthly, '100.00');
+    // The document goes on from the version that is in the cluster now.
+    await window.until('the version', async () =>
+      ((await window.editorText()) ?? '').includes(`resourceVersion: "${metadata.resourceVersion ?? ''}"`),
+    );
+  });
+
+  it('name mistakes where they stand, and are not saved with them', async () => {
+    await edit('maxSessions: 50', 'maxSessions: many');
+    await reports(/^\d+: spec\.concurrency\.maxSessions must be integer/m);
+    assert.equal(await save(), false);
+    assert.equal((await policy()).spec.concurrency?.maxSessions, 50);
+    await window.waitIdle();
+    await window.screenshot('policy-mistake');
+    await edit('maxSessions: many', 'maxSessions: 3');
+    await window.until('no problem', async () => (await problems()).length === 0);
+    assert.equal(await save(), true);
+    assert.equal((await policy()).spec.concurrency?.maxSessions, 3);
+    await window.clearNotifications();
+  });
+
+  it('offer what may be written, and say what it means', async () => {
+    const told = await window.inHost(async (vscode) => {
+      const document = vscode.window.activeTextEditor?.document;
+      if (document === undefined) return { labels: [], hover: '' };
+      const at = (what: string): InstanceType<typeof vscode.Position> =>
+        document.positionAt(document.getText().indexOf(what));
+      const list = await vscode.commands.executeCommand<{ items: { label: unknown }[] }>(
+        'vscode.executeCompletionItemProvider',
+        document.uri,
+        at('required: ').translate(0, 'required: '.length),
+      );
+      const hovers = await vscode.commands.executeCommand<{ contents: { value: string }[] }[]>(
+        'vscode.executeHoverProvider',
+        document.uri,
+        at('resetDay'),
+      );
+      return {
+        labels: list.items.map(({ label }) => String(label)),
+        hover: hovers.flatMap(({ contents }) => contents.map(({ value }) => value)).join('\n'),
+      };
+    });
+    assert.deepEqual(told.labels.sort(), ['false', 'true']);
+    assert.match(told.hover, /Day of month, UTC/);
+  });
+
+  it('are live on their page, with budget and mistakes', async () => {
+    const at = `${new Date().toISOString().slice(0, 19)}Z`;
+    const status: NamespacePolicyStatus = {
+      usage: {
+        budget: { currentMonth: '84.50', reserved: '3.10', lastReset: at, percentUsed: 84.5 },
+        sessions: { active: 3, waiting: 2, total: 40 },
+      },
+      conditions: [
+        {
+          type: 'ConfigValid',
+          status: 'False',
+          reason: 'Contradiction',
+          message: 'spec.tools: one\nspec.models: two',
+          lastTransitionTime: at,
+        },
+      ],
+    };
+    const page = await window.webview(/Policy of team-a/);
+    await client.mergePatch(namespacePolicies, { ...AT, subresource: 'status' }, { status });
+    await page.locator('#budget', { hasText: '$84.50 of $100.00 spent (84.5 %)' }).waitFor();
+    await page.locator('#budget', { hasText: '$12.40' }).waitFor();
+    await page.locator('#concurrency', { hasText: '3 of 3 run, 2 wait' }).waitFor();
+    await page.locator('.problem', { hasText: 'spec.models: two' }).waitFor();
+    for (const theme of ['light', 'high-contrast-dark', 'dark'] as const) {
+      await window.setTheme(theme);
+      await window.waitIdle();
+      await window.screenshot(`policy-page-${theme}`);
+    }
+  });
+
+  it('are not written over a change that was not seen, and nothing is lost', async () => {
+    await front();
+    await edit('^spec:', '# mine\nspec:');
+    await edit('maxSessions: 3', 'maxSessions: 7');
+    await client.mergePatch(namespacePolicies, AT, { spec: { concurrency: { maxSessions: 9 } } });
+    assert.equal(await save(), false);
+    await window.toast(/was changed in the cluster since you opened it/);
+    assert.equal((await policy()).spec.concurrency?.maxSessions, 9);
+    assert.match((await window.editorText()) ?? '', /# mine\nspec:[^]*maxSessions: 7/);
+    await window.notificationButton('Overwrite');
+    await window.until('mine to stand', async () => (await policy()).spec.concurrency?.maxSessions === 7);
+    assert.match((await window.editorText()) ?? '', /# mine/, 'a comment stays while the document is open');
+    await window.clearNotifications();
+  });
+
+  it('show what only the API server knows beside the line', async () => {
+    await edit('  namespace: team-a', '  namespace: team-a\n  labels:\n    owner: "no label!"');
+    assert.equal(await save(), false);
+    await reports(/metadata\.labels.*no label!/);
+    await edit('\n  labels:\n    owner: "no label!"', '');
+    await window.clearNotifications();
+  });
+
+  it('are told while a session is launched: what is forbidden, what it costs, what it waits for', async () => {
+    await client.mergePatch(namespacePolicies, AT, {
+      spec: { models: { allowed: ['claude-*'] }, approval: { required: true, approvers: ['team-leads'] } },
+    });
+    // What was read before is believed for a while.
+    await window.inHost((vscode) => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
+    await window.load();
+    await window.inHost(
+      (vscode) =>
+        void vscode.commands.executeCommand('ambient.launch', { cluster: 'dev', namespace: 'team-a' }),
+    );
+    await window.quickPick('agent');
+    await window.quickInputMessage(/^Model/);
+    await window.quickInput('gpt-5');
+    assert.match(await window.quickInputMessage(/does not allow gpt-5/), /Allowed: claude-\*/);
+    await window.quickInput('claude-sonnet');
+    await window.quickPick('Nothing');
+    await window.quickPick('Use defaults');
+    await window.quickInputMessage(/^Name to show/);
+    await window.quickInput('To be approved');
+    await window.until('the review', async () => (await window.quickPickLabels()).includes('Create'));
+    const text = (await window.editorText()) ?? '';
+    assert.match(text, /# Policy: {4}Waits for approval before it starts\. By: team-leads; not by you\./);
+    assert.match(text, /Reserves \$5\.00; \$12\.40 of \$100\.00 free this month\./);
+    await window.waitIdle();
+    await window.screenshot('launch-with-policy');
+    await window.quickPick('Cancel');
+  });
+});

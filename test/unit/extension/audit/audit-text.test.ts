@@ -6,6 +6,7 @@ import { auditText, parseAudit } from '../../../../extension/audit/audit-text.ts
 const REF = { cluster: 'dev', namespace: 'team-a', name: 's1' };
 const record = (seq: number, more: Partial<AuditRecord> = {}): AuditRecord => ({
   seq,
+  writer: 'operator-1',
   timestamp: '2030-01-01T00:00:00Z',
   namespace: 'team-a',
   sessionId: 's1',

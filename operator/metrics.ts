@@ -19,6 +19,9 @@ export const PHASE_INDEX = 'phase';
 const NEW = 'New';
 export const byPhase = (session: Session): string[] => [session.status?.phase ?? NEW];
 
+/** How often the event loop's delay is measured: each time wakes the process, also one that has nothing to do. */
+const EVENT_LOOP_SAMPLE_MS = 50;
+
 export interface OperatorMetrics {
   registry: Registry;
   queue: QueueMetrics;
@@ -42,7 +45,7 @@ export function makeMetrics(
 ): OperatorMetrics {
   const registry = new Registry();
   const registers = [registry];
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: EVENT_LOOP_SAMPLE_MS });
 
   new Gauge({
     name: 'ambient_sessions',

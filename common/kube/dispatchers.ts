@@ -1,4 +1,5 @@
 /** The sockets beneath a connection: one bounded pool for calls, one unbounded for streams, perhaps through a proxy. */
+import { createSecureContext } from 'node:tls';
 import { buildConnector, Pool, ProxyAgent } from 'undici';
 import type { Dispatcher } from 'undici';
 import { AmbientError } from '../errors.ts';
@@ -65,7 +66,14 @@ export function openDispatchers(
       new ProxyAgent({ uri: proxy.href, requestTls: tls, ...pool, connections });
     return { calls: open(maxConnections), streams: open(null) };
   }
-  const connect = buildConnector(tls);
+  // The same certificates for all: reading them costs more than the rest of a handshake. Not before the first connection,
+  // whose failure an unreadable one is.
+  let connector: buildConnector.connector | undefined;
+  const connect: buildConnector.connector = (options, done) => {
+    const secureContext = (): object => ({ secureContext: createSecureContext(tls) });
+    connector ??= buildConnector({ ...tls, ...(options.protocol === 'https:' ? secureContext() : {}) });
+    connector(options, done);
+  };
   return {
     calls: new Pool(origin, { ...pool, connect, connections: maxConnections }),
     streams: new Pool(origin, { ...pool, connect, connections: null }),

@@ -41,6 +41,11 @@ export class DirectoryFiles {
     return path;
   }
 
+  /** Throws ENOENT when the root is absent, as when the volume is not mounted. */
+  async checkRoot(): Promise<void> {
+    await stat(this.#root);
+  }
+
   /** Makes the folder and those above it, but never the root: an absent one is a volume that is not mounted. */
   async ensureFolder(components: readonly string[]): Promise<string> {
     try {

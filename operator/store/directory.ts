@@ -178,15 +178,16 @@ export class DirectoryStore implements ArtifactStore {
     const path = objectPath(key);
     let file: FileHandle;
     try {
-      await this.#files.folder(path.slice(0, -1));
       file = await openForReading(this.#files.path(path));
     } catch (error) {
       if (!isAbsent(error)) throw error;
       // An absent root is not an absent object.
-      await this.#files.folder([]);
+      await this.#files.checkRoot();
       return undefined;
     }
     try {
+      // Not before it was opened: most that is asked for and absent is a session without a result, one of very many.
+      await this.#files.folder(path.slice(0, -1));
       return { file, info: await readDescription(file, key) };
     } catch (error) {
       await file.close();
@@ -196,10 +197,12 @@ export class DirectoryStore implements ArtifactStore {
 
   async #entries(path: string[]): Promise<Dirent[]> {
     try {
-      return await readdir(await this.#files.folder(path), { withFileTypes: true });
+      const entries = await readdir(this.#files.path(path), { withFileTypes: true });
+      await this.#files.folder(path);
+      return entries;
     } catch (error) {
       if (!isAbsent(error) || path.length === 0) throw error;
-      await this.#files.folder([]);
+      await this.#files.checkRoot();
       return [];
     }
   }

@@ -16,6 +16,7 @@ import { podFacts } from './pod-facts.ts';
 import { makeReconcile, sessionKey } from './reconcile.ts';
 import type { SessionKey } from './reconcile.ts';
 import type { SessionDependencies } from './step.ts';
+import { isNews } from './trim.ts';
 
 export { bySessionUid, SESSION_INDEX } from './reconcile.ts';
 export { jobNameOf } from './job.ts';
@@ -95,11 +96,15 @@ export class SessionController {
         this.#queue.add(sessionKey(namespace, name), { ahead: true }),
       ),
     );
-    this.#subscriptions.use(jobs.onChange(({ object }) => this.#addOwner(object)));
     this.#subscriptions.use(
-      pods.onChange(({ type, object }) => {
+      jobs.onChange(({ type, object, previous }) => {
+        if (type === 'deleted' || isNews(object, previous)) this.#addOwner(object);
+      }),
+    );
+    this.#subscriptions.use(
+      pods.onChange(({ type, object, previous }) => {
         if (type === 'deleted') this.#rememberEnd(object);
-        this.#addOwner(object);
+        if (type === 'deleted' || isNews(object, previous)) this.#addOwner(object);
       }),
     );
     this.#subscriptions.use(

@@ -4,6 +4,7 @@ import type { Session } from '../../../common/api/session.ts';
 import { LABEL_SESSION, LABEL_SESSION_UID } from '../../../common/api/names.ts';
 import type { ObjectMeta } from '../../../common/api/kubernetes.ts';
 import type { ContainerStatus, Job, Pod } from '../../../common/kube/core-types.ts';
+import { sameJson } from '../../../common/kube/patch.ts';
 import { dropManagedFields } from '../../../common/kube/trim.ts';
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
@@ -52,6 +53,7 @@ function trimMetadata(metadata: ObjectMeta): ObjectMeta {
 export function trimJob(job: Job): Job {
   const [container] = job.spec.template.spec.containers;
   const limits = container?.resources?.limits;
+  const conditions = job.status?.conditions?.filter(({ type }) => type === 'Complete' || type === 'Failed');
   return {
     apiVersion: job.apiVersion,
     kind: job.kind,
@@ -70,8 +72,22 @@ export function trimJob(job: Job): Job {
       },
       ...(job.spec.suspend === undefined ? {} : { suspend: job.spec.suspend }),
     },
-    ...(job.status === undefined ? {} : { status: job.status }),
+    ...(conditions === undefined ? {} : { status: { conditions } }),
   };
+}
+
+/**
+ * Whether an update tells of something that is kept. A Job is written four times and a pod five in the life of a session,
+ * often for counters and finalizers.
+ */
+export function isNews<T extends Job | Pod>(object: T, previous: T | undefined): boolean {
+  if (previous === undefined) return true;
+  const { metadata, ...rest } = object;
+  const { metadata: metadataBefore, ...restBefore } = previous;
+  return (
+    !sameJson(rest, restBefore) ||
+    !sameJson({ ...metadata, resourceVersion: undefined }, { ...metadataBefore, resourceVersion: undefined })
+  );
 }
 
 const CONDITIONS = new Set(['PodScheduled', 'DisruptionTarget']);

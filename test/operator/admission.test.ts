@@ -357,9 +357,7 @@ describe('admission', function () {
   });
 
   it('launches nothing while the operator is away, says so, and leaves everything else alone', async () => {
-    const t0 = performance.now();
     await operator.stop();
-    console.log('stop', performance.now() - t0);
     const error = await refused(create(asking()));
     assert.equal(error.status, 500);
     assert.match(

@@ -163,7 +163,8 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const runnerPort = await runners.listen(config.runnerPort, config.listenAddress);
   stack.defer(() => runners.close(drain));
   const admissionPort = await admission.listen(config.admissionPort, config.listenAddress);
-  stack.defer(() => admission.close(drain));
+  // An answer takes milliseconds, and kube-apiserver keeps connections that it has not used yet.
+  stack.defer(() => admission.close(Math.min(drain, ADMISSION_DRAIN_MS)));
   const publisher = stack.use(new Publisher({ client, certificates, clock: systemClock, log }));
   await publisher.start();
 
@@ -193,6 +194,8 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     },
   };
 }
+
+const ADMISSION_DRAIN_MS = 1000;
 
 const now = (): Date => new Date();
 

@@ -3,6 +3,7 @@
  * A table on standard error, one JSON document on standard output. Figures are for reading, no test fails on them.
  */
 import os from 'node:os';
+import { admission } from './admission.ts';
 import { activation } from './activation.ts';
 import { budget } from './budget.ts';
 import { bundles } from './bundles.ts';
@@ -14,7 +15,7 @@ import type { Figure, Section } from './measure.ts';
 import { scale } from './scale.ts';
 import { tree } from './tree.ts';
 
-const SECTIONS: Section[] = [bundles, activation, tree, latency, burst, budget, scale, logs];
+const SECTIONS: Section[] = [bundles, activation, tree, latency, admission, burst, budget, scale, logs];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !SECTIONS.some((section) => section.name === name));

@@ -85,7 +85,12 @@ describe('the live API behind a real API server', function () {
     }
     doors = await openDoors({
       config: readConfig(
-        [`--listen-address=${cluster.nodeHostAddress}`, '--live-port=0', '--runner-port=0'],
+        [
+          `--listen-address=${cluster.nodeHostAddress}`,
+          '--live-port=0',
+          '--runner-port=0',
+          '--admission-port=0',
+        ],
         {},
       ),
       client,

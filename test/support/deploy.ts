@@ -7,6 +7,7 @@ import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../../common/api/names.ts';
 import { buildTargets } from '../../scripts/build.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { buildImage } from '../cluster/images.ts';
+import { admissionAnswers } from './admission.ts';
 import { removeHostService } from './host-service.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -27,7 +28,7 @@ export interface DeployOptions {
 }
 
 /**
- * Builds what is not built, and returns when operator and aggregated API are available. Deploying the same again changes
+ * Builds what is not built, and returns when operator, aggregated API and admission are available. Deploying the same again changes
  * nothing. Throws with what the operator says when it does not come up.
  */
 export async function deployOperator(cluster: Cluster, options: DeployOptions = {}): Promise<Deployed> {
@@ -110,6 +111,7 @@ async function available(cluster: Cluster, log: (line: string) => void): Promise
         timeoutMs: 70_000,
       },
     );
+    await admissionAnswers(cluster);
   } catch (error) {
     for (const args of [
       ['describe', 'pods', '-l', `app.kubernetes.io/name=${OPERATOR_NAME}`],

@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline';
 import { parse, parseAllDocuments } from 'yaml';
 import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../../common/api/names.ts';
 import type { Cluster } from '../cluster/index.ts';
+import { admissionAnswers, applyAdmission } from './admission.ts';
 import { operatorManifests } from './deploy.ts';
 import { addHostEndpoint, useHostService } from './host-service.ts';
 import { until } from './until.ts';
@@ -30,6 +31,8 @@ export interface OperatorProcessOptions {
   /** Name in the lease. One process at a time may have it: it takes over from one that died at once. */
   identity?: string;
   env?: Record<string, string>;
+  /** With the webhooks of its manifests, until it is disposed of: then nobody launches sessions while it is away. */
+  admission?: boolean;
   /** Do not wait until it is ready. */
   unready?: boolean;
 }
@@ -37,6 +40,7 @@ export interface OperatorProcessOptions {
 export interface OperatorPorts {
   live: number;
   runners: number;
+  admission: number;
   health: number;
 }
 
@@ -78,11 +82,16 @@ export async function runOperatorProcess(
     'listen-address': address,
     'live-port': ports.live,
     'runner-port': ports.runners,
+    'admission-port': ports.admission,
     'health-port': ports.health,
     'runner-url': `https://${address}:${ports.runners}`,
     identity: options.identity ?? 'host-process',
     ...options.flags,
   };
+  const admission =
+    options.admission === true
+      ? await applyAdmission(cluster, `https://${address}:${ports.admission}/`)
+      : undefined;
   const entry = options.bundle === true ? 'dist/operator/main.mjs' : 'operator/main.ts';
   const child = spawn(
     process.execPath,
@@ -134,6 +143,7 @@ export async function runOperatorProcess(
       await exited;
       clearTimeout(timer);
       await endpoint?.[Symbol.asyncDispose]();
+      await admission?.[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -147,6 +157,7 @@ export async function runOperatorProcess(
       'the operator is ready',
       30_000,
     );
+    if (options.admission === true) await admissionAnswers(cluster);
   } catch (error) {
     const said = log.slice(-20).join('\n');
     await handle[Symbol.asyncDispose]();
@@ -223,8 +234,8 @@ export async function freePorts(address: string): Promise<OperatorPorts> {
       const server = createServer().once('error', reject);
       server.listen(0, address, () => resolve(server));
     });
-  const servers = await Promise.all([hold(), hold(), hold()]);
-  const [live, runners, health] = servers.map((server) => (server.address() as AddressInfo).port);
+  const servers = await Promise.all([hold(), hold(), hold(), hold()]);
+  const [live, runners, admission, health] = servers.map((server) => (server.address() as AddressInfo).port);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return { live: live ?? 0, runners: runners ?? 0, health: health ?? 0 };
+  return { live: live ?? 0, runners: runners ?? 0, admission: admission ?? 0, health: health ?? 0 };
 }

@@ -70,10 +70,9 @@ function asked(
 ): Violation[] {
   const isFree = rules.allowed === undefined && rules.blocked.length === 0;
   if (value === undefined || (isFree && own === undefined && ownBlocked.length === 0)) return [];
-  const allowed = openOf(rules);
   if (typeof value !== 'string' || value.length > NAME_MAX) {
-    const expected = `a string of at most ${NAME_MAX} characters`;
-    return [violation({ rule: `spec.${kind}`, field, value, allowed, because: `it must be ${expected}` })];
+    const because = `it must be a string of at most ${NAME_MAX} characters`;
+    return [violation({ rule: `spec.${kind}`, field, value, allowed: openOf(rules), because })];
   }
   const found = byRules(kind, value, rules, field);
   if (found !== undefined) return [found];
@@ -93,13 +92,13 @@ const constrained = (kind: Kind, own: readonly string[] | undefined, rules: Name
     .filter((found) => found !== undefined);
 
 function byRules(kind: Kind, glob: string, rules: NameRules, field: string): Violation | undefined {
-  const about = { field, value: glob, allowed: openOf(rules) };
+  const against = (list: keyof NameRules, because: string): Violation =>
+    violation({ rule: `spec.${kind}.${list}`, field, value: glob, allowed: openOf(rules), because });
   // Blocked wins, and is named first for that.
   const blocking = rules.blocked.find((outer) => covered(kind, [outer], glob));
-  if (blocking !== undefined)
-    return violation({ ...about, rule: `spec.${kind}.blocked`, because: `blocks it by "${blocking}"` });
+  if (blocking !== undefined) return against('blocked', `blocks it by "${blocking}"`);
   if (rules.allowed !== undefined && !covered(kind, rules.allowed, glob))
-    return violation({ ...about, rule: `spec.${kind}.allowed`, because: 'does not cover it' });
+    return against('allowed', 'does not cover it');
   return undefined;
 }
 

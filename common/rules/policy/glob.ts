@@ -2,11 +2,12 @@
 
 /** Linear in `name` times the number of stars, never exponential: patterns come from tenants. */
 export function matchesGlob(pattern: string, name: string): boolean {
+  const star = pattern.indexOf('*');
+  if (star === -1) return name === pattern;
+  if (!name.startsWith(pattern.slice(0, star))) return false;
   const [first = '', ...rest] = pattern.split('*');
-  if (rest.length === 0) return name === pattern;
   const last = rest.pop() ?? '';
-  if (name.length < first.length + last.length || !name.startsWith(first) || !name.endsWith(last))
-    return false;
+  if (name.length < first.length + last.length || !name.endsWith(last)) return false;
   const end = name.length - last.length;
   let from = first.length;
   for (const part of rest) {
@@ -25,4 +26,4 @@ export const matchesAny = (patterns: readonly string[], name: string): boolean =
  * of `outer` covers it: `outer` must match `inner` with its stars taken as characters that appear in no name.
  */
 export const coversGlob = (outer: string, inner: string): boolean =>
-  matchesGlob(outer, inner.replaceAll('*', '\u0000'));
+  matchesGlob(outer, inner.includes('*') ? inner.replaceAll('*', '\u0000') : inner);

@@ -7,14 +7,16 @@ import { FrameworkSpec } from '../../../common/api/framework.ts';
 import { SessionSpec } from '../../../common/api/session.ts';
 import type { Framework } from '../../../common/api/framework.ts';
 import type { Session } from '../../../common/api/session.ts';
-import type { PodSpec } from '../../../common/kube/core-types.ts';
+import type { PodSpec, WebhookConfiguration } from '../../../common/kube/core-types.ts';
 import { admit } from '../../../common/rules/admission.ts';
+import { WEBHOOKS } from '../../../operator/serve/admission/decide.ts';
 
 interface Manifest {
   kind: string;
   metadata: { name?: string; namespace?: string; labels?: Record<string, string> };
   rules?: { apiGroups: string[]; resources: string[]; verbs: string[]; resourceNames?: string[] }[];
   spec?: { template?: { spec: PodSpec } };
+  webhooks?: WebhookConfiguration['webhooks'];
 }
 
 const folder = (name: string): string => join(import.meta.dirname, '..', '..', '..', 'manifests', name);
@@ -98,6 +100,42 @@ describe('manifests', () => {
       });
     const namespace = operator.find(({ kind }) => kind === 'Namespace');
     assert.equal(namespace?.metadata.labels?.['pod-security.kubernetes.io/enforce'], 'restricted');
+  });
+
+  it('ask the operator only about what is ours, never in kube-system or its own namespace', () => {
+    const webhooks = operator.flatMap(({ webhooks: all = [] }) => all);
+    assert.deepEqual(
+      webhooks.map(({ name }) => name).toSorted(),
+      [...WEBHOOKS].toSorted(),
+      'one for each answer the door has',
+    );
+    for (const {
+      name,
+      rules,
+      namespaceSelector,
+      failurePolicy,
+      timeoutSeconds = 10,
+      clientConfig,
+    } of webhooks) {
+      assert.deepEqual(namespaceSelector, {
+        matchExpressions: [
+          {
+            key: 'kubernetes.io/metadata.name',
+            operator: 'NotIn',
+            values: ['kube-system', 'ambient-system'],
+          },
+        ],
+      });
+      for (const rule of rules as { apiGroups: string[]; resources: string[]; operations: string[] }[]) {
+        assert.deepEqual(rule.apiGroups, ['ambient.ai'], name);
+        assert.ok(!rule.resources.some((each) => each.includes('*') || each.includes('/')), name);
+        if (failurePolicy === 'Fail')
+          assert.deepEqual([rule.resources, rule.operations], [['sessions'], ['CREATE']], name);
+      }
+      assert.ok(timeoutSeconds <= 5, name);
+      // Filled in by the operator; here they would undo it whenever the file is applied anew.
+      assert.deepEqual([clientConfig.caBundle, clientConfig.service?.path], [undefined, undefined], name);
+    }
   });
 
   const frameworks = manifestsOf('frameworks') as unknown as Framework[];

@@ -8,8 +8,8 @@ describe('operator configuration', () => {
     assert.equal(config.identity, 'ambient-operator-abc');
     assert.equal(config.runnerUrl, 'https://ambient-operator.platform.svc:8444');
     assert.deepEqual(
-      [config.livePort, config.runnerPort, config.healthPort, config.workers],
-      [8443, 8444, 8080, 20],
+      [config.livePort, config.runnerPort, config.admissionPort, config.healthPort, config.workers],
+      [8443, 8444, 9443, 8080, 20],
     );
     assert.equal(config.leaderElection, true);
     assert.equal(config.startPatienceMs, 300_000);

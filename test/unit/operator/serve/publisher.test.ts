@@ -31,7 +31,7 @@ describe('what is published into a webhook configuration', () => {
         { url: 'https://10.0.0.1:9443/secret/w1.ambient.ai', caBundle: 'Y2E=' },
       ).webhooks,
     });
-    assert.equal(webhookPatch({ ...object, ...(patch as object) } as WebhookConfiguration, facts), undefined);
+    assert.equal(webhookPatch({ ...object, ...(patch as object) }, facts), undefined);
   });
 
   it('is put right when any of it is another', () => {

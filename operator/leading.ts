@@ -56,7 +56,7 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     policies: doors.policies,
     turns,
     audit: doors.audit,
-    budgetStopped: tenancy.budgetStopped,
+    budgetStopped: (by) => tenancy.budgetStopped(by),
     endpoint: () => doors.endpoint(),
     ensureServiceAccount: (namespace, stop) => accounts.ensure(namespace, stop),
     append: historyAppender(store),
@@ -71,12 +71,12 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
   // First, so that a change has its effect on turns before anybody looks at the session.
   turns.start(watches);
   controller.start();
-  void catchUpCosts(options, signal);
+  const catchingUp = catchUpCosts(options, signal);
   policies.start();
   cleanup.start();
   if (!signal.aborted)
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   // Every write is conditional, so that one that is under way does no harm; but none shall begin.
   const drainMs = signal.reason instanceof LeaseLost ? 0 : config.drainMs;
-  await Promise.all([controller.close(drainMs), policies.close(drainMs), cleanup.close(drainMs)]);
+  await Promise.all([catchingUp, controller.close(drainMs), policies.close(drainMs), cleanup.close(drainMs)]);
 }

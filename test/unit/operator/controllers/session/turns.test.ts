@@ -50,12 +50,12 @@ function aWorld(spec?: NamespacePolicySpec) {
   if (spec !== undefined) policies.put(aPolicy('default', spec));
   const open = (): Turns => {
     const made = new Turns({
-      policies: new Policies(policies.store as ObjectStore<NamespacePolicy>),
+      policies: new Policies(policies.store),
       hasJob: (uid) => jobs.has(uid),
       clock,
     });
     made.onWake((_, name) => woken.push(name));
-    made.start({ sessions, namespacePolicies: policies } as never);
+    made.start({ sessions, namespacePolicies: policies });
     return made;
   };
   const world = {

@@ -252,6 +252,18 @@ describe('turns of a namespace', () => {
     assert.equal(w.turns.overspent(w.current(b))?.by, 'namespace');
   });
 
+  it('stop a running session when the policy lowers its budget below what it has spent', () => {
+    const w = aWorld(budgetOf('10.00', '5.00'));
+    const session = w.session('a');
+    w.ask(session);
+    w.start(session);
+    w.cost(session, '3.00');
+    w.govern(budgetOf('10.00', '4.00'));
+    assert.deepEqual([w.woken, w.reserved()], [[], '1.00']);
+    w.govern(budgetOf('10.00', '2.00'));
+    assert.deepEqual([w.woken, w.turns.overspent(w.current(session))?.by], [['a'], 'session']);
+  });
+
   it('count a deleted session until the policy carries it, and never twice', () => {
     const w = aWorld(budgetOf('10.00', '5.00'));
     const session = w.session('a');

@@ -2,7 +2,7 @@
 import type { Context } from 'mocha';
 import { KubeClient } from '../../common/kube/client.ts';
 import { loadKubeconfig } from '../../common/kube/kubeconfig.ts';
-import { frameworks } from '../../common/kube/resource.ts';
+import { frameworks, nodes } from '../../common/kube/resource.ts';
 import { isAlreadyExists } from '../../common/kube/errors.ts';
 import { attachCluster, clusterCapability, clusterUp } from '../cluster/index.ts';
 import type { Cluster } from '../cluster/index.ts';
@@ -13,6 +13,8 @@ import { skipBecause } from './skip.ts';
 export interface FakeCluster extends AsyncDisposable {
   cluster: Cluster;
   client: KubeClient;
+  /** Until it is disposed pods wait for a node, so that sessions go on for as long as the test wants. */
+  holdPods(): Promise<AsyncDisposable>;
 }
 
 /** With a framework `generic` whose image is nowhere: the fake nodes need none. */
@@ -31,9 +33,17 @@ export async function fakeCluster(context: Context): Promise<FakeCluster> {
   await client.create(frameworks, aFramework()).catch((error: unknown) => {
     if (!isAlreadyExists(error)) throw error;
   });
+  const cordon = async (unschedulable: boolean): Promise<void> => {
+    for (const { metadata } of (await client.list(nodes)).items)
+      await client.mergePatch(nodes, { name: metadata.name }, { spec: { unschedulable } });
+  };
   return {
     cluster,
     client,
+    async holdPods() {
+      await cordon(true);
+      return { [Symbol.asyncDispose]: () => cordon(false) };
+    },
     async [Symbol.asyncDispose]() {
       await client.connection.close();
       if (!isShared) await cluster.down();

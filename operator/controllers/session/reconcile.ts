@@ -14,7 +14,7 @@ import { finish } from './finish.ts';
 import { observe } from './observe.ts';
 import { reap } from './reap.ts';
 import { source } from './source.ts';
-import { stopBeforeStart } from './stop.ts';
+import { hasJob, stopBeforeStart } from './stop.ts';
 import { turn } from './turn.ts';
 import { workload } from './workload.ts';
 import type { Look, SessionDependencies, Step, StepResult } from './step.ts';
@@ -53,8 +53,8 @@ export function makeReconcile(controller: SessionDependencies, committer: Commit
     try {
       outcome = await run(isTerminal(session.status?.phase) ? AFTERLIFE : LIFECYCLE, look);
     } finally {
-      // Whoever cannot use a turn must not keep others from it.
-      if (!look.asksForTurn) controller.turns.withdraw(session);
+      // Whoever cannot use a turn must not keep others from it; with a Job it has used it.
+      if (!look.asksForTurn && !hasJob(look)) controller.turns.withdraw(session);
     }
     if (outcome === 'retold') return { requeueAfterMs: RETOLD_MS };
     const written = await committer.commit(session, look.draft, signal);

@@ -17,6 +17,12 @@ export interface FakeCluster extends AsyncDisposable {
   holdPods(): Promise<AsyncDisposable>;
 }
 
+/** All of its nodes are kwok's, and there are some. */
+async function isFake(cluster: Cluster): Promise<boolean> {
+  const names = await cluster.kubectl(['get', 'nodes', '-l', 'type=kwok', '-o', 'name']);
+  return !cluster.node && names.trim() !== '';
+}
+
 /** With a framework `generic` whose image is nowhere: the fake nodes need none. */
 export async function fakeCluster(context: Context): Promise<FakeCluster> {
   const stateDir = process.env['AMBIENT_TEST_CLUSTER'];
@@ -25,7 +31,7 @@ export async function fakeCluster(context: Context): Promise<FakeCluster> {
     const { controlPlane } = await clusterCapability();
     if (controlPlane !== true) skipBecause(context, controlPlane);
   }
-  const isShared = shared !== undefined && !shared.node;
+  const isShared = shared !== undefined && (await isFake(shared));
   const cluster = isShared ? shared : await clusterUp({ fakeNodes: 2 });
   const kubeconfig = await loadKubeconfig({ env: {}, homeDir: '/nonexistent', path: cluster.kubeconfig });
   const client = new KubeClient(await kubeconfig.connect(kubeconfig.currentContext ?? ''));

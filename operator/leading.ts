@@ -1,15 +1,17 @@
 /** What only one replica does: the controllers, for as long as it leads. */
 import type { Logger } from 'pino';
+import { LABEL_SESSION_UID } from '../common/api/names.ts';
 import { isTerminal } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
+import { jobs } from '../common/kube/resource.ts';
 import type { Config } from './config.ts';
-import { systemClock } from './controllers/clock.ts';
+import { delay, systemClock } from './controllers/clock.ts';
 import { LeaseLost } from './controllers/leader.ts';
 import type { QueueMetrics } from './controllers/queue.ts';
 import { RunnerServiceAccounts } from './controllers/service-accounts.ts';
 import { Cleanup } from './controllers/session/cleanup.ts';
 import { PolicyController } from './controllers/policy/index.ts';
-import { SESSION_INDEX, SessionController, Turns } from './controllers/session/index.ts';
+import { bySessionUid, SESSION_INDEX, SessionController, Turns } from './controllers/session/index.ts';
 import type { Doors } from './doors.ts';
 import { historyAppender } from './record/history.ts';
 import type { TenancyMetrics } from './metrics.ts';
@@ -25,6 +27,33 @@ export interface LeadingOptions {
   queue: QueueMetrics;
   tenancy: TenancyMetrics;
   log: Logger;
+}
+
+const RETRY_MS = 1000;
+
+/**
+ * UIDs of sessions with a Job that may still run, as the API server knows them now: what the leader before made last may not
+ * have come through our watch yet, and would be granted once more. Undefined when the term ends before there is an answer.
+ */
+async function sessionsWithJobs(
+  { client, log }: LeadingOptions,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string> | undefined> {
+  while (!signal.aborted) {
+    try {
+      const { items } = await client.list(
+        jobs,
+        {},
+        { labelSelector: LABEL_SESSION_UID, fieldSelector: 'status.successful=0', signal },
+      );
+      return new Set(items.flatMap(bySessionUid));
+    } catch (err) {
+      if (signal.aborted) break;
+      log.warn({ err }, 'reading the Jobs that run failed; trying again');
+      await delay(systemClock, RETRY_MS, signal).catch(() => undefined);
+    }
+  }
+  return undefined;
 }
 
 /** An operator that died may have stored costs that no status shows, and by which nobody is stopped. */
@@ -44,9 +73,11 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
   const { config, client, store, watches, doors, queue, tenancy, log } = options;
   const common = { client, store, clock: systemClock, random: Math.random, log };
   using accounts = new RunnerServiceAccounts({ client, reflector: watches.serviceAccounts, log });
+  const withJobs = await sessionsWithJobs(options, signal);
+  if (withJobs === undefined) return;
   using turns = new Turns({
     policies: doors.policies,
-    hasJob: (uid) => watches.jobs.store.countByIndex(SESSION_INDEX, uid) > 0,
+    hasJob: (uid) => withJobs.has(uid) || watches.jobs.store.countByIndex(SESSION_INDEX, uid) > 0,
     clock: systemClock,
   });
   const controller = new SessionController({

@@ -1,10 +1,12 @@
 /** What only one replica does: the controllers, for as long as it leads. */
 import type { Logger } from 'pino';
+import { LABEL_SESSION_UID } from '../common/api/names.ts';
 import { isTerminal } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
 import { operatorUser } from '../common/rules/approval.ts';
+import { jobs } from '../common/kube/resource.ts';
 import type { Config } from './config.ts';
-import { systemClock } from './controllers/clock.ts';
+import { delay, systemClock } from './controllers/clock.ts';
 import { LeaseLost } from './controllers/leader.ts';
 import { deliverer } from './controllers/notifications/deliverer.ts';
 import { NotificationController } from './controllers/notifications/index.ts';
@@ -16,7 +18,7 @@ import { Cleanup } from './controllers/session/cleanup.ts';
 import { PolicyController, Settlements } from './controllers/policy/index.ts';
 import { RetentionController } from './controllers/retention/index.ts';
 import { Releases } from './controllers/retention/release.ts';
-import { SESSION_INDEX, SessionController, Turns } from './controllers/session/index.ts';
+import { bySessionUid, SESSION_INDEX, SessionController, Turns } from './controllers/session/index.ts';
 import type { Doors } from './doors.ts';
 import type { AuditTrail } from './record/audit.ts';
 import { historyAppender } from './record/history.ts';
@@ -37,6 +39,33 @@ export interface LeadingOptions {
   log: Logger;
 }
 
+const RETRY_MS = 1000;
+
+/**
+ * UIDs of sessions with a Job that may still run, as the API server knows them now: what the leader before made last may not
+ * have come through our watch yet, and would be granted once more. Undefined when the term ends before there is an answer.
+ */
+async function sessionsWithJobs(
+  { client, log }: LeadingOptions,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string> | undefined> {
+  while (!signal.aborted) {
+    try {
+      const { items } = await client.list(
+        jobs,
+        {},
+        { labelSelector: LABEL_SESSION_UID, fieldSelector: 'status.successful=0', signal },
+      );
+      return new Set(items.flatMap(bySessionUid));
+    } catch (err) {
+      if (signal.aborted) break;
+      log.warn({ err }, 'reading the Jobs that run failed; trying again');
+      await delay(systemClock, RETRY_MS, signal).catch(() => undefined);
+    }
+  }
+  return undefined;
+}
+
 /** An operator that died may have stored costs that no status shows, and by which nobody is stopped. */
 async function catchUpCosts({ watches, doors, log }: LeadingOptions, signal: AbortSignal): Promise<void> {
   for (const session of watches.sessions.store.list()) {
@@ -54,9 +83,11 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
   const { config, client, store, audit, watches, doors, queue, tenancy, log } = options;
   const common = { client, store, audit, clock: systemClock, random: Math.random, log };
   using accounts = new RunnerServiceAccounts({ client, reflector: watches.serviceAccounts, log });
+  const withJobs = await sessionsWithJobs(options, signal);
+  if (withJobs === undefined) return;
   using turns = new Turns({
     policies: doors.policies,
-    hasJob: (uid) => watches.jobs.store.countByIndex(SESSION_INDEX, uid) > 0,
+    hasJob: (uid) => withJobs.has(uid) || watches.jobs.store.countByIndex(SESSION_INDEX, uid) > 0,
     clock: systemClock,
   });
   const networks = new RunnerNetworkPolicies({
@@ -78,7 +109,7 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     policies: doors.policies,
     turns,
     audit: doors.audit,
-    budgetStopped: tenancy.budgetStopped,
+    budgetStopped: (by) => tenancy.budgetStopped(by),
     operatorUser: operatorUser(config.namespace),
     endpoint: () => doors.endpoint(),
     prepareNamespace: async (namespace, stop) => {
@@ -122,7 +153,7 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
   turns.start(watches);
   networks.start();
   controller.start();
-  void catchUpCosts(options, signal);
+  const catchingUp = catchUpCosts(options, signal);
   policies.start();
   cleanup.start();
   retention.start();
@@ -133,5 +164,5 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
   // Every write is conditional, so that one that is under way does no harm; but none shall begin.
   const drainMs = signal.reason instanceof LeaseLost ? 0 : config.drainMs;
   const running = [controller, policies, cleanup, networks, retention, releases, notifications];
-  await Promise.all(running.map((each) => each.close(drainMs)));
+  await Promise.all([catchingUp, ...running.map((each) => each.close(drainMs))]);
 }

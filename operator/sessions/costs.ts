@@ -88,7 +88,7 @@ export class Costs implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#open = false;
     for (const { timer } of this.#showing.values()) timer?.[Symbol.dispose]();
-    await Promise.all([...this.#showing.values()].map(({ underWay }) => underWay));
+    await Promise.all([...this.#showing.values()].flatMap(({ underWay }) => underWay ?? []));
   }
 
   /** Money is never put before a reset that is recorded, nor before money that was spent already: clocks may jump back. */

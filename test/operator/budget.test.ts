@@ -26,8 +26,8 @@ import type { OperatorProcess } from '../support/operator-process.ts';
 import { current, endOf, finished, inPhase, workloadOf } from '../support/sessions.ts';
 import { until } from '../support/until.ts';
 
-/** More than any node has: its pod waits for a node, and may report, until it is stopped. */
-const ENDLESS = { limits: { timeoutSeconds: 60, gracePeriodSeconds: 0, cpu: '1000000' } };
+/** A pod that waits for a node may report as one that runs. */
+const PROMPT = { limits: { timeoutSeconds: 60, gracePeriodSeconds: 0 } };
 const budgetOf = (monthly: string, perSession?: string): NamespacePolicySpec => ({
   models: { budget: { monthly, ...(perSession === undefined ? {} : { perSession }) } },
 });
@@ -38,12 +38,14 @@ describe('the budget of a namespace', function () {
   let client: KubeClient;
   let operator: OperatorProcess;
   let storeDir: string;
+  let held: AsyncDisposable;
   let count = 0;
 
   before(async function () {
     this.timeout(180_000);
     fake = await fakeCluster(this);
     ({ client } = fake);
+    held = await fake.holdPods();
     storeDir = await mkdtemp(join(tmpdir(), 'ambient-store-'));
     operator = await start();
   });
@@ -51,6 +53,7 @@ describe('the budget of a namespace', function () {
   after(async function () {
     this.timeout(60_000);
     await operator?.[Symbol.asyncDispose]();
+    await held?.[Symbol.asyncDispose]();
     await fake?.[Symbol.asyncDispose]();
     if (storeDir !== undefined) await rm(storeDir, { recursive: true, force: true });
   });
@@ -88,7 +91,7 @@ describe('the budget of a namespace', function () {
       aSession(name)
         .in(namespace)
         .spec({
-          ...ENDLESS,
+          ...PROMPT,
           ...(budget === undefined ? {} : { policy: { modelConstraints: { budget } } }),
         })
         .toCreate(),
@@ -335,6 +338,7 @@ describe('the budget of a namespace', function () {
   });
 
   it('asks the API server for nothing more where nobody waits', async () => {
+    await held[Symbol.asyncDispose]();
     const namespace = await aNamespace({});
     const requests = async (): Promise<number> => {
       const text = await operator.metrics();

@@ -20,9 +20,6 @@ import type { OperatorProcess } from '../support/operator-process.ts';
 import { endOf, finished, inPhase } from '../support/sessions.ts';
 import { until } from '../support/until.ts';
 
-/** More than any node has: its Job waits for a node until it is stopped. */
-const ENDLESS = { limits: { timeoutSeconds: 60, gracePeriodSeconds: 0, cpu: '1000000' } };
-
 describe('sessions of a namespace at once', function () {
   this.timeout(120_000);
   let fake: FakeCluster;
@@ -71,7 +68,7 @@ describe('sessions of a namespace at once', function () {
         }),
       );
 
-  async function launchMany(namespace: string, many: number, spec = {}): Promise<Session[]> {
+  async function launchMany(namespace: string, many: number): Promise<Session[]> {
     const launched: Session[] = [];
     let next = 0;
     await Promise.all(
@@ -82,7 +79,7 @@ describe('sessions of a namespace at once', function () {
               sessions,
               aSession(`s${String(index).padStart(4, '0')}`)
                 .in(namespace)
-                .spec(spec)
+                .spec({ limits: { timeoutSeconds: 60, gracePeriodSeconds: 0 } })
                 .toCreate(),
             ),
           );
@@ -184,9 +181,10 @@ describe('sessions of a namespace at once', function () {
   });
 
   it('lets fifty run in a namespace without a policy, and tells the others so', async () => {
+    await using _held = await fake.holdPods();
     const namespace = await aNamespace();
     await using seen = await watchAll(namespace);
-    await launchMany(namespace, 60, ENDLESS);
+    await launchMany(namespace, 60);
     await until(
       () => seen.started.size === 50 && seen.list().filter(({ status }) => status?.queue).length === 10,
       'fifty run and ten wait',
@@ -200,9 +198,10 @@ describe('sessions of a namespace at once', function () {
   });
 
   it('follows its policy: narrowed, widened, deleted, while some run and some wait', async () => {
+    await using _held = await fake.holdPods();
     const namespace = await aNamespace(3);
     await using seen = await watchAll(namespace);
-    const launched = await launchMany(namespace, 8, ENDLESS);
+    const launched = await launchMany(namespace, 8);
     await until(() => seen.started.size === 3, 'three run');
     await allow(namespace, 1);
     const stop = async (uid: string): Promise<void> => {
@@ -243,9 +242,10 @@ describe('sessions of a namespace at once', function () {
   });
 
   it('frees the place of a session that is deleted while it waits or runs', async () => {
+    await using _held = await fake.holdPods();
     const namespace = await aNamespace(1);
     await using seen = await watchAll(namespace);
-    const [a, b, c] = (await launchMany(namespace, 3, ENDLESS)).sort((x, y) =>
+    const [a, b, c] = (await launchMany(namespace, 3)).sort((x, y) =>
       x.metadata.name.localeCompare(y.metadata.name),
     );
     assert.ok(a && b && c);

@@ -325,6 +325,50 @@ describe('a session in a real pod', function () {
     assert.notEqual(session.status?.history?.[2]?.actor, OPERATOR_ACTOR);
   });
 
+  describe('whose agent tells what it costs', () => {
+    const name = `costly-${Date.now()}`;
+    const usage = (costUsd: string): string =>
+      `echo '{"type":"usage","text":"","data":{"costUsd":"${costUsd}","model":"opus"}}'`;
+
+    before(() =>
+      cluster.client.create(
+        frameworks,
+        aFramework(name, {
+          versions: [{ name: '1', image: runnerImage, imagePullPolicy: 'IfNotPresent' }],
+          eventFormat: 'ndjson',
+        }),
+      ),
+    );
+    after(() => cluster.client.delete(frameworks, { name }));
+
+    it('is charged to the last billionth', async () => {
+      const session = await end(
+        aCommand(namespace, '').of(name, {
+          command: `${usage('0.1')}; ${usage('0.2')}; ${usage('0.000000001')}`,
+        }),
+      );
+      assert.equal(endOf(session), 'Completed/Succeeded', messageOf(session));
+      assert.equal(session.status?.cost?.total, '0.300000001');
+      assert.deepEqual(session.status?.cost?.breakdown, { opus: '0.300000001' });
+    });
+
+    it('is stopped when its budget is spent, and tidies up', async () => {
+      const command = `trap "echo tidied up; exit 0" TERM; ${usage('0.30')}; sleep 1; ${usage('0.20')}; while :; do sleep 0.1; done`;
+      const session = await end(
+        aCommand(namespace, '')
+          .of(name, { command })
+          .spec({ policy: { modelConstraints: { budget: '0.50' } } }),
+      );
+      assert.equal(endOf(session), 'Failed/BudgetExceeded', messageOf(session));
+      assert.match(messageOf(session), /has spent 0\.50 USD, and its budget is 0\.50 USD/);
+      assert.match(await logOf(cluster.client, session), /tidied up/);
+      assert.deepEqual(
+        session.status?.history?.map(({ event }) => event),
+        ['Created', 'Started', 'BudgetExceeded', 'Failed'],
+      );
+    });
+  });
+
   it('stops a session that nobody would have started', async () => {
     const launched = await launch(
       cluster.client,

@@ -2,7 +2,7 @@
 import type { Context } from 'mocha';
 import { KubeClient } from '../../common/kube/client.ts';
 import { loadKubeconfig } from '../../common/kube/kubeconfig.ts';
-import { frameworks } from '../../common/kube/resource.ts';
+import { frameworks, nodes } from '../../common/kube/resource.ts';
 import { isAlreadyExists } from '../../common/kube/errors.ts';
 import { attachCluster, clusterCapability, clusterUp } from '../cluster/index.ts';
 import type { Cluster } from '../cluster/index.ts';
@@ -13,6 +13,14 @@ import { skipBecause } from './skip.ts';
 export interface FakeCluster extends AsyncDisposable {
   cluster: Cluster;
   client: KubeClient;
+  /** Until it is disposed pods wait for a node, so that sessions go on for as long as the test wants. */
+  holdPods(): Promise<AsyncDisposable>;
+}
+
+/** All of its nodes are kwok's, and there are some. */
+async function isFake(cluster: Cluster): Promise<boolean> {
+  const names = await cluster.kubectl(['get', 'nodes', '-l', 'type=kwok', '-o', 'name']);
+  return !cluster.node && names.trim() !== '';
 }
 
 /** With a framework `generic` whose image is nowhere: the fake nodes need none. */
@@ -23,7 +31,7 @@ export async function fakeCluster(context: Context): Promise<FakeCluster> {
     const { controlPlane } = await clusterCapability();
     if (controlPlane !== true) skipBecause(context, controlPlane);
   }
-  const isShared = shared !== undefined && !shared.node;
+  const isShared = shared !== undefined && (await isFake(shared));
   const cluster = isShared ? shared : await clusterUp({ fakeNodes: 2 });
   const kubeconfig = await loadKubeconfig({ env: {}, homeDir: '/nonexistent', path: cluster.kubeconfig });
   const client = new KubeClient(await kubeconfig.connect(kubeconfig.currentContext ?? ''));
@@ -31,9 +39,17 @@ export async function fakeCluster(context: Context): Promise<FakeCluster> {
   await client.create(frameworks, aFramework()).catch((error: unknown) => {
     if (!isAlreadyExists(error)) throw error;
   });
+  const cordon = async (unschedulable: boolean): Promise<void> => {
+    for (const { metadata } of (await client.list(nodes)).items)
+      await client.mergePatch(nodes, { name: metadata.name }, { spec: { unschedulable } });
+  };
   return {
     cluster,
     client,
+    async holdPods() {
+      await cordon(true);
+      return { [Symbol.asyncDispose]: () => cordon(false) };
+    },
     async [Symbol.asyncDispose]() {
       await client.connection.close();
       if (!isShared) await cluster.down();

@@ -16,7 +16,7 @@ import { finish } from './finish.ts';
 import { observe } from './observe.ts';
 import { reap } from './reap.ts';
 import { source } from './source.ts';
-import { stopBeforeStart } from './stop.ts';
+import { hasJob, stopBeforeStart } from './stop.ts';
 import { turn } from './turn.ts';
 import { workload } from './workload.ts';
 import type { Look, SessionDependencies, Step, StepResult } from './step.ts';
@@ -70,8 +70,8 @@ export function makeReconcile(controller: SessionDependencies, committer: Commit
       if (isAmbientError(error, 'audit_unavailable')) await committer.tellUnrecorded(session, signal);
       throw error;
     } finally {
-      // Whoever cannot use a turn must not keep others from it.
-      if (!look.asksForTurn) controller.turns.withdraw(session);
+      // Whoever cannot use a turn must not keep others from it; with a Job it has used it.
+      if (!look.asksForTurn && !hasJob(look)) controller.turns.withdraw(session);
     }
   };
 }

@@ -171,6 +171,9 @@ export class Turns implements Disposable {
       account.govern(policies.of(namespace), policies.object(namespace), clock.now()),
     );
     if (isNews) {
+      // A lowered limit holds for those that run too.
+      for (const { session, cost, need } of account.inState('running'))
+        if (isSpent(cost, need) && session.status?.stop === undefined) this.#wake(session);
       this.#advance(account);
       this.#tell(namespace, false);
     }

@@ -160,6 +160,13 @@ describe('outcome of a run', () => {
     assert.equal(stopped({ requestedBy: 'a', reason: ' ' }).message, 'Stopped by a.');
   });
 
+  it('is a matter of money when that was why it was stopped, and says what to do', () => {
+    const stop = { requestedBy: 'system:ambient-operator', reason: 'It has spent 1.00 USD', isBudget: true };
+    const outcome = judge(facts({ result: undefined, stop }));
+    assert.equal(outcome.reason, 'BudgetExceeded');
+    assert.match(outcome.message, /^It has spent 1\.00 USD\. Launch again with a higher budget/);
+  });
+
   it('has a verdict with a message for whatever may be known', () => {
     const anything = fc.record({
       result: fc.option(

@@ -115,7 +115,7 @@ function aWorld(policy: NamespacePolicy, at?: string) {
     },
   };
   const client = api as unknown as KubeClient;
-  const known = new Policies(policies.store as ObjectStore<NamespacePolicy>);
+  const known = new Policies(policies.store);
   const turns = new Turns({ policies: known, hasJob: () => false, clock });
   const reflectors = { sessions, namespacePolicies: policies } as never;
   const controller = new PolicyController({

@@ -50,12 +50,12 @@ function aWorld(spec?: NamespacePolicySpec) {
   if (spec !== undefined) policies.put(aPolicy('default', spec));
   const open = (): Turns => {
     const made = new Turns({
-      policies: new Policies(policies.store as ObjectStore<NamespacePolicy>),
+      policies: new Policies(policies.store),
       hasJob: (uid) => jobs.has(uid),
       clock,
     });
     made.onWake((_, name) => woken.push(name));
-    made.start({ sessions, namespacePolicies: policies } as never);
+    made.start({ sessions, namespacePolicies: policies });
     return made;
   };
   const world = {
@@ -250,6 +250,18 @@ describe('turns of a namespace', () => {
     w.cost(a, '10.00');
     assert.deepEqual(w.woken.toSorted(), ['a', 'b']);
     assert.equal(w.turns.overspent(w.current(b))?.by, 'namespace');
+  });
+
+  it('stop a running session when the policy lowers its budget below what it has spent', () => {
+    const w = aWorld(budgetOf('10.00', '5.00'));
+    const session = w.session('a');
+    w.ask(session);
+    w.start(session);
+    w.cost(session, '3.00');
+    w.govern(budgetOf('10.00', '4.00'));
+    assert.deepEqual([w.woken, w.reserved()], [[], '1.00']);
+    w.govern(budgetOf('10.00', '2.00'));
+    assert.deepEqual([w.woken, w.turns.overspent(w.current(session))?.by], [['a'], 'session']);
   });
 
   it('count a deleted session until the policy carries it, and never twice', () => {

@@ -67,6 +67,21 @@ describe('a run', function () {
     assert.ok(!endpoint.texts('output').join().includes(endpoint.token));
   });
 
+  it('tells the command what policy restricts, whatever the framework says', async () => {
+    await using endpoint = await RunnerEndpoint.start();
+    const restrictions = { network: true, fileSystem: false, execution: true };
+    const env = { AMBIENT_RESTRICT_EXECUTION: '' };
+    await using pod = await RunnerPod.make({ endpoint, description: { restrictions, env } });
+    await pod.run('env');
+    assert.deepEqual(
+      endpoint
+        .texts('output')
+        .filter((line) => line.startsWith('AMBIENT_RESTRICT'))
+        .sort(),
+      ['AMBIENT_RESTRICT_EXECUTION=true', 'AMBIENT_RESTRICT_NETWORK=true'],
+    );
+  });
+
   for (const [name, command] of [
     ['a command that does not exist', 'no-such-command-anywhere'],
     ['a file that cannot be executed', '/etc/passwd'],

@@ -1,0 +1,227 @@
+/** What a namespace's restrictions come to in a real cluster: the NetworkPolicy of runner pods, and what a pod can do. */
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
+import { POLICY_NAME, RUNNER_NETWORK_POLICY } from '../../common/api/names.ts';
+import type { Session } from '../../common/api/session.ts';
+import type { NetworkPolicy } from '../../common/kube/core-types.ts';
+import { frameworks, namespacePolicies, networkPolicies } from '../../common/kube/resource.ts';
+import { sameJson } from '../../common/kube/patch.ts';
+import { runnerNetworkPolicy } from '../../operator/controllers/runner-network.ts';
+import { testCluster } from '../support/cluster.ts';
+import type { TestCluster } from '../support/cluster.ts';
+import { applyFrameworks, loadImages } from '../support/deploy.ts';
+import { aFramework, aPolicy } from '../support/fixtures.ts';
+import { liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
+import type { OperatorProcess } from '../support/operator-process.ts';
+import { aCommand, endOf, finished, launch, logOf, running, stopSession } from '../support/sessions.ts';
+import { skipBecause } from '../support/skip.ts';
+import { until } from '../support/until.ts';
+
+type Restrictions = NonNullable<NonNullable<NamespacePolicySpec['tools']>['restrictions']>;
+
+describe('a restricted namespace', function () {
+  this.timeout(90_000);
+  let cluster: TestCluster;
+  let operator: OperatorProcess;
+  let image: string;
+  /** A framework that declares to hold back. */
+  let polite: string;
+  const cleanup = new AsyncDisposableStack();
+
+  before(async function () {
+    this.timeout(300_000);
+    cluster = await testCluster(this, { node: true });
+    [image] = await loadImages(cluster, ['runner'], () => undefined);
+    await applyFrameworks(cluster, image);
+    polite = `polite-${Date.now()}`;
+    const versions = [{ name: '1', image, imagePullPolicy: 'IfNotPresent' as const }];
+    await cluster.client.create(frameworks, aFramework(polite, { versions, executes: false }));
+    cleanup.defer(() => cluster.client.delete(frameworks, { name: polite }));
+    operator = cleanup.use(
+      await runOperatorProcess(cluster, {
+        flags: { 'runner-closed-cidrs': '192.0.2.0/24', 'stop-slack-seconds': 2 },
+      }),
+    );
+    await liveApiAvailable(cluster);
+  });
+  after(async function () {
+    this.timeout(60_000);
+    await cleanup.disposeAsync();
+  });
+
+  const restrict = (namespace: string, restrictions: Restrictions): Promise<unknown> =>
+    cluster.client.apply(
+      namespacePolicies,
+      { ...aPolicy(namespace, { tools: { restrictions } }), metadata: { name: POLICY_NAME, namespace } },
+      { fieldManager: 'test', force: true },
+    );
+  const standing = async (namespace: string): Promise<NetworkPolicy | undefined> =>
+    (await cluster.client.list(networkPolicies, { namespace })).items.find(
+      ({ metadata }) => metadata.name === RUNNER_NETWORK_POLICY,
+    );
+  const wanted = (namespace: string, isRestricted: boolean): NetworkPolicy =>
+    runnerNetworkPolicy(namespace, isRestricted, {
+      operator: { namespace: 'ambient-system', port: operator.ports.runners },
+      url: `https://${cluster.nodeHostAddress}:${operator.ports.runners}`,
+      closed: ['192.0.2.0/24'],
+    });
+  const becomes = (namespace: string, isRestricted: boolean, what: string): Promise<NetworkPolicy> =>
+    until(async () => {
+      const found = await standing(namespace);
+      const right = wanted(namespace, isRestricted);
+      return found !== undefined &&
+        sameJson(found.spec, right.spec) &&
+        sameJson(found.metadata.labels, right.metadata.labels)
+        ? found
+        : undefined;
+    }, what);
+  const resident = async (namespace: string): Promise<Session> =>
+    running(cluster.client, await launch(cluster.client, aCommand(namespace, 'sleep 600')));
+  const outputOf = async (namespace: string, command: string, framework = 'generic'): Promise<string> => {
+    const session = await launch(cluster.client, aCommand(namespace, command).of(framework, { command }));
+    const ended = await finished(cluster.client, session);
+    assert.equal(endOf(ended), 'Completed/Succeeded', ended.status?.message);
+    return logOf(cluster.client, ended);
+  };
+
+  describe('has a NetworkPolicy for its runner pods', () => {
+    let namespace: string;
+    let session: Session;
+    before(async function () {
+      this.timeout(60_000);
+      namespace = await cluster.namespace('network');
+      assert.equal(await standing(namespace), undefined, 'none without a session');
+      session = await resident(namespace);
+    });
+    after(() => stopSession(cluster.client, session, { gracePeriodSeconds: 0 }));
+
+    it('that stands before the first pod, and is written once', async () => {
+      const made = await becomes(namespace, false, 'it is there');
+      const pod = await cluster.kubectl([
+        '-n',
+        namespace,
+        'get',
+        'pod',
+        '-l',
+        'ambient.ai/session-uid',
+        '-o',
+        'json',
+      ]);
+      const { items } = JSON.parse(pod) as {
+        items: { metadata: { creationTimestamp: string; labels: Record<string, string> } }[];
+      };
+      assert.ok((made.metadata.creationTimestamp ?? '') <= (items[0]?.metadata.creationTimestamp ?? ''));
+      assert.equal(
+        items[0]?.metadata.labels['app.kubernetes.io/managed-by'],
+        'ambient-operator',
+        'it selects the pod',
+      );
+      await finished(cluster.client, await launch(cluster.client, aCommand(namespace, 'true')));
+      await sleep(500);
+      assert.equal((await standing(namespace))?.metadata.resourceVersion, made.metadata.resourceVersion);
+    });
+
+    const tampering: [string, (at: { namespace: string; name: string }) => Promise<unknown>][] = [
+      [
+        'opened',
+        (at) => cluster.client.mergePatch(networkPolicies, at, { spec: { egress: [{}], ingress: [{}] } }),
+      ],
+      [
+        'turned to other pods',
+        (at) =>
+          cluster.client.mergePatch(networkPolicies, at, {
+            spec: { podSelector: { matchLabels: { other: 'x' } } },
+          }),
+      ],
+      [
+        'stripped of its label',
+        (at) => cluster.client.mergePatch(networkPolicies, at, { metadata: { labels: null } }),
+      ],
+      ['deleted', (at) => cluster.client.delete(networkPolicies, at)],
+    ];
+    for (const [what, tamper] of tampering)
+      it(`that comes back when it is ${what}`, async () => {
+        const before = await standing(namespace);
+        await tamper({ namespace, name: RUNNER_NETWORK_POLICY });
+        const after = await becomes(namespace, false, 'it is right again');
+        assert.notEqual(after.metadata.resourceVersion, before?.metadata.resourceVersion);
+      });
+
+    it('that follows the policy at once, for running sessions too', async () => {
+      await restrict(namespace, { network: true });
+      const { spec } = await becomes(namespace, true, 'the outside is closed');
+      assert.ok(!JSON.stringify(spec).includes('0.0.0.0/0'));
+      await restrict(namespace, { network: false });
+      await becomes(namespace, false, 'the outside is open');
+      await restrict(namespace, { network: true });
+      await becomes(namespace, true, 'the outside is closed');
+      await cluster.client.delete(namespacePolicies, { namespace, name: POLICY_NAME });
+      await becomes(namespace, false, 'the outside is open without a policy');
+    });
+  });
+
+  it('takes over a NetworkPolicy of that name that somebody has made before', async () => {
+    const namespace = await cluster.namespace('squatted');
+    await cluster.client.create(networkPolicies, {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name: RUNNER_NETWORK_POLICY, namespace },
+      spec: { podSelector: {}, policyTypes: ['Ingress'], ingress: [{}] },
+    });
+    await finished(cluster.client, await launch(cluster.client, aCommand(namespace, 'true')));
+    await becomes(namespace, false, 'it is ours');
+  });
+
+  it('writes below workspace, artifacts and /tmp alone where the file system is restricted', async () => {
+    const namespace = await cluster.namespace('files');
+    const probe =
+      'for place in /workspace /artifacts /tmp /dev/shm /var/tmp /run / /home /ambient; do touch $place/probe 2>/dev/null && echo "+$place" || echo "-$place"; done; env | grep ^AMBIENT_RESTRICT || true';
+    const open = await outputOf(namespace, probe);
+    assert.match(open, /\+\/dev\/shm/);
+    assert.doesNotMatch(open, /^AMBIENT_RESTRICT/m);
+    await restrict(namespace, { fileSystem: true });
+    // Read by a watch of its own.
+    await sleep(500);
+    const places = (await outputOf(namespace, probe)).match(/^[+-]\/.*$/gm);
+    assert.deepEqual(places, [
+      '+/workspace',
+      '+/artifacts',
+      '+/tmp',
+      '-/dev/shm',
+      '-/var/tmp',
+      '-/run',
+      '-/',
+      '-/home',
+      '-/ambient',
+    ]);
+  });
+
+  it('runs no command where execution is restricted, but frameworks that hold back, and tells them', async () => {
+    const namespace = await cluster.namespace('execution');
+    await restrict(namespace, { execution: true, fileSystem: true, network: true });
+    await sleep(500);
+    const refused = await finished(cluster.client, await launch(cluster.client, aCommand(namespace, 'true')));
+    assert.equal(endOf(refused), 'Failed/PolicyViolation');
+    assert.match(
+      refused.status?.message ?? '',
+      /"generic" may not run here: spec\.tools\.restrictions\.execution/,
+    );
+    const output = await outputOf(namespace, 'env | grep ^AMBIENT_RESTRICT | sort', polite);
+    assert.match(
+      output,
+      /AMBIENT_RESTRICT_EXECUTION=true\nAMBIENT_RESTRICT_FILE_SYSTEM=true\nAMBIENT_RESTRICT_NETWORK=true/,
+    );
+  });
+
+  it('lets nothing out where the network is restricted, if the cluster enforces NetworkPolicy', async function () {
+    const namespace = await cluster.namespace('enforced');
+    const { hostname, port } = new URL(cluster.server);
+    const knock = `timeout 3 bash -c '</dev/tcp/${hostname}/${port}' 2>/dev/null && echo REACHED || echo CLOSED`;
+    assert.match(await outputOf(namespace, knock), /REACHED/);
+    await restrict(namespace, { network: true });
+    await becomes(namespace, true, 'the outside is closed');
+    if (/REACHED/.test(await outputOf(namespace, knock)))
+      skipBecause(this, 'the network plugin of this cluster enforces no NetworkPolicy');
+  });
+});

@@ -22,6 +22,8 @@ export interface AuditingOptions {
   uniqueName: () => string;
 }
 
+/** How long ago an operator may have been killed before it had published what it wrote. */
+const UNPUBLISHED_MS = 7 * 86_400_000;
 const IDENTITY_MAX = 80;
 /** As many as one record shall name. */
 const LACKS_NAMED = 20;
@@ -79,8 +81,10 @@ export class Auditing implements AsyncDisposable {
 
   async #survey(): Promise<void> {
     const { store, meters, log } = this.#options;
-    const { lacks, beyond } = await surveyHeads(store, this.heads.published, this.#closing.signal);
-    for (const { namespace, ...head } of beyond) this.heads.moved(namespace, head);
+    const since = new Date(systemClock.now() - UNPUBLISHED_MS);
+    const { lacks, beyond } = await surveyHeads(store, this.heads.published, since, this.#closing.signal);
+    for (const { namespace, ...head } of beyond)
+      if (head.writer !== this.trail.writer) this.heads.moved(namespace, head);
     meters.missing(lacks.length);
     if (lacks.length === 0) return;
     const first = lacks.slice(0, LACKS_NAMED);

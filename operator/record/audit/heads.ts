@@ -31,6 +31,7 @@ export interface ChainHeadOf extends PublishedHead {
 }
 
 const INTERVAL_MS = 5000;
+const PROMPT_MS = 200;
 /** A chain whose head has not moved for so long is taken for one of a process that has ended. */
 const RESTING_MS = 600_000;
 /** As many as one record shall name. */
@@ -64,6 +65,7 @@ export class AuditHeads implements HeadBoard, AsyncDisposable {
   /** Named in the first record of a chain that is not published yet. */
   readonly #named = new Map<string, readonly ChainHeadOf[]>();
   #timer: Disposable | undefined;
+  #writtenAt = 0;
   #publishing: Promise<void> = Promise.resolve();
 
   constructor(options: AuditHeadsOptions) {
@@ -132,7 +134,9 @@ export class AuditHeads implements HeadBoard, AsyncDisposable {
 
   #schedule(): void {
     const { clock, intervalMs = INTERVAL_MS } = this.#options;
-    this.#timer ??= clock.timer(intervalMs, () => this.#enqueue());
+    // At once after a pause, so that a chain is known before its writer may be killed; then every interval.
+    const delayMs = Math.max(PROMPT_MS, this.#writtenAt + intervalMs - clock.now());
+    this.#timer ??= clock.timer(Math.min(delayMs, intervalMs), () => this.#enqueue());
   }
 
   /** One write after another. */
@@ -148,6 +152,7 @@ export class AuditHeads implements HeadBoard, AsyncDisposable {
     const changes = Object.fromEntries(this.#changes);
     const at = { namespace, name: HEADS_CONFIG_MAP };
     this.#changes.clear();
+    this.#writtenAt = this.#options.clock.now();
     try {
       try {
         await client.mergePatch(configMaps, at, { data: changes }, { answer: 'metadata' });

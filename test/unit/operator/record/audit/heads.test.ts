@@ -74,15 +74,22 @@ describe('published audit heads', () => {
     for (let seq = 1; seq <= 100; seq++) heads.moved('team-a', head('operator-1', seq));
     heads.moved('team-b', head('operator-1', 1));
     assert.equal(cluster.data, undefined);
-    await clock.advance(5001);
+    await clock.advance(201);
+    const first = cluster.writes;
+    assert.ok(first > 0, 'a new chain is known at once');
+    for (let seq = 101; seq <= 200; seq++) heads.moved('team-a', head('operator-1', seq));
+    await clock.advance(4000);
+    assert.equal(cluster.writes, first);
+    await clock.advance(1001);
+    assert.equal(cluster.writes, first + 1);
     assert.deepEqual(Object.keys(cluster.data ?? {}), ['team-a.operator-1', 'team-b.operator-1']);
-    assert.equal(parseHeads(cluster.data ?? {})[0]?.seq, 100);
+    assert.equal(parseHeads(cluster.data ?? {})[0]?.seq, 200);
     const writes = cluster.writes;
     await clock.advance(60_000);
     assert.equal(cluster.writes, writes, 'nothing has changed');
-    heads.moved('team-a', head('operator-1', 101));
+    heads.moved('team-a', head('operator-1', 201));
     await heads[Symbol.asyncDispose]();
-    assert.equal(parseHeads(cluster.data ?? {})[0]?.seq, 101);
+    assert.equal(parseHeads(cluster.data ?? {})[0]?.seq, 201);
   });
 
   it('are written later when the API server is away', async () => {

@@ -148,21 +148,28 @@ describe('verifying the audit store', () => {
 
   it('tells at the start what the store lacks, and how far chains have grown beyond what was published', async () => {
     await twoChains();
+    const now = new Date(clock.now() + 1);
     const heads = board.list;
     const [head = assert.fail()] = heads;
     const middle = { ...head, seq: 2, hash: 'f'.repeat(64) };
-    const { lacks, beyond } = await surveyHeads(store, [...heads, middle, { ...head, writer: 'operator-9' }]);
+    const { lacks, beyond } = await surveyHeads(
+      store,
+      [...heads, middle, { ...head, writer: 'operator-9' }],
+      now,
+    );
     assert.deepEqual(
       lacks.map(({ writer, seq, what }) => `${writer} ${seq} ${what}`),
       ['operator-1 2 another record', 'operator-9 10 chain missing'],
     );
     assert.deepEqual(beyond, []);
+    const recent = await surveyHeads(store, [], new Date(clock.now() - 1000));
+    assert.deepEqual(recent, { lacks: [], beyond: [heads[1]] }, 'operator-2 was killed a moment ago');
     const record = JSON.parse((await linesOf(store, keys.auditSegment(one, 5)))[0] ?? '') as AuditRecord;
     const old = { ...head, seq: 5, hash: record.hash };
-    assert.deepEqual((await surveyHeads(store, [old])).beyond, [head]);
+    assert.deepEqual((await surveyHeads(store, [old], now)).beyond, [head]);
     await store.remove(keys.auditSegment(one, 8));
     assert.deepEqual(
-      (await surveyHeads(store, [head])).lacks.map(({ what }) => what),
+      (await surveyHeads(store, [head], now)).lacks.map(({ what }) => what),
       ['truncated'],
     );
   });

@@ -4,6 +4,7 @@
  */
 import os from 'node:os';
 import { activation } from './activation.ts';
+import { audit } from './audit.ts';
 import { bundles } from './bundles.ts';
 import { burst } from './burst.ts';
 import { latency } from './latency.ts';
@@ -13,7 +14,7 @@ import type { Figure, Section } from './measure.ts';
 import { scale } from './scale.ts';
 import { tree } from './tree.ts';
 
-const SECTIONS: Section[] = [bundles, activation, tree, latency, burst, scale, logs];
+const SECTIONS: Section[] = [bundles, activation, tree, latency, burst, scale, logs, audit];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !SECTIONS.some((section) => section.name === name));

@@ -9,7 +9,9 @@ import { systemClock } from './controllers/clock.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import { AuditHeads } from './record/audit/heads.ts';
 import { surveyHeads } from './record/audit/survey.ts';
+import { auditedNamespaces } from './record/audit/segments.ts';
 import { ChainedAudit } from './record/audit/trail.ts';
+import { trimAudit } from './record/audit/trim.ts';
 import type { ArtifactStore } from './store/store.ts';
 
 export interface AuditingOptions {
@@ -61,6 +63,18 @@ export class Auditing implements AsyncDisposable {
         this.#options.log.error({ err }, 'comparing published audit heads with the store failed');
     });
     this.note('create', 'operators', { identity: this.#options.config.identity });
+  }
+
+  /** Namespaces that have records, those that no longer exist included. Throws what the store throws. */
+  namespaces(): Promise<string[]> {
+    return auditedNamespaces(this.#options.store);
+  }
+
+  /** For retention.auditLogs: see trimAudit. */
+  trim(namespace: string, before: Date): Promise<number> {
+    const { store, config } = this.#options;
+    const operatorNamespace = config.namespace;
+    return trimAudit({ store, audit: this.trail, board: this.heads, operatorNamespace }, namespace, before);
   }
 
   /** Something about the operator itself, which happens whether it can be recorded or not. */

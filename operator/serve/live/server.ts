@@ -124,7 +124,8 @@ async function handle(options: LiveServerOptions, exchange: Exchange, isCurrent:
   facts.session = route.session;
   if (!allowedMethods(route.verb).includes(request.method ?? '')) throw new MethodNotAllowed(route);
   const session = await findSession(options.sessions, route.namespace, route.session, exchange.signal);
-  const { traceId, signal } = exchange;
+  const { traceId } = exchange;
+  const signal = AbortSignal.any([exchange.signal, exchange.closing]);
   await options.accesses.of({ ...accessOf(route, request), session, actor: user.name, traceId, signal }, () =>
     dispatch(options, exchange, { route, session, user }),
   );

@@ -1,8 +1,7 @@
 /** At the start of an operator: does the store hold what was published? It may be another store, or one that was meddled with. */
 import type { ChainRef } from '../../store/keys.ts';
 import type { ArtifactStore } from '../../store/store.ts';
-import type { ChainHeadOf } from './heads.ts';
-import type { PublishedHead } from './marks.ts';
+import type { ChainHeadOf, PublishedHead } from './marks.ts';
 import { auditedNamespaces, linesOf, recordIn, segmentsOf, writersOf } from './segments.ts';
 
 export interface Lack {

@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import type { ConfigMap } from '../../../../../common/kube/core-types.ts';
 import type { KubeClient } from '../../../../../common/kube/client.ts';
 import { KubeError } from '../../../../../common/kube/errors.ts';
-import { AuditHeads, parseHeads } from '../../../../../operator/record/audit/heads.ts';
+import { AuditHeads, KEYS_MAX, parseHeads } from '../../../../../operator/record/audit/heads.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 
 const hash = (letter: string): string => letter.repeat(64);
@@ -120,6 +120,23 @@ describe('published audit heads', () => {
     heads.moved('team-a', head('operator-2', 1));
     await heads.publish();
     assert.deepEqual(Object.keys(cluster.data ?? {}), ['team-a.operator-2']);
+  });
+
+  it('that are too many give the oldest to be kept elsewhere', async () => {
+    await using heads = open();
+    await heads.start();
+    for (let index = 0; index < KEYS_MAX; index++) heads.moved(`team-${index}`, head('operator-1', 1));
+    await heads.publish();
+    assert.deepEqual(heads.crowd(), []);
+    await clock.advance(1000);
+    heads.moved('newest', head('operator-1', 1));
+    await heads.publish();
+    const crowd = heads.crowd();
+    assert.equal(crowd.length, KEYS_MAX / 4 + 1);
+    assert.ok(!crowd.some(({ namespace }) => namespace === 'newest'));
+    for (const each of crowd) heads.gone(each);
+    await heads.publish();
+    assert.equal(Object.keys(cluster.data ?? {}).length, KEYS_MAX - KEYS_MAX / 4);
   });
 
   it('that are nonsense are named, and do not keep the operator from starting', async () => {

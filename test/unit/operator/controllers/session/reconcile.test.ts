@@ -107,8 +107,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
     ) {
       requests.push('patch status');
       const { resourceVersion = truth.metadata.resourceVersion } = patch.metadata;
-      if (resourceVersion !== truth.metadata.resourceVersion)
-        throw refusal(409, 'Conflict', 'changed');
+      if (resourceVersion !== truth.metadata.resourceVersion) throw refusal(409, 'Conflict', 'changed');
       truth = {
         ...truth,
         metadata: { ...truth.metadata, resourceVersion: nextVersion() },

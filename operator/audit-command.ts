@@ -5,10 +5,11 @@
 import { createReadStream } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
+import { OPERATOR_NAMESPACE } from '../common/api/names.ts';
 import { AmbientError, messageOf } from '../common/errors.ts';
 import type { Environment } from './config.ts';
 import { parseHeads } from './record/audit/heads.ts';
-import type { ChainHeadOf } from './record/audit/heads.ts';
+import type { ChainHeadOf } from './record/audit/marks.ts';
 import { verifyStore } from './record/audit/verify.ts';
 import type { ChainReport } from './record/audit/verify.ts';
 import { DirectoryStore } from './store/directory.ts';
@@ -23,6 +24,10 @@ const OPTIONS = {
     default: undefined,
     about:
       'File with the ConfigMap ambient-audit-heads as JSON, - for standard input. Without it the newest chain of a namespace could be cut off unnoticed.',
+  },
+  'operator-namespace': {
+    default: OPERATOR_NAMESPACE,
+    about: 'Where the operator runs, or ran. [POD_NAMESPACE]',
   },
 } as const;
 
@@ -39,7 +44,7 @@ export async function runAuditCommand(
   { out, error, input }: Terminal,
 ): Promise<0 | 1 | 2> {
   try {
-    const { command, storeDir, only, headsFile } = readArguments(args, env);
+    const { command, storeDir, only, headsFile, operatorNamespace } = readArguments(args, env);
     if (command === 'help') {
       out(describeCommand());
       return 0;
@@ -47,7 +52,7 @@ export async function runAuditCommand(
     const heads = headsFile === undefined ? undefined : await readHeads(headsFile, input);
     let [chains, broken] = [0, 0];
     const store = new DirectoryStore({ root: storeDir });
-    for await (const report of verifyStore(store, heads, only)) {
+    for await (const report of verifyStore(store, heads, { only, operatorNamespace })) {
       chains++;
       if (!report.ok) broken++;
       out(lineOf(report, heads !== undefined));
@@ -64,7 +69,7 @@ export async function runAuditCommand(
 export function describeCommand(): string {
   const options = Object.entries(OPTIONS).map(([name, { default: value, about }]) => {
     const usual = value === undefined ? '' : ` Default: ${value}.`;
-    return `  --${name.padEnd(12)} ${about}${usual}`;
+    return `  --${name.padEnd(20)} ${about}${usual}`;
   });
   return ['audit verify: are the audit records what was written?', '', ...options].join('\n');
 }
@@ -76,6 +81,7 @@ function readArguments(args: readonly string[], env: Environment) {
       'store-dir': { type: 'string' },
       namespace: { type: 'string', multiple: true },
       heads: { type: 'string' },
+      'operator-namespace': { type: 'string' },
       help: { type: 'boolean' },
     },
     strict: true,
@@ -89,6 +95,7 @@ function readArguments(args: readonly string[], env: Environment) {
     storeDir: values['store-dir'] ?? env['AMBIENT_STORE_DIR'] ?? OPTIONS['store-dir'].default,
     only: values.namespace,
     headsFile: values.heads,
+    operatorNamespace: values['operator-namespace'] ?? env['POD_NAMESPACE'] ?? OPERATOR_NAMESPACE,
   };
 }
 

@@ -8,8 +8,12 @@ import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
 import type { OperatorMetrics } from './metrics.ts';
 import { AuditHeads } from './record/audit/heads.ts';
+import type { Lack } from './record/audit/survey.ts';
 import { surveyHeads } from './record/audit/survey.ts';
+import { restMark } from './record/audit/marks.ts';
+import { auditedNamespaces } from './record/audit/segments.ts';
 import { ChainedAudit } from './record/audit/trail.ts';
+import { trimAudit } from './record/audit/trim.ts';
 import type { ArtifactStore } from './store/store.ts';
 
 export interface AuditingOptions {
@@ -22,9 +26,13 @@ export interface AuditingOptions {
   uniqueName: () => string;
 }
 
+/** How long ago an operator may have been killed before it had published what it wrote. */
+const UNPUBLISHED_MS = 7 * 86_400_000;
 const IDENTITY_MAX = 80;
 /** As many as one record shall name. */
 const LACKS_NAMED = 20;
+const HEADS_NAMED = 100;
+const CROWD_CHECK_MS = 3600_000;
 
 export class Auditing implements AsyncDisposable {
   readonly trail: ChainedAudit;
@@ -32,6 +40,7 @@ export class Auditing implements AsyncDisposable {
   readonly #options: AuditingOptions;
   readonly #closing = new AbortController();
   #surveying: Promise<void> | undefined;
+  #later: Disposable | undefined;
 
   constructor(options: AuditingOptions) {
     const { config, client, store, meters, log, uniqueName } = options;
@@ -61,6 +70,18 @@ export class Auditing implements AsyncDisposable {
     this.note('create', 'operators', { identity: this.#options.config.identity });
   }
 
+  /** Namespaces that have records, those that no longer exist included. Throws what the store throws. */
+  namespaces(): Promise<string[]> {
+    return auditedNamespaces(this.#options.store);
+  }
+
+  /** For retention.auditLogs: see trimAudit. */
+  trim(namespace: string, before: Date): Promise<number> {
+    const { store, config } = this.#options;
+    const operatorNamespace = config.namespace;
+    return trimAudit({ store, audit: this.trail, board: this.heads, operatorNamespace }, namespace, before);
+  }
+
   /** Something about the operator itself, which happens whether it can be recorded or not. */
   note(action: AuditEvent['action'], resource: string, details: Record<string, unknown>): void {
     this.trail.record(this.#event(action, resource, 'allowed', details)).catch((err: unknown) => {
@@ -71,6 +92,7 @@ export class Auditing implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort(new Error('the operator ends'));
     await this.#surveying;
+    this.#later?.[Symbol.dispose]();
     if (this.#surveying !== undefined)
       this.note('delete', 'operators', { identity: this.#options.config.identity });
     await this.trail[Symbol.asyncDispose]();
@@ -78,13 +100,35 @@ export class Auditing implements AsyncDisposable {
   }
 
   async #survey(): Promise<void> {
-    const { store, meters, log } = this.#options;
-    const { lacks, beyond } = await surveyHeads(store, this.heads.published, this.#closing.signal);
-    for (const { namespace, ...head } of beyond) this.heads.moved(namespace, head);
+    const { store, meters } = this.#options;
+    const since = new Date(systemClock.now() - UNPUBLISHED_MS);
+    const { lacks, beyond } = await surveyHeads(store, this.heads.published, since, this.#closing.signal);
+    for (const { namespace, ...head } of beyond)
+      if (head.writer !== this.trail.writer) this.heads.moved(namespace, head);
     meters.missing(lacks.length);
-    if (lacks.length === 0) return;
+    if (lacks.length > 0) await this.#tellLacks(lacks);
+    await this.#keepCrowd();
+  }
+
+  /** Heads that the ConfigMap has no room for are kept in a record, on which a published head stands. */
+  async #keepCrowd(): Promise<void> {
+    const { namespace } = this.#options.config;
+    const crowd = this.heads.crowd();
+    for (let from = 0; from < crowd.length; from += HEADS_NAMED) {
+      const heads = crowd.slice(from, from + HEADS_NAMED);
+      await this.trail.mark(restMark(namespace, heads));
+      for (const head of heads) this.heads.gone(head);
+    }
+    this.#later = systemClock.timer(CROWD_CHECK_MS, () => {
+      this.#surveying = this.#keepCrowd().catch((err: unknown) => {
+        this.#options.log.error({ err }, 'keeping audit heads that are too many failed');
+      });
+    });
+  }
+
+  async #tellLacks(lacks: readonly Lack[]): Promise<void> {
     const first = lacks.slice(0, LACKS_NAMED);
-    log.error(
+    this.#options.log.error(
       { count: lacks.length, lacks: first },
       'the store lacks audit records that were published: it is another store, or was changed',
     );

@@ -16,7 +16,7 @@ export interface Access {
   resource: string;
   details?: Record<string, unknown>;
   traceId: string;
-  /** Aborts when nobody waits for the answer any more: what then breaks off is no failure. */
+  /** Aborts when nobody waits for the answer any more or the door closes: what then breaks off is no failure. */
   signal: AbortSignal;
 }
 

@@ -6,6 +6,7 @@ import os from 'node:os';
 import { admission } from './admission.ts';
 import { activation } from './activation.ts';
 import { budget } from './budget.ts';
+import { audit } from './audit.ts';
 import { bundles } from './bundles.ts';
 import { burst } from './burst.ts';
 import { latency } from './latency.ts';
@@ -15,7 +16,10 @@ import type { Figure, Section } from './measure.ts';
 import { scale } from './scale.ts';
 import { tree } from './tree.ts';
 
-const SECTIONS: Section[] = [bundles, activation, tree, latency, admission, burst, budget, scale, logs];
+const SECTIONS: Section[] = [
+  ...[bundles, activation, tree],
+  ...[latency, admission, burst, budget, scale, audit, logs],
+];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !SECTIONS.some((section) => section.name === name));

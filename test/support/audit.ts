@@ -4,7 +4,7 @@ import type { AuditEvent } from '../../common/api/audit.ts';
 import type { AuditTrail } from '../../operator/record/audit.ts';
 import { ChainedAudit } from '../../operator/record/audit/trail.ts';
 import type { ChainedAuditOptions, HeadBoard } from '../../operator/record/audit/trail.ts';
-import type { ChainHeadOf } from '../../operator/record/audit/heads.ts';
+import type { ChainHeadOf } from '../../operator/record/audit/marks.ts';
 import { Accesses } from '../../operator/sessions/accesses.ts';
 import type { ArtifactStore } from '../../operator/store/store.ts';
 import { systemClock } from '../../operator/controllers/clock.ts';

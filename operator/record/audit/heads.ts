@@ -12,6 +12,7 @@ import { configMaps } from '../../../common/kube/resource.ts';
 import type { ChainRef } from '../../store/keys.ts';
 import type { AuditClock } from './chain.ts';
 import { PublishedHead } from './marks.ts';
+import type { ChainHeadOf } from './marks.ts';
 import type { HeadBoard } from './trail.ts';
 
 export const HEADS_CONFIG_MAP = 'ambient-audit-heads';
@@ -26,13 +27,12 @@ export interface AuditHeadsOptions {
   intervalMs?: number;
 }
 
-export interface ChainHeadOf extends PublishedHead {
-  namespace: string;
-}
-
 const INTERVAL_MS = 5000;
+const PROMPT_MS = 200;
 /** A chain whose head has not moved for so long is taken for one of a process that has ended. */
 const RESTING_MS = 600_000;
+/** A ConfigMap holds 1 MiB, a head with its key has 200 to 350 bytes. */
+export const KEYS_MAX = 1600;
 /** As many as one record shall name. */
 const EARLIER_MAX = 200;
 
@@ -64,6 +64,7 @@ export class AuditHeads implements HeadBoard, AsyncDisposable {
   /** Named in the first record of a chain that is not published yet. */
   readonly #named = new Map<string, readonly ChainHeadOf[]>();
   #timer: Disposable | undefined;
+  #writtenAt = 0;
   #publishing: Promise<void> = Promise.resolve();
 
   constructor(options: AuditHeadsOptions) {
@@ -89,6 +90,13 @@ export class AuditHeads implements HeadBoard, AsyncDisposable {
 
   get published(): readonly ChainHeadOf[] {
     return [...this.#published.values()];
+  }
+
+  /** The oldest heads when there are more than a ConfigMap can hold for long: to be kept elsewhere, and then to be `gone`. */
+  crowd(): readonly ChainHeadOf[] {
+    const excess = this.#published.size - KEYS_MAX;
+    if (excess <= 0) return [];
+    return this.published.toSorted((a, b) => a.at.localeCompare(b.at)).slice(0, excess + KEYS_MAX / 4);
   }
 
   earlier(namespace: string): readonly PublishedHead[] {
@@ -132,7 +140,9 @@ export class AuditHeads implements HeadBoard, AsyncDisposable {
 
   #schedule(): void {
     const { clock, intervalMs = INTERVAL_MS } = this.#options;
-    this.#timer ??= clock.timer(intervalMs, () => this.#enqueue());
+    // At once after a pause, so that a chain is known before its writer may be killed; then every interval.
+    const delayMs = Math.max(PROMPT_MS, this.#writtenAt + intervalMs - clock.now());
+    this.#timer ??= clock.timer(Math.min(delayMs, intervalMs), () => this.#enqueue());
   }
 
   /** One write after another. */
@@ -148,6 +158,7 @@ export class AuditHeads implements HeadBoard, AsyncDisposable {
     const changes = Object.fromEntries(this.#changes);
     const at = { namespace, name: HEADS_CONFIG_MAP };
     this.#changes.clear();
+    this.#writtenAt = this.#options.clock.now();
     try {
       try {
         await client.mergePatch(configMaps, at, { data: changes }, { answer: 'metadata' });

@@ -18,10 +18,16 @@ export type PublishedHead = Type.Static<typeof PublishedHead>;
 const Begin = Type.Object({ mark: Type.Literal('begin'), earlier: Type.Array(PublishedHead) });
 const TrimMark = Type.Object({
   mark: Type.Literal('trim'),
+  /** The namespace, where that is not the record's own. */
+  of: Type.Optional(Type.String()),
   before: Type.String(),
   /** The last record that is gone, of every chain of the namespace that does not begin with its first any more. */
   through: Type.Array(PublishedHead),
 });
+/** Head of a chain of any namespace. */
+export const ChainHeadOf = Type.Object({ namespace: Type.String(), ...PublishedHead.properties });
+export type ChainHeadOf = Type.Static<typeof ChainHeadOf>;
+const Rest = Type.Object({ mark: Type.Literal('rest'), heads: Type.Array(ChainHeadOf) });
 export type TrimMark = Type.Static<typeof TrimMark>;
 export interface Gap {
   records: number;
@@ -32,6 +38,7 @@ export interface Gap {
 
 const beginValidator = Compile(Begin);
 const trimValidator = Compile(TrimMark);
+const restValidator = Compile(Rest);
 
 const about = (namespace: string): Omit<AuditEvent, 'action' | 'outcome'> => ({
   namespace,
@@ -54,6 +61,14 @@ export const trimMark = (namespace: string, trim: Omit<TrimMark, 'mark'>, of = n
   details: { mark: 'trim', ...trim, ...(of === namespace ? {} : { of }) },
 });
 
+/** Heads of chains at rest, kept here from now on instead of among the published ones. */
+export const restMark = (operatorNamespace: string, heads: readonly ChainHeadOf[]): AuditEvent => ({
+  ...about(operatorNamespace),
+  action: 'update',
+  outcome: 'allowed',
+  details: { mark: 'rest', heads },
+});
+
 /** Records that could not be written. `isStopped`: nothing of what they were to tell has happened. */
 export const gapMark = (namespace: string, gap: Gap, isStopped: boolean): AuditEvent => ({
   ...about(namespace),
@@ -65,7 +80,9 @@ export const gapMark = (namespace: string, gap: Gap, isStopped: boolean): AuditE
 export const earlierIn = ({ details }: AuditRecord): readonly PublishedHead[] =>
   beginValidator.Check(details) ? details.earlier : [];
 
-export const trimIn = ({ details, namespace }: AuditRecord): TrimMark | undefined =>
-  trimValidator.Check(details) && ((details as { of?: string }).of ?? namespace) === namespace
-    ? details
-    : undefined;
+/** With the namespace that was trimmed. */
+export const trimIn = ({ details, namespace }: AuditRecord): (TrimMark & { of: string }) | undefined =>
+  trimValidator.Check(details) ? { ...details, of: details.of ?? namespace } : undefined;
+
+export const restingIn = ({ details }: AuditRecord): readonly ChainHeadOf[] =>
+  restValidator.Check(details) ? details.heads : [];

@@ -1,8 +1,8 @@
 /** At the start of an operator: does the store hold what was published? It may be another store, or one that was meddled with. */
+import type { ChainRef } from '../../store/keys.ts';
 import type { ArtifactStore } from '../../store/store.ts';
-import type { ChainHeadOf } from './heads.ts';
-import type { PublishedHead } from './marks.ts';
-import { linesOf, recordIn, segmentsOf } from './segments.ts';
+import type { ChainHeadOf, PublishedHead } from './marks.ts';
+import { auditedNamespaces, linesOf, recordIn, segmentsOf, writersOf } from './segments.ts';
 
 export interface Lack {
   namespace: string;
@@ -13,14 +13,15 @@ export interface Lack {
 
 export interface Survey {
   lacks: Lack[];
-  /** Chains that have grown beyond what was published, as when their writer was killed. */
+  /** Chains that have grown beyond what was published, or were not published at all, as when their writer was killed. */
   beyond: ChainHeadOf[];
 }
 
-/** Throws what the store throws. */
+/** Chains nobody has published are looked at when something was written to them after `since`. Throws what the store throws. */
 export async function surveyHeads(
   store: ArtifactStore,
   heads: readonly ChainHeadOf[],
+  since: Date,
   signal?: AbortSignal,
 ): Promise<Survey> {
   const survey: Survey = { lacks: [], beyond: [] };
@@ -34,7 +35,30 @@ export async function surveyHeads(
     if (typeof found === 'string') lack(found);
     else if (found !== undefined) survey.beyond.push({ ...head, ...found });
   }
+  const known = new Set(heads.map(({ namespace, writer }) => `${namespace}/${writer}`));
+  for (const namespace of await auditedNamespaces(store))
+    for (const writer of await writersOf(store, namespace)) {
+      signal?.throwIfAborted();
+      if (known.has(`${namespace}/${writer}`)) continue;
+      const head = await recentHead(store, { namespace, writer }, since);
+      if (head !== undefined) survey.beyond.push({ namespace, ...head });
+    }
   return survey;
+}
+
+async function recentHead(
+  store: ArtifactStore,
+  ref: ChainRef,
+  since: Date,
+): Promise<PublishedHead | undefined> {
+  const key = (await segmentsOf(store, ref)).at(-1)?.key;
+  const info = key === undefined ? undefined : await store.stat(key);
+  return info === undefined || info.createdAt < since ? undefined : await lastIn(store, ref.writer, info.key);
+}
+
+async function lastIn(store: ArtifactStore, writer: string, key: string): Promise<PublishedHead | undefined> {
+  const last = recordIn((await linesOf(store, key)).at(-1));
+  return last && { writer, seq: last.seq, hash: last.hash, at: last.timestamp };
 }
 
 /** What is wrong, or the newest head when it is another than the published one. */
@@ -52,7 +76,6 @@ async function look(
     if (record === undefined) return 'truncated';
     if (record.hash !== head.hash) return 'another record';
   }
-  const last = recordIn((await linesOf(store, segments.at(-1)?.key ?? '')).at(-1));
-  if (last === undefined || last.seq <= head.seq) return undefined;
-  return { writer: head.writer, seq: last.seq, hash: last.hash, at: last.timestamp };
+  const last = await lastIn(store, head.writer, segments.at(-1)?.key ?? '');
+  return last === undefined || last.seq <= head.seq ? undefined : last;
 }

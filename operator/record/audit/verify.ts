@@ -4,8 +4,8 @@ import type { Verdict } from '../../../common/rules/audit-chain.ts';
 import { isAmbientError } from '../../../common/errors.ts';
 import type { ArtifactStore } from '../../store/store.ts';
 import { sha256 } from './chain.ts';
-import type { ChainHeadOf } from './heads.ts';
-import { AUDIT_RESOURCE, earlierIn, trimIn } from './marks.ts';
+import type { ChainHeadOf } from './marks.ts';
+import { AUDIT_RESOURCE, earlierIn, restingIn, trimIn } from './marks.ts';
 import type { PublishedHead, TrimMark } from './marks.ts';
 import { auditedNamespaces, chainLines, recordIn, writersOf } from './segments.ts';
 
@@ -20,33 +20,46 @@ export type ChainReport = { namespace: string; writer: string; isPublished: bool
 export async function* verifyStore(
   store: ArtifactStore,
   heads: readonly ChainHeadOf[] | undefined,
-  only?: readonly string[],
+  { only, operatorNamespace }: { only?: readonly string[] | undefined; operatorNamespace: string },
 ): AsyncGenerator<ChainReport, void, undefined> {
-  const known = [...(await auditedNamespaces(store)), ...(heads ?? []).map(({ namespace }) => namespace)];
+  // The operator's own chains say something of those of others too.
+  const writers = await writersOf(store, operatorNamespace);
+  const { resting, trims } = await vouchedIn(store, operatorNamespace, writers);
+  const named = [...(heads ?? []), ...resting].map(({ namespace }) => namespace);
+  const known = [...(await auditedNamespaces(store)), ...named];
   const namespaces = only ?? [...new Set(known)].sort();
   for (const namespace of namespaces) {
-    const published = (heads ?? []).filter((head) => head.namespace === namespace);
-    yield* verifyNamespace(store, namespace, published);
+    const isIts = (head: ChainHeadOf): boolean => head.namespace === namespace;
+    yield* verifyNamespace(store, namespace, {
+      published: (heads ?? []).filter(isIts),
+      resting: resting.filter(isIts),
+      trims: namespace === operatorNamespace ? [] : trims.filter(({ of }) => of === namespace),
+    });
   }
 }
 
-/** What the chains of a namespace say of each other. */
+type Trim = TrimMark & { of: string };
+
+/** What the chains of a namespace say of each other, and of those of other namespaces. */
 interface Vouched {
   earlier: PublishedHead[];
-  trims: TrimMark[];
+  trims: Trim[];
+  resting: ChainHeadOf[];
 }
 
 async function* verifyNamespace(
   store: ArtifactStore,
   namespace: string,
-  published: readonly PublishedHead[],
+  told: { published: readonly PublishedHead[]; resting: readonly PublishedHead[]; trims: readonly Trim[] },
 ): AsyncGenerator<ChainReport, void, undefined> {
   const writers = await writersOf(store, namespace);
-  const { earlier, trims } = await vouchedIn(store, namespace, writers);
+  const { published } = told;
+  const vouched = await vouchedIn(store, namespace, writers);
+  const trims = [...told.trims, ...vouched.trims.filter(({ of }) => of === namespace)];
   const through = trims.flatMap((trim) => trim.through);
   const of = (list: readonly PublishedHead[], writer: string) =>
     list.filter((each) => each.writer === writer);
-  const heads = [...published, ...earlier];
+  const heads = [...published, ...told.resting, ...vouched.earlier];
   for (const writer of writers) {
     const verifier = new ChainVerifier(
       { namespace, writer, heads: of(heads, writer), trims: of(through, writer) },
@@ -84,7 +97,7 @@ async function vouchedIn(
   namespace: string,
   writers: readonly string[],
 ): Promise<Vouched> {
-  const vouched: Vouched = { earlier: [], trims: [] };
+  const vouched: Vouched = { earlier: [], trims: [], resting: [] };
   for (const writer of writers)
     try {
       for await (const line of chainLines(store, { namespace, writer })) {
@@ -92,6 +105,7 @@ async function vouchedIn(
         const record = recordIn(line);
         if (record === undefined) continue;
         vouched.earlier.push(...earlierIn(record));
+        vouched.resting.push(...restingIn(record));
         const trim = trimIn(record);
         if (trim !== undefined) vouched.trims.push(trim);
       }

@@ -140,7 +140,8 @@ async function handle(options: LiveServerOptions, exchange: Exchange, isCurrent:
   if (!allowedMethods(route.verb).includes(request.method ?? ''))
     throw new MethodNotAllowed(route.verb, allowedMethods(route.verb));
   const session = await findSession(options.sessions, route.namespace, route.session, exchange.signal);
-  const { traceId, signal } = exchange;
+  const { traceId } = exchange;
+  const signal = AbortSignal.any([exchange.signal, exchange.closing]);
   const access = accessOf(route, request);
   if (access === undefined) return await dispatch(options, exchange, { route, session, user });
   await options.accesses.of({ ...access, session, actor: user.name, traceId, signal }, () =>

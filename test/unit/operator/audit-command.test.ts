@@ -1,9 +1,11 @@
-/** The command as a process of its own, on stores that were tampered with. */
+/** The command on stores that were tampered with. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { runAuditCommand } from '../../../operator/audit-command.ts';
 import { linesOf } from '../../../operator/record/audit/segments.ts';
 import { keys } from '../../../operator/store/keys.ts';
 import { aTrail, anEvent, TestBoard } from '../../support/audit.ts';
@@ -38,14 +40,17 @@ describe('audit verify', function () {
     });
 
   async function verify(args: string[] = ['--heads', '-'], input = configMap()) {
-    const child = spawn(process.execPath, [main, 'audit', 'verify', '--store-dir', temporary.root, ...args], {
-      env: { PATH: process.env['PATH'] ?? '' },
-    });
-    child.stdin.end(input);
-    const { promise: code, resolve } = Promise.withResolvers<number | null>();
-    child.once('close', resolve);
-    const [out, error] = await Promise.all([text(child.stdout), text(child.stderr)]);
-    return { code: await code, out, error };
+    const lines = { out: '', error: '' };
+    const code = await runAuditCommand(
+      ['verify', '--store-dir', temporary.root, ...args],
+      {},
+      {
+        out: (line) => (lines.out += `${line}\n`),
+        error: (line) => (lines.error += `${line}\n`),
+        input: Readable.from([input]),
+      },
+    );
+    return { code, ...lines };
   }
 
   async function change(edit: (lines: string[]) => string[]): Promise<void> {
@@ -85,6 +90,17 @@ describe('audit verify', function () {
       assert.match(out, /team-b\/operator-2 {2}OK/);
       assert.equal(code, 1);
     });
+
+  it('is a command of the operator’s own program', async () => {
+    await change((lines) => lines.slice(1));
+    const child = spawn(process.execPath, [main, 'audit', 'verify', '--namespace', 'team-a'], {
+      env: { PATH: process.env['PATH'] ?? '', AMBIENT_STORE_DIR: temporary.root },
+    });
+    const { promise: code, resolve } = Promise.withResolvers<number | null>();
+    child.once('close', resolve);
+    assert.match(await text(child.stdout), /team-a\/operator-1 {2}BROKEN at record 1, removed/);
+    assert.equal(await code, 1);
+  });
 
   it('names a chain that is gone as a whole', async () => {
     await temporary.store.remove(keys.auditChain(ref));

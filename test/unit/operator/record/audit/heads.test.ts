@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import type { ConfigMap } from '../../../../../common/kube/core-types.ts';
 import type { KubeClient } from '../../../../../common/kube/client.ts';
 import { KubeError } from '../../../../../common/kube/errors.ts';
-import { AuditHeads, parseHeads } from '../../../../../operator/record/audit/heads.ts';
+import { AuditHeads, KEYS_MAX, parseHeads } from '../../../../../operator/record/audit/heads.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 
 const hash = (letter: string): string => letter.repeat(64);
@@ -74,15 +74,22 @@ describe('published audit heads', () => {
     for (let seq = 1; seq <= 100; seq++) heads.moved('team-a', head('operator-1', seq));
     heads.moved('team-b', head('operator-1', 1));
     assert.equal(cluster.data, undefined);
-    await clock.advance(5001);
+    await clock.advance(201);
+    const first = cluster.writes;
+    assert.ok(first > 0, 'a new chain is known at once');
+    for (let seq = 101; seq <= 200; seq++) heads.moved('team-a', head('operator-1', seq));
+    await clock.advance(4000);
+    assert.equal(cluster.writes, first);
+    await clock.advance(1001);
+    assert.equal(cluster.writes, first + 1);
     assert.deepEqual(Object.keys(cluster.data ?? {}), ['team-a.operator-1', 'team-b.operator-1']);
-    assert.equal(parseHeads(cluster.data ?? {})[0]?.seq, 100);
+    assert.equal(parseHeads(cluster.data ?? {})[0]?.seq, 200);
     const writes = cluster.writes;
     await clock.advance(60_000);
     assert.equal(cluster.writes, writes, 'nothing has changed');
-    heads.moved('team-a', head('operator-1', 101));
+    heads.moved('team-a', head('operator-1', 201));
     await heads[Symbol.asyncDispose]();
-    assert.equal(parseHeads(cluster.data ?? {})[0]?.seq, 101);
+    assert.equal(parseHeads(cluster.data ?? {})[0]?.seq, 201);
   });
 
   it('are written later when the API server is away', async () => {
@@ -113,6 +120,23 @@ describe('published audit heads', () => {
     heads.moved('team-a', head('operator-2', 1));
     await heads.publish();
     assert.deepEqual(Object.keys(cluster.data ?? {}), ['team-a.operator-2']);
+  });
+
+  it('that are too many give the oldest to be kept elsewhere', async () => {
+    await using heads = open();
+    await heads.start();
+    for (let index = 0; index < KEYS_MAX; index++) heads.moved(`team-${index}`, head('operator-1', 1));
+    await heads.publish();
+    assert.deepEqual(heads.crowd(), []);
+    await clock.advance(1000);
+    heads.moved('newest', head('operator-1', 1));
+    await heads.publish();
+    const crowd = heads.crowd();
+    assert.equal(crowd.length, KEYS_MAX / 4 + 1);
+    assert.ok(!crowd.some(({ namespace }) => namespace === 'newest'));
+    for (const each of crowd) heads.gone(each);
+    await heads.publish();
+    assert.equal(Object.keys(cluster.data ?? {}).length, KEYS_MAX - KEYS_MAX / 4);
   });
 
   it('that are nonsense are named, and do not keep the operator from starting', async () => {

@@ -35,7 +35,9 @@ describe('the audit trail', () => {
 
   async function verified(): Promise<string[]> {
     const reports: string[] = [];
-    for await (const report of verifyStore(temporary.store, board.list))
+    for await (const report of verifyStore(temporary.store, board.list, {
+      operatorNamespace: 'ambient-system',
+    }))
       reports.push(
         `${report.namespace}/${report.writer} ${report.ok ? 'OK' : `${report.tampering} ${report.seq}`}`,
       );

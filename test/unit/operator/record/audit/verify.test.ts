@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { canonicalJson } from '../../../../../common/rules/audit-chain.ts';
 import type { AuditRecord } from '../../../../../common/api/audit.ts';
 import { sha256 } from '../../../../../operator/record/audit/chain.ts';
-import type { ChainHeadOf } from '../../../../../operator/record/audit/heads.ts';
+import type { ChainHeadOf } from '../../../../../operator/record/audit/marks.ts';
+import { restMark } from '../../../../../operator/record/audit/marks.ts';
 import { linesOf, segmentsOf } from '../../../../../operator/record/audit/segments.ts';
 import { surveyHeads } from '../../../../../operator/record/audit/survey.ts';
 import { trimAudit } from '../../../../../operator/record/audit/trim.ts';
@@ -34,7 +35,7 @@ describe('verifying the audit store', () => {
 
   async function verified(heads: readonly ChainHeadOf[] | undefined = board.list): Promise<string[]> {
     const reports: string[] = [];
-    for await (const report of verifyStore(store, heads))
+    for await (const report of verifyStore(store, heads, { operatorNamespace: 'ambient-system' }))
       reports.push(
         `${report.namespace}/${report.writer} ${report.ok ? `${report.records} OK` : `${report.tampering} ${report.seq}`}`,
       );
@@ -148,23 +149,57 @@ describe('verifying the audit store', () => {
 
   it('tells at the start what the store lacks, and how far chains have grown beyond what was published', async () => {
     await twoChains();
+    const now = new Date(clock.now() + 1);
     const heads = board.list;
     const [head = assert.fail()] = heads;
     const middle = { ...head, seq: 2, hash: 'f'.repeat(64) };
-    const { lacks, beyond } = await surveyHeads(store, [...heads, middle, { ...head, writer: 'operator-9' }]);
+    const { lacks, beyond } = await surveyHeads(
+      store,
+      [...heads, middle, { ...head, writer: 'operator-9' }],
+      now,
+    );
     assert.deepEqual(
       lacks.map(({ writer, seq, what }) => `${writer} ${seq} ${what}`),
       ['operator-1 2 another record', 'operator-9 10 chain missing'],
     );
     assert.deepEqual(beyond, []);
+    const recent = await surveyHeads(store, [], new Date(clock.now() - 1000));
+    assert.deepEqual(recent, { lacks: [], beyond: [heads[1]] }, 'operator-2 was killed a moment ago');
     const record = JSON.parse((await linesOf(store, keys.auditSegment(one, 5)))[0] ?? '') as AuditRecord;
     const old = { ...head, seq: 5, hash: record.hash };
-    assert.deepEqual((await surveyHeads(store, [old])).beyond, [head]);
+    assert.deepEqual((await surveyHeads(store, [old], now)).beyond, [head]);
     await store.remove(keys.auditSegment(one, 8));
     assert.deepEqual(
-      (await surveyHeads(store, [head])).lacks.map(({ what }) => what),
+      (await surveyHeads(store, [head], now)).lacks.map(({ what }) => what),
       ['truncated'],
     );
+  });
+
+  it('holds chains against heads that are kept in a record for want of room', async () => {
+    await twoChains();
+    const audit = aTrail(store, board, { clock, writer: 'operator-3' });
+    await audit.mark(restMark('ambient-system', board.list));
+    for (const ref of [one, two]) board.gone(ref);
+    assert.deepEqual(await verified(), [
+      'ambient-system/operator-3 2 OK',
+      'team-a/operator-1 10 OK',
+      'team-a/operator-2 4 OK',
+    ]);
+    await store.remove(keys.auditNamespace('team-a'));
+    assert.deepEqual((await verified()).slice(1), [
+      'team-a/operator-1 chain missing 1',
+      'team-a/operator-2 chain missing 1',
+    ]);
+  });
+
+  it('believes retention that removed a namespace whose heads are kept in a record', async () => {
+    await twoChains();
+    const audit = aTrail(store, board, { clock, writer: 'operator-3' });
+    await audit.mark(restMark('ambient-system', board.list));
+    await clock.advance(DAY);
+    const options = { store, board, audit, operatorNamespace: 'ambient-system' };
+    await trimAudit(options, 'team-a', new Date(clock.now()));
+    assert.deepEqual(await verified(), ['ambient-system/operator-3 3 OK']);
   });
 
   describe('after retention', () => {

@@ -219,6 +219,10 @@ describe('session data', () => {
       named('lost', 'gone'),
     ];
     for (const each of [known, unseen, orphan, lost]) await artifacts.put(each, { path: 'a' }, body('x'));
+    // What is the operator's own lies beside the namespaces.
+    await temporary.store.put('_outbox/n1/u/ledger.json', Buffer.from('{}'), {
+      contentType: 'application/json',
+    });
     now = new Date(now.getTime() + 3600_000);
     await artifacts.put(young, { path: 'a' }, body('x'));
     const asked: string[] = [];
@@ -240,5 +244,6 @@ describe('session data', () => {
       'uid-of-young',
     ]);
     assert.deepEqual(await temporary.store.listFolders('gone/'), []);
+    assert.equal((await temporary.store.listKeys('_outbox/')).length, 1);
   });
 });

@@ -145,7 +145,13 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     sessions: watches.sessions,
     namespacePolicies: watches.namespacePolicies,
     policies: doors.policies,
-    deliver: deliverer({ client, rules: config.notify, smtp: config.smtp, clock: systemClock }),
+    deliver: deliverer({
+      client,
+      rules: config.notify,
+      smtp: config.smtp,
+      clock: systemClock,
+      ownNamespace: config.namespace,
+    }),
     metrics: options.notifications,
   });
   using _source = doors.onSource(({ metadata }) => controller.wake(metadata.namespace ?? '', metadata.name));

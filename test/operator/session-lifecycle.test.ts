@@ -453,6 +453,8 @@ describe('a session in a real pod', function () {
     const builder = aCommand(namespace, 'echo first', 'again');
     const first = await end(builder);
     await cluster.client.delete(sessions, { namespace, name: 'again' });
+    // Its data go first.
+    await until(() => current(first, cluster.client).then(() => false, isNotFound), 'the first is gone');
     const second = await end(aCommand(namespace, 'echo second', 'again'));
     assert.notEqual(first.metadata.uid, second.metadata.uid);
     assert.doesNotMatch(await logOf(cluster.client, second), /first/);

@@ -3,7 +3,7 @@ import type { KubeClient } from '../../../common/kube/client.ts';
 import type { AddressRules } from '../../record/notifications/addresses.ts';
 import { Mailer } from '../../record/notifications/mail.ts';
 import type { SmtpSettings } from '../../record/notifications/mail.ts';
-import { readSecret } from '../../record/notifications/secrets.ts';
+import { readSecret, SecretProblem } from '../../record/notifications/secrets.ts';
 import { WebhookSender } from '../../record/notifications/webhook.ts';
 import type { Clock } from '../clock.ts';
 import type { Deliver } from './index.ts';
@@ -14,11 +14,14 @@ export interface DelivererOptions {
   /** Undefined: no email. */
   smtp: SmtpSettings | undefined;
   clock: Clock;
+  /** The operator's own: its Secrets are nobody else's. */
+  ownNamespace: string;
   /** Of one attempt. */
   timeoutMs?: number;
 }
 
-export function deliverer({ client, rules, smtp, clock, timeoutMs }: DelivererOptions): Deliver {
+export function deliverer(options: DelivererOptions): Deliver {
+  const { client, rules, smtp, clock, ownNamespace, timeoutMs } = options;
   const webhooks = new WebhookSender({
     rules,
     now: () => clock.now(),
@@ -33,7 +36,11 @@ export function deliverer({ client, rules, smtp, clock, timeoutMs }: DelivererOp
         return await webhooks.send({
           webhook: target.webhook,
           notification,
-          secret: (reference) => readSecret(client, namespace, reference, signal),
+          secret: async (reference) => {
+            if (namespace === ownNamespace)
+              throw new SecretProblem("no Secret of the operator's own namespace is used for webhooks");
+            return await readSecret(client, namespace, reference, signal);
+          },
           signal,
         });
     }

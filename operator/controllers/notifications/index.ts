@@ -66,13 +66,13 @@ export class NotificationController {
   readonly #intake: Intake;
   readonly #deliveries: WorkQueue<StreamKey>;
   readonly #statuses: WorkQueue<string>;
+  readonly #scans: WorkQueue<'outbox'>;
   readonly #troubles = new Troubles();
   /** What waits, by stream. */
   readonly #waiting = new Map<StreamKey, number>();
   #total = 0;
   readonly #specs = new Map<string, string>();
   readonly #underWay = new Map<string, number>();
-  #scanned: Promise<void> | undefined;
 
   constructor(options: NotificationOptions) {
     this.#options = options;
@@ -96,6 +96,13 @@ export class NotificationController {
       clock,
       random,
     });
+    this.#scans = new WorkQueue<'outbox'>({
+      work: () => this.#scan(),
+      onError: warn('the outbox cannot be read'),
+      concurrency: 1,
+      clock,
+      random,
+    });
     this.#statuses = new WorkQueue<string>({
       work: (namespace, signal) => this.#writeStatus(namespace, signal),
       onError: warn('writing the state of notifications failed'),
@@ -107,25 +114,22 @@ export class NotificationController {
 
   /** Call when the reflectors are synced. */
   start(): void {
-    this.#scanned = this.#scan();
+    this.#scans.add('outbox');
     this.#intake.start();
   }
 
   async close(drainMs: number): Promise<void> {
-    await Promise.all([this.#intake, this.#deliveries, this.#statuses].map((each) => each.close(drainMs)));
-    await this.#scanned;
+    await Promise.all(
+      [this.#intake, this.#scans, this.#deliveries, this.#statuses].map((each) => each.close(drainMs)),
+    );
   }
 
   /** What an operator before has left. */
-  async #scan(): Promise<void> {
-    try {
-      const { streams, idle } = await this.#outbox.scan();
-      this.#grown(streams);
-      for (const { namespace, subject } of idle) await this.#forgetGone(namespace, subject);
-    } catch (err) {
-      this.#options.log.warn({ err }, 'the outbox cannot be read; trying again');
-      this.#options.clock.timer(60_000, () => (this.#scanned = this.#scan()));
-    }
+  async #scan(): Promise<Result> {
+    const { streams, idle } = await this.#outbox.scan();
+    this.#grown(streams);
+    for (const { namespace, subject } of idle) await this.#forgetGone(namespace, subject);
+    return undefined;
   }
 
   #grown(streams: ReadonlyMap<StreamKey, number>): void {

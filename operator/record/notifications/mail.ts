@@ -1,5 +1,4 @@
 /** One attempt to send a notification by email, as plain text, over the SMTP server that the operator's administrator has set. */
-import { createTransport } from 'nodemailer';
 import { oneLine } from '../../../common/rules/wording.ts';
 import { shorten } from '../../../common/rules/conditions.ts';
 import { failed, refused } from './delivery.ts';
@@ -42,6 +41,8 @@ export class Mailer {
     if (settings === undefined)
       return failed('the operator has no SMTP server: its administrator sets one with --smtp-host');
     if (!isMailAddress(recipient)) return refused('this is no email address');
+    // Most clusters send no email: the library is taken into memory by those that do.
+    const { createTransport } = await import('nodemailer');
     const transport = createTransport({
       host: settings.host,
       port: settings.port,

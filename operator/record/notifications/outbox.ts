@@ -45,6 +45,7 @@ export type StreamKey = `${string}/${string}/${string}`;
 
 export class Outbox {
   readonly #store: ArtifactStore;
+  #burying: Promise<unknown> = Promise.resolve();
 
   constructor(store: ArtifactStore) {
     this.#store = store;
@@ -109,6 +110,13 @@ export class Outbox {
 
   /** Gives one up: it is put where people see it before it is taken from its stream. */
   async bury(namespace: string, entry: Entry, letter: DeadLetter): Promise<void> {
+    // One after another: each adds to what the one before has written.
+    const turn = this.#burying.then(() => this.#bury(namespace, entry, letter));
+    this.#burying = turn.catch(() => undefined);
+    await turn;
+  }
+
+  async #bury(namespace: string, entry: Entry, letter: DeadLetter): Promise<void> {
     const { failed, newest } = await this.dead(namespace);
     const isNew = !newest.some(({ id, target }) => id === letter.id && target === letter.target);
     if (isNew)

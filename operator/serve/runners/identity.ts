@@ -67,7 +67,9 @@ export class RunnerIdentity {
     await this.#checkJob(at, uid, controllerOf(ownerReferences), signal);
     const { sessions } = this.#options;
     const session = sessions.get(at.namespace, name) ?? (await sessions.fetch(at.namespace, name, signal));
-    if (session?.metadata.uid !== uid) throw forbidden(`session ${name} is gone`);
+    // While it is being deleted its data are removed: nothing more may come.
+    if (session?.metadata.uid !== uid || session.metadata.deletionTimestamp !== undefined)
+      throw forbidden(`session ${name} is gone`);
     const expected = session.status?.workload?.podName;
     if (expected !== undefined && expected !== at.name)
       throw forbidden(`session ${name} runs in pod ${expected}`);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Compile } from 'typebox/compile';
 import { parseAllDocuments } from 'yaml';
 import { FrameworkSpec } from '../../../common/api/framework.ts';
+import { NamespacePolicySpec } from '../../../common/api/namespace-policy.ts';
 import { SessionSpec } from '../../../common/api/session.ts';
 import type { Framework } from '../../../common/api/framework.ts';
 import type { Session } from '../../../common/api/session.ts';
@@ -164,6 +165,17 @@ describe('manifests', () => {
       const admission = admit(spec, JSON.stringify(spec).length, frameworks);
       assert.ok(admission.accepted, admission.accepted ? '' : `${name}: ${admission.message}`);
     }
+  });
+
+  it("hold a tenant's sample that fits the schema of a policy", () => {
+    const validator = Compile(NamespacePolicySpec);
+    const policies = manifestsOf('samples/tenant').filter(({ kind }) => kind === 'NamespacePolicy');
+    assert.equal(policies.length, 1);
+    for (const { spec } of policies)
+      assert.deepEqual(
+        [...validator.Errors(spec)].map(({ instancePath, message }) => `${instancePath} ${message}`),
+        [],
+      );
   });
 
   it('run a generic command with its arguments behind it', () => {

@@ -220,6 +220,10 @@ describe('session data', () => {
       named('lost', 'gone'),
     ];
     for (const each of [known, unseen, orphan, lost]) await artifacts.put(each, { path: 'a' }, body('x'));
+    // What is the operator's own lies beside the namespaces.
+    await temporary.store.put('_outbox/n1/u/ledger.json', Buffer.from('{}'), {
+      contentType: 'application/json',
+    });
     now = new Date(now.getTime() + 3600_000);
     await artifacts.put(young, { path: 'a' }, body('x'));
     const audited = keys.auditSegment({ namespace: 'gone', writer: 'operator-1' }, 1);
@@ -246,5 +250,6 @@ describe('session data', () => {
     ]);
     assert.deepEqual(await temporary.store.listFolders('gone/'), []);
     assert.ok(await temporary.store.stat(audited), 'audit records belong to no session');
+    assert.equal((await temporary.store.listKeys('_outbox/')).length, 1);
   });
 });

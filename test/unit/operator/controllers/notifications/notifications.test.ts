@@ -258,6 +258,14 @@ describe('notifications', () => {
     assert.equal(attempts.length, 1);
   });
 
+  it('that are given up at the same time are all counted, and the newest are kept', async () => {
+    answer = () => refused('it answered 410');
+    for (let i = 0; i < 30; i++) tell(`s${i}`, 'Pending');
+    for (let i = 0; i < 20; i++) await pass(300);
+    await pass(3000);
+    assert.deepEqual([stateOf()?.pending, stateOf()?.failed, stateOf()?.deadLetters?.length], [0, 30, 20]);
+  });
+
   it('wait for as long as the target asks', async () => {
     answer = () => ({ outcome: 'failed', reason: 'it answered 429', afterMs: 600_000 });
     tell('s1', 'Pending');

@@ -44,7 +44,7 @@ describe('an email', () => {
     const made = new SMTPServer({
       logger: false,
       onData(stream, session, callback) {
-        void text(stream).then((source) => {
+        text(stream).then((source) => {
           mails.push({
             to: session.envelope.rcptTo.map(({ address }) => address),
             source,
@@ -52,7 +52,7 @@ describe('an email', () => {
             user: typeof session.user === 'string' ? session.user : undefined,
           });
           callback();
-        });
+        }, callback);
       },
       ...options,
     });

@@ -1,5 +1,5 @@
 /** What keeps a cluster from being shown, and what the person can do about it: one place for tree, welcome views and notifications. */
-import { AmbientError, messageOf } from '../../common/errors.ts';
+import { AmbientError, CATALOGUE, messageOf } from '../../common/errors.ts';
 import {
   isForbidden,
   isNotFound,
@@ -58,6 +58,15 @@ export const shellWord = (text: string): string =>
 const RETRY: ProblemAction = { title: 'Retry', command: 'ambient.refresh' };
 const SHOW_LOG: ProblemAction = { title: 'Show Log', command: 'ambient.showOutput' };
 
+const RULE_TITLES = {
+  policy_violation: 'The policy of the namespace forbids this',
+  approval_forbidden: 'The policy of the namespace leaves this decision to others',
+  audit_unavailable: 'Nothing can be decided now, since it could not be recorded',
+} as const;
+
+const isRuleCode = (code: string | undefined): code is keyof typeof RULE_TITLES =>
+  code !== undefined && Object.hasOwn(RULE_TITLES, code);
+
 /** `context` is the kubeconfig context concerned. `forbidden` says which right was missing when the server's message does not. */
 export function problemOf(error: unknown, context: string): Problem {
   const message = messageOf(error);
@@ -92,6 +101,9 @@ export function problemOf(error: unknown, context: string): Problem {
       { title: 'Select Contexts…', command: 'ambient.selectContexts' },
       SHOW_LOG,
     ]);
+  // Refused by a rule of the operator's, which knows the remedy; not by RBAC.
+  if (error instanceof KubeError && isRuleCode(error.causeCode))
+    return make('forbidden', RULE_TITLES[error.causeCode], CATALOGUE[error.causeCode].remedy, []);
   if (isForbidden(error))
     return make('forbidden', 'You may not list sessions here', remedy, [
       { title: 'Pin a Namespace…', command: 'ambient.pinNamespace', arguments: [{ cluster: context }] },

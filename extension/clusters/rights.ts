@@ -100,9 +100,11 @@ export class Rights {
 
   /** What is known now, without waiting; asks behind the scenes where nothing is, or nothing fresh. */
   peek(cluster: string, namespace: string): ReadonlySet<Right> | undefined {
-    const before = this.#known.get(keyOf(cluster, namespace))?.settled;
-    this.#ask(cluster, namespace).catch(this.#options.onError);
-    return this.#known.get(keyOf(cluster, namespace))?.settled ?? before;
+    const known = this.#known.get(keyOf(cluster, namespace));
+    // Rows ask by the thousand: what is fresh costs a look.
+    if (known === undefined || known.until <= this.#options.now())
+      this.#ask(cluster, namespace).catch(this.#options.onError);
+    return known?.settled;
   }
 
   /** After a refusal by the API server: what was known is not true any more. */

@@ -89,6 +89,8 @@ async function manifest(context: CommandContext, answers: LaunchAnswers): Promis
   const isOpen = workspaceFolders().some(({ path }) => path === source.path);
   if (!isOpen)
     throw new AmbientError('invalid_request', `${source.path} is not a folder of this (trusted) workspace.`);
+  const refusal = await context.rights.refusal(answers.cluster, answers.namespace, 'upload');
+  if (refusal !== undefined) throw new AmbientError('forbidden', refusal);
   return sessionManifest(answers, randomUUID(), await packFolder(context, source.path));
 }
 

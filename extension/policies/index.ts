@@ -7,7 +7,7 @@ import type { Notify } from '../ide/notify.ts';
 import { plain } from '../ide/plain-text.ts';
 import type { PreviewDocuments } from '../sessions/preview-documents.ts';
 import type { Policies } from './policies.ts';
-import { PolicyFiles } from './policy-files.ts';
+import { PolicyFiles, PROPOSAL } from './policy-files.ts';
 import { registerPolicyLanguage } from './policy-language.ts';
 import type { PolicyPanel } from './policy-panel.ts';
 import { policyPlace, policyRefOf, policyUri } from './policy-ref.ts';
@@ -67,7 +67,8 @@ export function registerPolicies(
     const document = await vscode.workspace.openTextDocument(policyUri(ref));
     const editor = await vscode.window.showTextDocument(document, { preview: false });
     // What is not there yet is only a proposal: it can be saved as it is.
-    if (found.known === 'none') await editor.edit((change) => change.insert(new vscode.Position(0, 0), NEW));
+    if (found.known === 'none')
+      await editor.edit((change) => change.insert(new vscode.Position(0, 0), PROPOSAL));
   };
 
   /** For the row, page or document it was asked on; from the palette for the one that is picked. */
@@ -130,6 +131,5 @@ export function registerPolicies(
   );
 }
 
-const NEW = '# The namespace has no policy yet: this is a proposal, to be changed and saved.\n';
 /** Neither holds a slash at the place that matters: namespaces hold none. */
 const keyOf = ({ cluster, namespace }: PolicyRef): string => `${namespace}/${cluster}`;

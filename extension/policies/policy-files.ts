@@ -9,6 +9,8 @@ import type { PoliciesDeps } from './index.ts';
 import { POLICY_SCHEME, policyPlace, policyUri } from './policy-ref.ts';
 import type { PolicyProblem } from './policy-yaml.ts';
 
+/** Above a policy that is not there yet: makes the document one that can be saved. */
+export const PROPOSAL = '# The namespace has no policy yet: this is a proposal, to be changed and saved.\n';
 const APPLY_MS = 30_000;
 const COMPARE = 'Compare';
 const OVERWRITE = 'Overwrite';
@@ -76,7 +78,8 @@ export class PolicyFiles implements vscode.FileSystemProvider, vscode.Disposable
         throw notSaved('the policy was changed in the cluster since it was opened here');
       case 'applied': {
         const version = applied.policy.metadata.resourceVersion;
-        this.#files.set(uri.toString(), { text: withVersion(text, version), version, mtime: Date.now() });
+        const kept = withVersion(text.replace(PROPOSAL, ''), version);
+        this.#files.set(uri.toString(), { text: kept, version, mtime: Date.now() });
         this.#deps.policies.forget(ref.cluster, ref.namespace);
         this.#deps.notify.log(`applied the policy of ${ref.namespace}`);
         // After the save is over, the document takes over the version that stands in the cluster now.

@@ -34,7 +34,7 @@ export const POLICY_DOCUMENT: Schema = Type.Object({
     annotations: Type.Optional(Type.Record(Type.String(), Type.String())),
   }),
   spec: NamespacePolicySpec,
-}) as unknown as Schema;
+});
 
 /** Undefined where nothing is defined. */
 export function schemaAt(path: YamlPath): Schema | undefined {

@@ -6,6 +6,7 @@ import { Clusters } from './clusters/clusters.ts';
 import { KubeconfigWatch } from './clusters/kubeconfig-watch.ts';
 import { registerCommands } from './commands/index.ts';
 import { setContextKey } from './ide/context-keys.ts';
+import type { ViewState } from './ide/context-keys.ts';
 import { expandPath } from './ide/expand-path.ts';
 import { tellFinished } from './ide/finished-messages.ts';
 import { Notify } from './ide/notify.ts';
@@ -53,6 +54,8 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
   const previews = new PreviewDocuments();
   const yaml = new YamlDocuments({ clusters, watches });
   const diagnostics = vscode.languages.createDiagnosticCollection('ambient');
+  // What VS Code has not been told yet stands for no welcome view either.
+  let viewState: ViewState = 'tree';
   const tree = new SessionsTree({
     clusters,
     watches,
@@ -62,7 +65,11 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
       const { listArtifacts } = await import('./sessions/live.ts');
       return await listArtifacts(await clusters.connection(ref.cluster), ref, signal);
     },
-    setViewState: (state) => notify.background('setting a context key', setContextKey('ambient.view', state)),
+    setViewState: (state) => {
+      if (state === viewState) return;
+      viewState = state;
+      notify.background('setting a context key', setContextKey('ambient.view', state));
+    },
     onKubeconfig: (files) => kubeconfigWatch.follow(files),
     launched,
     log: (message, error) => notify.log(message, error),
@@ -121,6 +128,13 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
     await clusters.close();
     await packed[Symbol.asyncDispose]();
   };
+  // Only use of this extension activates it, and next to nothing can be done without a kubeconfig and what reads it.
+  setImmediate(() =>
+    notify.background(
+      'reading the kubeconfig',
+      clusters.kubeconfig().then(({ files }) => kubeconfigWatch.follow(files)),
+    ),
+  );
   const activationMs = performance.now() - started;
   output.info(`activated in ${activationMs.toFixed(1)} ms`);
   return { activationMs, tree };

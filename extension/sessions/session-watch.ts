@@ -41,8 +41,8 @@ export interface SessionWatchesOptions {
   retryMs?: number;
 }
 
-/** More than fit on a screen, and read in a fraction of the time of a whole page. */
-const FIRST_PAGE_SIZE = 100;
+/** As many as fit on a screen, and read in a fraction of the time of a whole page. */
+const FIRST_PAGE_SIZE = 50;
 const LINGER_MS = 5000;
 const RETRY_MS = 30_000;
 

@@ -131,13 +131,14 @@ export class ClusterNode implements TreeNode {
   async #list(): Promise<NamespaceListing> {
     const { pinned: allPinned, emptyNamespaces } = this.#context.settings();
     const pinned = pinnedIn(allPinned, this.cluster);
-    if (!this.#failed) this.#expect(pinned);
     const client = await this.#context.clusters.client(this.cluster);
-    return await listNamespaces(client, {
+    const listing = listNamespaces(client, {
       pinned,
       contextNamespace: this.#info.namespace,
       empty: emptyNamespaces,
     });
+    if (!this.#failed) this.#expect(pinned);
+    return await listing;
   }
 
   /** Begins to read what will most likely be open in a moment, while the namespaces are still being listed. */

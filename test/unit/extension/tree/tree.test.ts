@@ -300,6 +300,7 @@ describe('the tree of sessions', () => {
     world.settings = { ...world.settings, pinned: ['dev/pinned', 'prod/other'] };
     const [cluster] = await world.root.children();
     const asked = cluster?.children();
+    await until(() => world.expected.length > 0, 'reading begins');
     assert.deepEqual(world.expected, ['dev/mine', 'dev/pinned']);
     answer.reject(new KubeError('no route', { status: 0, reason: 'Unreachable' }));
     await asked;

@@ -10,6 +10,7 @@ import { Rights } from './clusters/rights.ts';
 import { tellAwaiting } from './ide/approval-messages.ts';
 import { pickNamespace } from './commands/pick-namespace.ts';
 import { setContextKey } from './ide/context-keys.ts';
+import type { ViewState } from './ide/context-keys.ts';
 import { expandPath } from './ide/expand-path.ts';
 import { tellFinished } from './ide/finished-messages.ts';
 import { Notify } from './ide/notify.ts';
@@ -73,6 +74,8 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
   const previews = new PreviewDocuments();
   const yaml = new YamlDocuments({ clusters, watches });
   const diagnostics = vscode.languages.createDiagnosticCollection('ambient');
+  // What VS Code has not been told yet stands for no welcome view either.
+  let viewState: ViewState = 'tree';
   const tree = new SessionsTree({
     clusters,
     watches,
@@ -82,7 +85,11 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
       const { listArtifacts } = await import('./sessions/live.ts');
       return await listArtifacts(await clusters.connection(ref.cluster), ref, signal);
     },
-    setViewState: (state) => notify.background('setting a context key', setContextKey('ambient.view', state)),
+    setViewState: (state) => {
+      if (state === viewState) return;
+      viewState = state;
+      notify.background('setting a context key', setContextKey('ambient.view', state));
+    },
     onKubeconfig: (files) => kubeconfigWatch.follow(files),
     launched,
     approvals,
@@ -161,6 +168,13 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
     await clusters.close();
     await packed[Symbol.asyncDispose]();
   };
+  // Only use of this extension activates it, and next to nothing can be done without a kubeconfig and what reads it.
+  setImmediate(() =>
+    notify.background(
+      'reading the kubeconfig',
+      clusters.kubeconfig().then(({ files }) => kubeconfigWatch.follow(files)),
+    ),
+  );
   const activationMs = performance.now() - started;
   output.info(`activated in ${activationMs.toFixed(1)} ms`);
   return { activationMs, tree };

@@ -1,6 +1,7 @@
 /**
  * npm run build: bundles every deliverable into dist/, each with only what it imports.
- *   dist/extension/activate.js + chunks   the extension; Kubernetes code sits in chunks that load on first use
+ *   dist/extension/activate.js   all that activation needs, in one file
+ *   dist/extension/chunks        the rest of the extension, loaded on first use
  *   dist/webview/*.js                     one bundle a page
  *   dist/operator/main.mjs, dist/runner/main.mjs   what their images hold
  *   dist/meta/*.json                      what went into which bundle, for the bench
@@ -19,6 +20,8 @@ import {
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import type { BuildOptions } from 'esbuild';
+import { gatherEntry } from './gather-entry.ts';
+import type { Built } from './gather-entry.ts';
 
 const root = join(import.meta.dirname, '..');
 const at = (...parts: string[]): string => join(root, ...parts);
@@ -28,7 +31,7 @@ const requireBanner = {
   js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
 };
 
-const common: BuildOptions = {
+const common = {
   absWorkingDir: root,
   bundle: true,
   metafile: true,
@@ -36,9 +39,14 @@ const common: BuildOptions = {
   keepNames: true,
   legalComments: 'linked',
   logLevel: 'warning',
+} as const satisfies BuildOptions;
+
+type TargetOptions = Omit<BuildOptions, keyof typeof common | 'write'> & {
+  outdir: string;
+  keepNames?: boolean;
 };
 
-const targets: Record<string, BuildOptions> = {
+const targets: Record<Target, TargetOptions> = {
   extension: {
     entryPoints: { activate: at('extension/activate.ts') },
     outdir: at('dist/extension'),
@@ -48,7 +56,6 @@ const targets: Record<string, BuildOptions> = {
     splitting: true,
     target: 'node20',
     external: ['vscode'],
-    banner: requireBanner,
   },
   webview: {
     entryPoints: {
@@ -97,13 +104,22 @@ export async function buildTargets(
   mkdirSync(at('dist/meta'), { recursive: true });
   await Promise.all(
     names.map(async (name) => {
-      const { metafile, outputFiles } = await build({ ...common, ...targets[name], write: false });
-      replaceFolder(at('dist', name), new Map(outputFiles.map(({ path, contents }) => [path, contents])));
+      const { metafile, outputFiles } = await bundle(name);
+      replaceFolder(
+        at('dist', name),
+        new Map(outputFiles.map(({ path, contents }) => [path, contents] as const)),
+      );
       writeFileSync(at('dist/meta', `${name}.json`), JSON.stringify(metafile));
       const dockerfile = at(name, 'Dockerfile');
       if (existsSync(dockerfile)) copyFileSync(dockerfile, at('dist', name, 'Dockerfile'));
     }),
   );
+}
+
+async function bundle(name: Target): Promise<Built> {
+  const options = { ...common, ...targets[name], write: false } as const;
+  const built = await build(options);
+  return name === 'extension' ? await gatherEntry(built, { ...options, banner: requireBanner }) : built;
 }
 
 /** What is the same already is not touched: an editor or a test may be running from there. */

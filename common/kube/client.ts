@@ -35,6 +35,8 @@ export interface ListOptions extends CallOptions {
   fieldSelector?: string | undefined;
   /** Objects per page; default 500. */
   limit?: number;
+  /** Objects in the first page, for whom wants to see something soon; default `limit`. */
+  firstLimit?: number | undefined;
 }
 
 export interface Page<T> {
@@ -87,13 +89,15 @@ export class KubeClient {
     at: { namespace?: string | undefined } = {},
     options: ListOptions = {},
   ): AsyncGenerator<Page<T>, void, undefined> {
-    const { labelSelector, fieldSelector, limit = DEFAULT_PAGE_SIZE, signal } = options;
+    const { labelSelector, fieldSelector, limit: later = DEFAULT_PAGE_SIZE, signal } = options;
+    let limit = options.firstLimit ?? later;
     let next: string | undefined;
     do {
       const path = resourcePath(resource, {
         namespace: at.namespace,
         query: { limit: limit === 0 ? undefined : limit, labelSelector, fieldSelector, continue: next },
       });
+      limit = later;
       const page = await this.connection.json<KubeList<T>>(path, { signal, verb: 'list' });
       next = page.metadata.continue;
       yield { items: withKind(page.items, resource), resourceVersion: page.metadata.resourceVersion ?? '' };

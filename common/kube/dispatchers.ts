@@ -1,9 +1,9 @@
 /** The sockets beneath a connection: one bounded pool for calls, one unbounded for streams, perhaps through a proxy. */
 import { createSecureContext } from 'node:tls';
-import { buildConnector, Pool, ProxyAgent } from 'undici';
 import type { Dispatcher } from 'undici';
 import { AmbientError } from '../errors.ts';
 import type { ClientCertificate, Credentials } from './connection.ts';
+import { buildConnector, Pool, ProxyAgent } from './undici.ts';
 
 export interface Dispatchers {
   /** Requests that are answered at once. */

@@ -52,6 +52,8 @@ export interface MergedFiles {
   contexts: Map<string, Sourced<ContextEntry>>;
   currentContext?: string;
   problems: AmbientError[];
+  /** Of the files that could be read, in order. */
+  texts: string[];
 }
 
 const LISTS = { clusters: 'cluster', users: 'user', contexts: 'context' } as const;
@@ -65,7 +67,13 @@ const invalid = (message: string, details: Record<string, unknown>, cause?: unkn
  * does not exist is skipped, as kubectl does with entries of KUBECONFIG, unless it is `required`.
  */
 export async function readFiles(paths: readonly string[], required: boolean): Promise<MergedFiles> {
-  const merged: MergedFiles = { clusters: new Map(), users: new Map(), contexts: new Map(), problems: [] };
+  const merged: MergedFiles = {
+    clusters: new Map(),
+    users: new Map(),
+    contexts: new Map(),
+    problems: [],
+    texts: [],
+  };
   for (const path of paths) {
     let text: string;
     try {
@@ -78,6 +86,7 @@ export async function readFiles(paths: readonly string[], required: boolean): Pr
       }
       continue;
     }
+    merged.texts.push(text);
     try {
       await mergeText(merged, path, text);
     } catch (error) {

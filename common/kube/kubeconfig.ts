@@ -36,6 +36,8 @@ export interface Kubeconfig {
   problems: AmbientError[];
   /** The files looked for, in order, whether they exist or not. */
   files: string[];
+  /** What stood in those that could be read, secrets included: to find out whether anything has changed. */
+  texts: readonly string[];
   /**
    * Opens nothing yet, so a dead server shows at the first request. Throws AmbientError kubeconfig_invalid or not_found
    * naming the context, and KubeError CredentialsFailed when its certificates cannot be read.
@@ -79,6 +81,7 @@ export async function loadKubeconfig(options: LoadOptions): Promise<Kubeconfig> 
     ...(merged.currentContext === undefined ? {} : { currentContext: merged.currentContext }),
     problems: merged.problems,
     files,
+    texts: merged.texts,
     connect: (contextName, connectOptions = {}) =>
       connect(merged, contexts, options.env, contextName, connectOptions),
   };

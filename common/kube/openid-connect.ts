@@ -4,11 +4,11 @@
  * https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokens
  */
 import { readFile } from 'node:fs/promises';
-import { Agent, request } from 'undici';
 import { messageOf } from '../errors.ts';
 import { abortable } from './abortable.ts';
 import type { Credentials } from './connection.ts';
 import { KubeError } from './errors.ts';
+import { Agent } from './undici.ts';
 
 /** Fields of `auth-provider.config`, as kubectl names them. */
 type Config = Readonly<Record<string, string | undefined>>;
@@ -91,9 +91,11 @@ async function refresh(config: Config, refreshToken: string): Promise<Tokens> {
     url: URL,
     options: { method?: 'POST'; headers?: Record<string, string>; body?: string } = {},
   ) => {
-    const response = await request(url, {
+    const response = await agent.request({
+      method: 'GET',
       ...options,
-      dispatcher: agent,
+      origin: url.origin,
+      path: url.pathname + url.search,
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     const text = await response.body.text();

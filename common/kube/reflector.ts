@@ -50,6 +50,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   /** Applied to every object before it is kept; may change it in place. Default: drops managedFields. */
   trim?: (object: T) => T;
   pageSize?: number;
+  /** Of the first page; default `pageSize`. */
+  firstPageSize?: number;
   /** Neither event nor bookmark for so long: connect anew. kube-apiserver sends a bookmark about every minute. */
   idleTimeoutMs?: number;
   random?: () => number;
@@ -182,6 +184,7 @@ export class Reflector<T extends KubeObject> implements AsyncDisposable {
       labelSelector,
       fieldSelector,
       pageSize = DEFAULT_PAGE_SIZE,
+      firstPageSize,
     } = this.#options;
     const kept = new Set<T>();
     let resourceVersion = '';
@@ -192,6 +195,7 @@ export class Reflector<T extends KubeObject> implements AsyncDisposable {
         labelSelector,
         fieldSelector,
         limit: pageSize,
+        firstLimit: firstPageSize,
         signal: this.#closing.signal,
       },
     );

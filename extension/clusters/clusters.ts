@@ -1,5 +1,4 @@
 /** The clusters of the user's kubeconfig: contexts, and one connection each, opened on first use. Never switches the current context. */
-import { readFile } from 'node:fs/promises';
 import type { KubeClient } from '../../common/kube/client.ts';
 import type { Connection } from '../../common/kube/connection.ts';
 import type { ContextInfo, Kubeconfig } from '../../common/kube/kubeconfig.ts';
@@ -90,12 +89,8 @@ export class Clusters {
     const { env, homeDir } = this.#options;
     const path = this.#options.kubeconfigPath();
     const { loadKubeconfig } = await import('./kube.ts');
-    const options = { env, homeDir, ...(path ? { path } : {}) };
-    // What is compared later must not be newer than what was loaded: so first which files, then their text, then load.
-    const { files } = await loadKubeconfig(options);
-    const content = await contentOf(files);
-    const kubeconfig = await loadKubeconfig(options);
-    this.#content = content;
+    const kubeconfig = await loadKubeconfig({ env, homeDir, ...(path ? { path } : {}) });
+    this.#content = contentOf(kubeconfig);
     return kubeconfig;
   }
 
@@ -122,15 +117,9 @@ export class Clusters {
   }
 }
 
-/** All files without the line that names the current context; undefined while one cannot be read. */
-async function contentOf(files: readonly string[]): Promise<string | undefined> {
-  try {
-    const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
-    return texts.join('\0').replace(/^current-context:.*$/gm, '');
-  } catch {
-    return undefined;
-  }
-}
+/** All files without the line that names the current context. */
+const contentOf = ({ files, texts }: Kubeconfig): string =>
+  [...files, ...texts].join('\0').replace(/^current-context:.*$/gm, '');
 
 async function closeQuietly(opening: Promise<Open> | undefined): Promise<void> {
   const open = await opening?.catch(() => undefined);

@@ -1,49 +1,38 @@
-/** Which command is which: ids as in package.json's contributions, which a test compares. */
+/**
+ * Which command is which: ids as in package.json's contributions, which a test compares. What a command does loads when
+ * it is run for the first time.
+ */
 import * as vscode from 'vscode';
 import type { Command, CommandContext } from './context.ts';
-import { copyName } from './copy-name.ts';
-import { approve, reject } from './decide.ts';
-import { deleteSession } from './delete.ts';
-import { copyInstallCommand, install } from './install.ts';
-import { launch } from './launch.ts';
-import { launchFromYaml } from './launch-from-yaml.ts';
-import { openKubeconfig } from './open-kubeconfig.ts';
-import { openShell } from './open-shell.ts';
-import { openYaml } from './open-yaml.ts';
-import { pinNamespace, unpinNamespace } from './pin-namespace.ts';
-import { reconnect, refresh } from './refresh.ts';
-import { selectContexts } from './select-contexts.ts';
-import { showMore, showOutput, showProblem } from './show.ts';
-import { stop } from './stop.ts';
 
-export const COMMANDS: Readonly<Record<string, Command>> = {
-  'ambient.launch': launch,
-  'ambient.launchFromYaml': launchFromYaml,
-  'ambient.stop': stop,
-  'ambient.approve': approve,
-  'ambient.reject': reject,
-  'ambient.delete': deleteSession,
-  'ambient.copyName': copyName,
-  'ambient.openYaml': openYaml,
-  'ambient.openShell': openShell,
-  'ambient.refresh': refresh,
-  'ambient.reconnect': reconnect,
-  'ambient.pinNamespace': pinNamespace,
-  'ambient.unpinNamespace': unpinNamespace,
-  'ambient.selectContexts': selectContexts,
-  'ambient.install': install,
-  'ambient.copyInstallCommand': copyInstallCommand,
-  'ambient.openKubeconfig': openKubeconfig,
-  'ambient.showOutput': showOutput,
-  'ambient.showProblem': showProblem,
-  'ambient.showMore': showMore,
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  'ambient.launch': async () => (await import('./launch.ts')).launch,
+  'ambient.launchFromYaml': async () => (await import('./launch-from-yaml.ts')).launchFromYaml,
+  'ambient.stop': async () => (await import('./stop.ts')).stop,
+  'ambient.approve': async () => (await import('./decide.ts')).approve,
+  'ambient.reject': async () => (await import('./decide.ts')).reject,
+  'ambient.delete': async () => (await import('./delete.ts')).deleteSession,
+  'ambient.copyName': async () => (await import('./copy-name.ts')).copyName,
+  'ambient.openYaml': async () => (await import('./open-yaml.ts')).openYaml,
+  'ambient.openShell': async () => (await import('./open-shell.ts')).openShell,
+  'ambient.refresh': async () => (await import('./refresh.ts')).refresh,
+  'ambient.reconnect': async () => (await import('./refresh.ts')).reconnect,
+  'ambient.pinNamespace': async () => (await import('./pin-namespace.ts')).pinNamespace,
+  'ambient.unpinNamespace': async () => (await import('./pin-namespace.ts')).unpinNamespace,
+  'ambient.selectContexts': async () => (await import('./select-contexts.ts')).selectContexts,
+  'ambient.install': async () => (await import('./install.ts')).install,
+  'ambient.copyInstallCommand': async () => (await import('./install.ts')).copyInstallCommand,
+  'ambient.openKubeconfig': async () => (await import('./open-kubeconfig.ts')).openKubeconfig,
+  'ambient.showOutput': async () => (await import('./show.ts')).showOutput,
+  'ambient.showProblem': async () => (await import('./show.ts')).showProblem,
+  'ambient.showMore': async () => (await import('./show.ts')).showMore,
 };
 
 /** What a person started and failed is told to them; launch with all answers rejects instead, for its caller. */
 export function registerCommands(context: CommandContext): vscode.Disposable {
   return vscode.Disposable.from(
-    ...Object.entries(COMMANDS).map(([id, command]) => {
-      const run = command(context);
+    ...Object.entries(COMMANDS).map(([id, load]) => {
+      const run = async (...args: unknown[]): Promise<unknown> => await (await load())(context)(...args);
       return vscode.commands.registerCommand(id, async (...args: unknown[]) => {
         if (id === 'ambient.launch') return await run(...args);
         try {

@@ -14,6 +14,9 @@ import { NamespaceNode } from './namespace-node.ts';
 import type { NodeView, TreeContext, TreeNode } from './node.ts';
 import { ProblemNode } from './problem-node.ts';
 
+/** More pinned namespaces than this are not all opened, as that would start many watches. */
+const PINNED_OPEN_MAX = 5;
+
 export class ClusterNode implements TreeNode {
   readonly id: string;
   readonly parent: TreeNode;
@@ -24,6 +27,8 @@ export class ClusterNode implements TreeNode {
   #info: ContextInfo;
   #listing: Promise<NamespaceListing> | undefined;
   #problem: Problem | undefined;
+  /** The last answer was a failure. */
+  #failed = false;
   #showsEmpty = false;
 
   constructor(context: TreeContext, parent: TreeNode, info: ContextInfo) {
@@ -82,9 +87,11 @@ export class ClusterNode implements TreeNode {
     try {
       const listing = await asked;
       this.#problem = undefined;
+      this.#failed = false;
       return this.#build(listing);
     } catch (error) {
       if (this.#listing !== asked) return await this.children();
+      this.#failed = true;
       if (this.#problem === undefined) this.#context.log(`namespaces of ${this.cluster}`, error);
       const isNews = this.#problem === undefined;
       this.#problem = problemOf(error, this.cluster);
@@ -116,19 +123,29 @@ export class ClusterNode implements TreeNode {
   #ask(): Promise<NamespaceListing> {
     const asked = this.#list();
     // Who was told to wait is told when it is over.
-    const again = (): void => this.#context.refresh(this);
+    const again = (): void => this.#context.refresh(this, 0);
     isQuick(asked).then((quick) => (quick ? undefined : asked.then(again, again)), again);
     return asked;
   }
 
   async #list(): Promise<NamespaceListing> {
-    const { pinned, emptyNamespaces } = this.#context.settings();
+    const { pinned: allPinned, emptyNamespaces } = this.#context.settings();
+    const pinned = pinnedIn(allPinned, this.cluster);
     const client = await this.#context.clusters.client(this.cluster);
-    return await listNamespaces(client, {
-      pinned: pinnedIn(pinned, this.cluster),
+    const listing = listNamespaces(client, {
+      pinned,
       contextNamespace: this.#info.namespace,
       empty: emptyNamespaces,
     });
+    if (!this.#failed) this.#expect(pinned);
+    return await listing;
+  }
+
+  /** Begins to read what will most likely be open in a moment, while the namespaces are still being listed. */
+  #expect(pinned: readonly string[]): void {
+    const own = this.#info.namespace ?? 'default';
+    for (const namespace of new Set([own, ...(pinned.length <= PINNED_OPEN_MAX ? pinned : [])]))
+      if (!this.#namespaces.has(namespace)) this.#context.watches.expect(this.cluster, namespace);
   }
 
   #build({ shown, hidden, incomplete }: NamespaceListing): TreeNode[] {
@@ -174,7 +191,9 @@ export class ClusterNode implements TreeNode {
     if (known !== undefined) return known.update(entry);
     // What one is likely to look for is open at once, unless that would start many watches.
     const open =
-      all.length === 1 || entry.isDefault || (entry.pinned && all.filter((e) => e.pinned).length <= 5);
+      all.length === 1 ||
+      entry.isDefault ||
+      (entry.pinned && all.filter((e) => e.pinned).length <= PINNED_OPEN_MAX);
     const node = new NamespaceNode(this.#context, this, this.cluster, entry, { open });
     this.#namespaces.set(entry.name, node);
     return node;

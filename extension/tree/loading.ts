@@ -4,17 +4,17 @@ import { MessageNode } from './message-node.ts';
 import type { TreeNode } from './node.ts';
 
 /** Quick answers come without a flicker. */
-const PATIENCE_MS = 300;
+export const PATIENCE_MS = 300;
 
 /** Whether the work ended, well or not, within a moment. */
-export async function isQuick(work: Promise<unknown>): Promise<boolean> {
+export async function isQuick(work: Promise<unknown>, patienceMs = PATIENCE_MS): Promise<boolean> {
   const over = work.then(
     () => true,
     () => true,
   );
   const timer = new AbortController();
   try {
-    return await Promise.race([over, delay(PATIENCE_MS, false, { signal: timer.signal })]);
+    return await Promise.race([over, delay(Math.max(0, patienceMs), false, { signal: timer.signal })]);
   } finally {
     timer.abort();
   }

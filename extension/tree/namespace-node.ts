@@ -9,11 +9,14 @@ import { groupSessions, isFinished, waitsForApproval } from '../sessions/state.t
 import type { Group } from '../sessions/state.ts';
 import type { SessionWatch } from '../sessions/session-watch.ts';
 import { GroupNode } from './group-node.ts';
-import { isQuick, loadingNode } from './loading.ts';
+import { isQuick, loadingNode, PATIENCE_MS } from './loading.ts';
 import { MessageNode } from './message-node.ts';
 import type { NodeView, TreeContext, TreeNode } from './node.ts';
 import { ProblemNode } from './problem-node.ts';
 import { SessionNode } from './session-node.ts';
+
+/** While a long list is read, its pages would have the rows drawn again and again. */
+const WHILE_READING_MS = 500;
 
 export class NamespaceNode implements TreeNode {
   readonly id: string;
@@ -26,6 +29,10 @@ export class NamespaceNode implements TreeNode {
   #entry: NamespaceEntry;
   #watch: SessionWatch | undefined;
   #open: boolean;
+  /** Since when sessions are waited for, in epoch ms. */
+  #since: number | undefined;
+  /** Nothing but that sessions are being read is shown. */
+  #isWaiting = false;
 
   /** `open`: shown expanded at first. */
   constructor(
@@ -42,6 +49,7 @@ export class NamespaceNode implements TreeNode {
     this.id = `${parent.id}/n:${entry.name}`;
     this.#entry = entry;
     this.#open = open;
+    if (open) this.#since = context.now();
   }
 
   update(entry: NamespaceEntry): this {
@@ -91,15 +99,23 @@ export class NamespaceNode implements TreeNode {
     const watch = this.#hold();
     const isReading = (): boolean => watch.state.phase === 'starting';
     // The state tells what went wrong; here it only matters that there is something to show.
-    if (isReading() && watch.store.size === 0) await isQuick(somethingOf(watch));
+    if (isReading() && watch.store.size === 0) await isQuick(somethingOf(watch), this.#patienceMs());
+    this.#isWaiting = isReading() && watch.store.size === 0;
     if (!isReading()) return this.#build(watch);
-    // A long list comes in pages, and each page redraws this row.
-    return [loadingNode(this, 'Reading sessions…'), ...(watch.store.size === 0 ? [] : this.#build(watch))];
+    // A long list comes in pages.
+    return [loadingNode(this, 'Reading sessions…'), ...(this.#isWaiting ? [] : this.#build(watch))];
+  }
+
+  /** VS Code asks for the rows of one namespace after those of another: the second must not wait anew. */
+  #patienceMs(): number {
+    const now = this.#context.now();
+    return PATIENCE_MS - (now - (this.#since ??= now));
   }
 
   release(): void {
     this.#watch?.dispose();
     this.#watch = undefined;
+    this.#since = undefined;
   }
 
   /** The row of a session that is shown. */
@@ -115,7 +131,10 @@ export class NamespaceNode implements TreeNode {
   #hold(): SessionWatch {
     if (this.#watch !== undefined) return this.#watch;
     const watch = this.#context.watches.acquire(this.cluster, this.namespace);
-    watch.onChange(() => this.#context.refresh(this));
+    watch.onChange(() => {
+      if (watch.state.phase !== 'starting') this.#context.refresh(this);
+      else this.#context.refresh(this, this.#isWaiting ? 0 : WHILE_READING_MS);
+    });
     watch.onState((state) => {
       if (state.error !== undefined) this.#context.log(`watching sessions of ${this.namespace}`, state.error);
       this.#context.refresh(this);

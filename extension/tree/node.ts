@@ -48,14 +48,17 @@ export interface TreeSettings {
 
 export interface TreeContext {
   clusters: Pick<Clusters, 'kubeconfig' | 'client'>;
-  watches: Pick<SessionWatches, 'acquire'>;
+  watches: Pick<SessionWatches, 'acquire' | 'expect'>;
   /** Asked without waiting: rows are drawn again when the answer is there. */
   rights: Pick<Rights, 'peek'>;
   settings(): TreeSettings;
   /** Epoch ms. */
   now(): number;
-  /** The node's view and children may have changed; without a node, all. Gathered and passed on at most every 100 ms. */
-  refresh(node?: TreeNode): void;
+  /**
+   * The node's view and children may have changed; without a node, all. Gathered and passed on within 100 ms, or as many
+   * as are given: 0 where somebody waits for it.
+   */
+  refresh(node?: TreeNode, withinMs?: number): void;
   listArtifacts(ref: SessionRef, signal?: AbortSignal): Promise<Artifact[]>;
   /** The files that the kubeconfig was read from, to be watched. */
   onKubeconfig(files: readonly string[]): void;

@@ -25,6 +25,7 @@ export class SessionsTree implements vscode.TreeDataProvider<TreeNode>, vscode.D
   readonly #approvals: Approvals;
   readonly #subscriptions: { dispose(): unknown }[];
   #tick: NodeJS.Timeout | undefined;
+  #wasHidden = false;
 
   readonly onDidChangeTreeData = this.#changed.event;
 
@@ -35,7 +36,10 @@ export class SessionsTree implements vscode.TreeDataProvider<TreeNode>, vscode.D
       this.#changed.fire(node);
       this.#showBadge();
     });
-    this.#root = new RootNode({ ...context, refresh: (node) => this.#refresh.request(node) });
+    this.#root = new RootNode({
+      ...context,
+      refresh: (node, withinMs) => this.#refresh.request(node, withinMs),
+    });
     this.#view = vscode.window.createTreeView(VIEW_ID, {
       treeDataProvider: this,
       showCollapseAll: true,
@@ -139,8 +143,10 @@ export class SessionsTree implements vscode.TreeDataProvider<TreeNode>, vscode.D
     if (visible) {
       this.#startTick();
       this.#retry();
-      this.refresh();
+      // The first time VS Code asks by itself, and would have to begin again.
+      if (this.#wasHidden) this.refresh();
     } else {
+      this.#wasHidden = true;
       clearInterval(this.#tick);
       this.#tick = undefined;
       this.#root.release();

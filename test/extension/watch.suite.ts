@@ -83,6 +83,19 @@ describe('session watches', () => {
     again.dispose();
   });
 
+  it('can begin before anybody holds them, and end when nobody comes', async () => {
+    await create('a');
+    watches.expect('dev', namespace);
+    const watch = watches.acquire('dev', namespace);
+    await watch.ready;
+    assert.deepEqual(names(watch), ['a']);
+    assert.equal(connections.length, 1, 'it is the one that was expected');
+    watch.dispose();
+    watches.expect('dev', 'elsewhere');
+    assert.ok(watches.open.some((key) => key.startsWith('elsewhere/')));
+    await until(() => watches.open.length === 0, 'nobody came');
+  });
+
   it('can be of one session alone', async () => {
     await create('a');
     await create('b');

@@ -24,6 +24,8 @@ export type { Settings, Theme } from './settings.ts';
 export interface VscodeOptions {
   /** An unpacked extension (a folder with package.json) to run in place. */
   readonly extensionPath?: string;
+  /** More unpacked extensions beside it. */
+  readonly beside?: readonly string[];
   /** A packaged extension to install, as users do. */
   readonly vsix?: string;
   /** The folder that windows open. */
@@ -184,6 +186,7 @@ async function provideExtensions(
     });
   };
   if (options.extensionPath !== undefined) await list(options.extensionPath);
+  for (const folder of options.beside ?? []) await list(folder);
   if (instrumented) {
     const bridge = path.join(extensions, 'ambient-test.bridge-0.0.1');
     await writeBridgeExtension(bridge);

@@ -124,6 +124,17 @@ describe('a reflector', function () {
     assert.equal(proxy.seen.filter(({ url }) => url.searchParams.get('limit') === '10').length, 3);
   });
 
+  it('lists a short page first where one is wanted', async () => {
+    await fill(30);
+    const { reflector } = reflect({ pageSize: 20, firstPageSize: 5 });
+    await reflector.synced();
+    assert.deepEqual(
+      proxy.seen.filter(isList).map(({ url }) => url.searchParams.get('limit')),
+      ['5', '20', '20'],
+    );
+    assert.equal(reflector.store.size, 30);
+  });
+
   it('starts the list again when its next page has expired', async () => {
     const names = await fill(25);
     const expired = '{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","code":410}';

@@ -67,6 +67,11 @@ export class Watched {
     if (object !== undefined) this.#changed.fire({ type: 'updated', object });
   }
 
+  /** Its first list takes for ever. */
+  reads(): void {
+    this.state = { phase: 'starting' };
+  }
+
   setState(state: WatchState): void {
     this.state = state;
     this.#stateChanged.fire(state);
@@ -90,7 +95,12 @@ export class Watched {
       get state() {
         return state();
       },
-      ready: this.state.error === undefined ? Promise.resolve() : Promise.reject(asError(this.state.error)),
+      ready:
+        this.state.phase === 'starting'
+          ? new Promise<void>(() => undefined)
+          : this.state.error === undefined
+            ? Promise.resolve()
+            : Promise.reject(asError(this.state.error)),
       dispose: () => void (this.held -= 1),
     };
   }
@@ -106,7 +116,13 @@ export interface World {
   answers: Map<string, unknown>;
   artifacts: Map<string, Artifact[] | Error>;
   artifactRequests: SessionRef[];
+  /** Epoch ms. */
+  now: number;
   refreshes: (TreeNode | undefined)[];
+  /** Within how many ms each of them was asked for. */
+  urgency: (number | undefined)[];
+  /** `context/namespace` of those that were begun to be read before anybody had opened them. */
+  expected: string[];
   viewState: ViewState | undefined;
   /** What the person may, by `context/namespace`; absent: not known. */
   rights: Map<string, ReadonlySet<Right>>;
@@ -139,6 +155,7 @@ export function aWorld(contexts: ContextInfo[] = [aContext('dev', { isCurrent: t
       ...(current === undefined ? {} : { currentContext: current }),
       problems: [],
       files: ['/home/jo/.kube/config'],
+      texts: [],
       connect: () => Promise.reject(new Error('not here')),
     },
     settings: { contexts: [], pinned: [], emptyNamespaces: 'auto', finishedDays: 7 },
@@ -150,7 +167,10 @@ export function aWorld(contexts: ContextInfo[] = [aContext('dev', { isCurrent: t
     answers: new Map(),
     artifacts: new Map(),
     artifactRequests: [],
+    now: NOW,
     refreshes: [],
+    urgency: [],
+    expected: [],
     viewState: undefined,
     rights: new Map(),
     log: [],
@@ -163,11 +183,17 @@ export function aWorld(contexts: ContextInfo[] = [aContext('dev', { isCurrent: t
       kubeconfig: () => Promise.resolve(world.kubeconfig),
       client: (name) => Promise.resolve(clientOf(world, name)),
     },
-    watches: { acquire: (cluster, namespace) => world.watched(`${cluster}/${namespace}`).hold() },
+    watches: {
+      acquire: (cluster, namespace) => world.watched(`${cluster}/${namespace}`).hold(),
+      expect: (cluster, namespace) => void world.expected.push(`${cluster}/${namespace}`),
+    },
     rights: { peek: (cluster, namespace) => world.rights.get(`${cluster}/${namespace}`) },
     settings: () => world.settings,
-    now: () => NOW,
-    refresh: (node) => void world.refreshes.push(node),
+    now: () => world.now,
+    refresh: (node, withinMs) => {
+      world.refreshes.push(node);
+      world.urgency.push(withinMs);
+    },
     onKubeconfig: () => undefined,
     listArtifacts: async (ref) => {
       world.artifactRequests.push(ref);

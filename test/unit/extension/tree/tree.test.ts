@@ -9,7 +9,7 @@ import type { GroupNode } from '../../../../extension/tree/group-node.ts';
 import type { SessionNode } from '../../../../extension/tree/session-node.ts';
 import { until } from '../../../support/until.ts';
 import { matchesGolden } from '../../../support/golden.ts';
-import { aContext, ago, asText, aSession, aWorld, find, forbidden, named } from './fixture.ts';
+import { aContext, ago, asText, aSession, aWorld, find, forbidden, named, NOW } from './fixture.ts';
 import type { World } from './fixture.ts';
 
 const golden = (name: string): string => join(import.meta.dirname, `${name}.golden.txt`);
@@ -325,6 +325,65 @@ describe('the tree of sessions', () => {
     assert.equal(watched.held, 0);
     await asText(world);
     assert.deepEqual([watched.held, watched.acquired], [1, 2]);
+  });
+
+  it('begins to read what will be open while it still asks for the namespaces, once', async () => {
+    const world = aWorld([aContext('dev', { isCurrent: true, namespace: 'mine' })]);
+    const answer = Promise.withResolvers<boolean>();
+    world.answers.set('dev discovers', answer.promise);
+    world.settings = { ...world.settings, pinned: ['dev/pinned', 'prod/other'] };
+    const [cluster] = await world.root.children();
+    const asked = cluster?.children();
+    await until(() => world.expected.length > 0, 'reading begins');
+    assert.deepEqual(world.expected, ['dev/mine', 'dev/pinned']);
+    answer.reject(new KubeError('no route', { status: 0, reason: 'Unreachable' }));
+    await asked;
+    world.root.invalidate();
+    await cluster?.children();
+    assert.equal(
+      world.expected.length,
+      2,
+      'a cluster that does not answer is not asked more than it must be',
+    );
+  });
+
+  it('begins to read nothing ahead where that would be many namespaces', async () => {
+    const world = aWorld();
+    world.settings = { ...world.settings, pinned: ['a', 'b', 'c', 'd', 'e', 'f'] };
+    await asText(world);
+    assert.deepEqual(world.expected, ['dev/default']);
+  });
+
+  it('waits for slow namespaces together, not for one after the other', async () => {
+    const world = aWorld();
+    world.answers.set('dev /api/v1/namespaces', named('NamespaceList', ['a', 'b', 'c']));
+    world.settings = { ...world.settings, pinned: ['a', 'b', 'c'] };
+    for (const name of ['a', 'b', 'c']) world.watched(`dev/${name}`).reads();
+    const [cluster] = await world.root.children();
+    const namespaces = (await cluster?.children()) ?? [];
+    const rows = async (index: number): Promise<string[]> => {
+      const from = performance.now();
+      const children = (await namespaces[index]?.children()) ?? [];
+      world.now += performance.now() - from;
+      return children.map((row) => row.view().label);
+    };
+    for (const index of [0, 1, 2]) assert.deepEqual(await rows(index), ['Reading sessions…']);
+    assert.ok(world.now - NOW < 600, `${world.now - NOW} ms`);
+  });
+
+  it('shows the first sessions of a long list at once, and the rest of it not page by page', async () => {
+    const world = aWorld();
+    const watched = world.watched('dev/demo');
+    watched.reads();
+    assert.match(await asText(world), /Reading sessions… +\[message\]$/);
+    watched.set([aSession('first')]);
+    assert.equal(world.urgency.at(-1), 0, 'nothing else is shown: at once');
+    assert.match(await asText(world), /Reading sessions…[^]*first/);
+    watched.set([aSession('first'), aSession('second')]);
+    assert.equal(world.urgency.at(-1), 500);
+    watched.setState({ phase: 'synced' });
+    assert.equal(world.urgency.at(-1), undefined, 'as any other change');
+    assert.doesNotMatch(await asText(world), /Reading sessions/);
   });
 
   it('redraws only the namespace that changed', async () => {

@@ -44,6 +44,7 @@ const common = {
 type TargetOptions = Omit<BuildOptions, keyof typeof common | 'write'> & {
   outdir: string;
   keepNames?: boolean;
+  minify?: boolean;
 };
 
 const targets: Record<Target, TargetOptions> = {

@@ -7,6 +7,7 @@ import { AmbientError } from '../../common/errors.ts';
 import { policyMistakes } from '../../common/rules/policy/config.ts';
 import { evaluate } from '../../common/rules/policy/evaluate.ts';
 import type { Violation } from '../../common/rules/policy/violation.ts';
+import { withDataHeld } from '../../common/rules/retention.ts';
 import type { AuditTrail } from '../record/audit.ts';
 import type { Policies } from './policies.ts';
 import { problemsOf } from './validate.ts';
@@ -67,6 +68,13 @@ export class Admission {
       ...(isUidKept && by.uid !== undefined ? { uid: by.uid } : {}),
       ...(groups.length === 0 ? {} : { groups }),
     };
+  }
+
+  /** What metadata.finalizers must be, so that the object stays until its data are gone; undefined: what was sent stays. */
+  finalizers(sent: unknown): string[] | undefined {
+    const standing = Array.isArray(sent) ? sent.filter((each) => typeof each === 'string') : [];
+    const held = withDataHeld(standing);
+    return held.length === standing.length ? undefined : held;
   }
 
   /**

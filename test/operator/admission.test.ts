@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect } from 'node:tls';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { API_VERSION, OPERATOR_NAMESPACE, POLICY_NAME } from '../../common/api/names.ts';
+import { API_VERSION, FINALIZER_DATA, OPERATOR_NAMESPACE, POLICY_NAME } from '../../common/api/names.ts';
 import type { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 import type { Session } from '../../common/api/session.ts';
 import { AmbientError } from '../../common/errors.ts';
@@ -111,6 +111,7 @@ describe('admission', function () {
     assert.deepEqual(session.spec.createdBy.groups, ['team-a', 'system:authenticated']);
     const stored = await current(session, cluster.client);
     assert.deepEqual(stored.spec.createdBy, session.spec.createdBy);
+    assert.deepEqual(stored.metadata.finalizers, [FINALIZER_DATA]);
     // Not even an administrator.
     const admins = await create(asking({}, { createdBy }));
     assert.notEqual(admins.spec.createdBy?.user, 'eve');

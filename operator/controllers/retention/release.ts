@@ -122,8 +122,9 @@ export class Releases {
     await this.#deleteJob(session, signal);
     try {
       await assertThere(store);
-      await store.remove(keys.session(refOf(session)));
+      // Its cost is read from the data for the last time.
       await settleDeleted(session, signal);
+      await store.remove(keys.session(refOf(session)));
     } catch (error) {
       await this.#explain(session, error, signal);
       throw error;

@@ -4,7 +4,7 @@ import { GROUP } from '../../../common/api/names.ts';
 import { AmbientError, CATALOGUE } from '../../../common/errors.ts';
 import type { Act, Admission, Violation } from '../../sessions/admission.ts';
 import { fieldOf } from './review.ts';
-import type { Decision, ReviewRequest } from './review.ts';
+import type { Decision, JsonPatchAdd, ReviewRequest } from './review.ts';
 
 export const WEBHOOKS = [
   'created-by.sessions.ambient.ai',
@@ -46,8 +46,13 @@ async function answer(
       const spec = fieldOf(object, 'spec');
       // The schema, which is asked later, refuses what has no spec.
       if (typeof spec !== 'object' || spec === null || Array.isArray(spec)) return {};
-      const value = admission.createdBy(fieldOf(spec, 'createdBy'), act.by);
-      return value === undefined ? {} : { patch: [{ op: 'add', path: '/spec/createdBy', value }] };
+      const createdBy = admission.createdBy(fieldOf(spec, 'createdBy'), act.by);
+      const finalizers = admission.finalizers(fieldOf(fieldOf(object, 'metadata'), 'finalizers'));
+      const patch: JsonPatchAdd[] = [];
+      if (createdBy !== undefined) patch.push({ op: 'add', path: '/spec/createdBy', value: createdBy });
+      if (finalizers !== undefined)
+        patch.push({ op: 'add', path: '/metadata/finalizers', value: finalizers });
+      return patch.length === 0 ? {} : { patch };
     }
     case 'policy.sessions.ambient.ai': {
       expect(request, ['sessions'], ['CREATE']);

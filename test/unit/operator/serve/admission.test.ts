@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { AuditEvent } from '../../../../common/api/audit.ts';
 import type { KubeStatus } from '../../../../common/api/kubernetes.ts';
+import { FINALIZER_DATA } from '../../../../common/api/names.ts';
 import type { NamespacePolicySpec } from '../../../../common/api/namespace-policy.ts';
 import { GROUPS_MAX } from '../../../../common/api/session.ts';
 import { AmbientError } from '../../../../common/errors.ts';
@@ -113,13 +114,26 @@ describe('the admission door', () => {
         path: '/spec/createdBy',
         value: { user: 'ann', uid: 'u-1', groups: ['team-a', 'system:authenticated'] },
       },
+      { op: 'add', path: '/metadata/finalizers', value: [FINALIZER_DATA] },
     ]);
+  });
+
+  it("makes the object stay until its data are gone, and keeps other people's finalizers", async () => {
+    const sent = aSession().in('default').build();
+    sent.metadata.finalizers = ['example.com/mine'];
+    const patch = patchOf(await responseTo(STAMP, reviewOf({ object: sent }))) as { path: string }[];
+    assert.deepEqual(patch[1], {
+      op: 'add',
+      path: '/metadata/finalizers',
+      value: ['example.com/mine', FINALIZER_DATA],
+    });
   });
 
   it('lets the operator itself say for whom it launches one, and stamps it where it does not', async () => {
     const userInfo = { username: OPERATOR };
     const sent = reviewOf({ ...session({ createdBy: { user: 'ann' } }), userInfo });
-    assert.deepEqual(await responseTo(STAMP, sent), { uid: 'r-1', allowed: true });
+    const paths = (patchOf(await responseTo(STAMP, sent)) as { path: string }[]).map(({ path }) => path);
+    assert.deepEqual(paths, ['/metadata/finalizers']);
     const [{ value }] = patchOf(await responseTo(STAMP, reviewOf({ ...session(), userInfo }))) as [
       { value: object },
     ];

@@ -38,14 +38,12 @@ describe('the budget of a namespace', function () {
   let client: KubeClient;
   let operator: OperatorProcess;
   let storeDir: string;
-  let held: AsyncDisposable;
   let count = 0;
 
   before(async function () {
     this.timeout(180_000);
     fake = await fakeCluster(this);
     ({ client } = fake);
-    held = await fake.holdPods();
     storeDir = await mkdtemp(join(tmpdir(), 'ambient-store-'));
     operator = await start();
   });
@@ -53,7 +51,6 @@ describe('the budget of a namespace', function () {
   after(async function () {
     this.timeout(60_000);
     await operator?.[Symbol.asyncDispose]();
-    await held?.[Symbol.asyncDispose]();
     await fake?.[Symbol.asyncDispose]();
     if (storeDir !== undefined) await rm(storeDir, { recursive: true, force: true });
   });
@@ -151,194 +148,7 @@ describe('the budget of a namespace', function () {
     return (answer.json as { acknowledged: number }).acknowledged;
   }
 
-  it('is never promised twice: fifty launched at once hold ten dollars together, also when the operator dies', async () => {
-    const namespace = await aNamespace(budgetOf('10.00'));
-    const launching = Promise.all(
-      Array.from({ length: 50 }, (_, n) => launch(namespace, `s${String(n).padStart(2, '0')}`, '1.00')),
-    );
-    await until(
-      async () => (await client.list(jobs, { namespace })).items.length >= 4,
-      'some have their Jobs',
-      20_000,
-      5,
-    );
-    await restart();
-    const all = await launching;
-    await until(async () => (await usageOf(namespace))?.sessions?.waiting === 40, 'forty wait');
-    assert.equal((await client.list(jobs, { namespace })).items.length, 10);
-    const usage = await usageOf(namespace);
-    assert.deepEqual(
-      [usage?.budget?.reserved, usage?.budget?.currentMonth, usage?.sessions],
-      ['10.00', '0.00', { active: 10, waiting: 40, total: 50 }],
-    );
-    const states = await Promise.all(all.map((session) => current(session, client)));
-    const waiting = states.filter(({ status }) => status?.queue !== undefined);
-    assert.equal(waiting.length, 40);
-    for (const { status } of waiting) {
-      assert.equal(status?.queue?.reason, 'Budget');
-      assert.equal(findCondition(status?.conditions, 'Admitted')?.reason, 'AwaitingBudget');
-    }
-    const running = states.filter(({ status }) => status?.queue === undefined);
-    const [one, two] = running;
-    assert.ok(one && two);
-    await report(one, 1, '0.25');
-    await until(async () => (await usageOf(namespace))?.budget?.currentMonth === '0.25', 'it is counted');
-    assert.equal((await usageOf(namespace))?.budget?.reserved, '9.75');
-    await stop(one);
-    await finished(client, one);
-    await until(async () => (await usageOf(namespace))?.budget?.reserved === '9.00', 'it holds no more');
-    assert.equal(
-      (await client.list(jobs, { namespace })).items.length,
-      9,
-      '0.75 are too little for the next',
-    );
-    await stop(two);
-    await until(async () => (await usageOf(namespace))?.sessions?.waiting === 39, 'the next one starts');
-    const { budget } = (await usageOf(namespace)) ?? {};
-    const together = plus(
-      parseMoney(budget?.reserved ?? '') ?? ZERO,
-      parseMoney(budget?.currentMonth ?? '') ?? ZERO,
-    );
-    assert.ok(together <= (parseMoney('10.00') ?? ZERO), JSON.stringify(budget));
-  });
-
-  it('stops a session that has spent its own', async () => {
-    const namespace = await aNamespace(budgetOf('10.00', '1.00'));
-    const session = await launch(namespace, 'own');
-    assert.equal(await report(session, 1, '0.60', 'much', -3, 0.4), 4);
-    const ended = await finished(client, session);
-    assert.equal(endOf(ended), 'Failed/BudgetExceeded');
-    assert.match(
-      ended.status?.message ?? '',
-      /^The session has spent 1\.00 USD, and its budget is 1\.00 USD\. Launch again with a higher budget/,
-    );
-    assert.deepEqual(
-      [ended.status?.cost?.total, ended.status?.cost?.breakdown, ended.status?.stop?.requestedBy],
-      ['1.00', { opus: '1.00' }, OPERATOR_ACTOR],
-    );
-    assert.equal(findCondition(ended.status?.conditions, 'BudgetExceeded')?.status, 'True');
-    assert.deepEqual(
-      ended.status?.history?.map(({ event, actor }) => [event, actor]),
-      ['Created', 'BudgetExceeded', 'Failed'].map((event) => [event, OPERATOR_ACTOR]),
-    );
-    assert.ok(
-      operator.log.some(
-        (line) => line.includes('"resource":"sessions/stop"') && line.includes('BudgetExceeded'),
-      ),
-      'it is recorded',
-    );
-    assert.ok(
-      operator.log.some((line) => line.includes('no amount are not counted')),
-      'nonsense is noticed',
-    );
-    assert.match(await operator.metrics(), /ambient_budget_stops_total\{by="session"\} 1/);
-  });
-
-  it('stops all when it is spent, tells so, lets nobody start, and goes on when it is raised', async () => {
-    const namespace = await aNamespace(budgetOf('2.00', '1.00'));
-    const [a, b] = [await launch(namespace, 'a'), await launch(namespace, 'b')];
-    await withPod(b);
-    await report(a, 1, '0.90');
-    await report(b, 1, '0.75');
-    await until(async () => (await conditionOf(namespace, 'BudgetWarning')) === 'True', 'people are warned');
-    // A single step may cost more than is left.
-    await report(a, 2, '0.50');
-    assert.equal(endOf(await finished(client, a)), 'Failed/BudgetExceeded');
-    const other = await finished(client, b);
-    assert.equal(endOf(other), 'Failed/BudgetExceeded');
-    assert.match(
-      other.status?.message ?? '',
-      /^Namespace .* has spent 2\.15 USD this month, and its budget is 2\.00 USD\./,
-    );
-    await until(
-      async () => (await conditionOf(namespace, 'BudgetExceeded')) === 'True',
-      'the policy says so',
-    );
-    const usage = await usageOf(namespace);
-    assert.deepEqual([usage?.budget?.currentMonth, usage?.budget?.percentUsed], ['2.15', 107.5]);
-    const told = (await client.list(events, { namespace })).items.filter(
-      ({ regarding }) => regarding?.kind === 'NamespacePolicy',
-    );
-    assert.deepEqual(told.map(({ reason }) => reason).toSorted(), ['BudgetExceeded', 'BudgetWarning']);
-
-    const late = await waits(await launch(namespace, 'late'));
-    assert.match(
-      late.status?.message ?? '',
-      /^Waiting for the budget of namespace .*: 2\.15 USD of 2\.00 USD are spent.* is reset on \d{4}-\d\d-01\.$/,
-    );
-    await client.mergePatch(
-      namespacePolicies,
-      { namespace, name: POLICY_NAME },
-      { spec: budgetOf('4.00', '1.00') },
-    );
-    await withPod(late);
-    await until(
-      async () => (await conditionOf(namespace, 'BudgetExceeded')) === 'False',
-      'there is money again',
-    );
-  });
-
-  it('counts each record once over resending and death of the operator, and shows it in the end', async () => {
-    const namespace = await aNamespace(budgetOf('10.00', '5.00'));
-    const session = await launch(namespace, 'twice');
-    await report(session, 1, '0.10', '0.20');
-    await report(session, 2, '0.20', '0.000000003');
-    await restart();
-    await until(
-      async () => (await current(session, client)).status?.cost?.total === '0.300000003',
-      'it is shown',
-    );
-    assert.equal(await report(session, 1, '0.10', '0.20', '0.000000003', '0.05'), 4);
-    await stop(session);
-    const ended = await finished(client, session);
-    assert.equal(ended.status?.cost?.total, '0.350000003');
-    assert.equal(endOf(ended), 'Failed/Stopped');
-    await until(
-      async () => (await usageOf(namespace))?.budget?.currentMonth === '0.350000003',
-      'it is counted',
-    );
-    await client.delete(sessions, { namespace, name: session.metadata.name });
-    await until(async () => (await usageOf(namespace))?.sessions?.total === 0, 'the session is gone');
-    assert.equal((await usageOf(namespace))?.budget?.currentMonth, '0.350000003', 'its money stays spent');
-  });
-
-  it('is reset when its day comes, also when no operator was there, and that is recorded', async () => {
-    const namespace = await aNamespace(budgetOf('1.00', '1.00'));
-    await until(async () => (await usageOf(namespace))?.budget !== undefined, 'it is counted');
-    await restart(async () => {
-      const budget = {
-        currentMonth: '1.00',
-        carried: '1.00',
-        percentUsed: 100,
-        lastReset: '2024-02-01T00:00:00Z',
-      };
-      await client.mergePatch(
-        namespacePolicies,
-        { namespace, name: POLICY_NAME, subresource: 'status' },
-        { status: { usage: { budget } } },
-      );
-    });
-    const now = new Date();
-    const first = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), 1)).toISOString().slice(0, 10);
-    await until(
-      async () => (await usageOf(namespace))?.budget?.lastReset === `${first}T00:00:00Z`,
-      'it has been reset',
-    );
-    assert.equal((await usageOf(namespace))?.budget?.currentMonth, '0.00');
-    assert.ok(operator.log.some((line) => line.includes('BudgetReset') && line.includes('"audit"')));
-    await withPod(await launch(namespace, 'next'));
-  });
-
-  it('lets all go on when the policy is deleted while they wait', async () => {
-    const namespace = await aNamespace(budgetOf('1.00', '1.00'));
-    const all = await Promise.all(['a', 'b', 'c'].map((name) => launch(namespace, name)));
-    await until(async () => (await usageOf(namespace))?.sessions?.waiting === 2, 'two wait');
-    await client.delete(namespacePolicies, { namespace, name: POLICY_NAME });
-    for (const session of all) await withPod(session);
-  });
-
   it('asks the API server for nothing more where nobody waits', async () => {
-    await held[Symbol.asyncDispose]();
     const namespace = await aNamespace({});
     const requests = async (): Promise<number> => {
       const text = await operator.metrics();
@@ -358,5 +168,202 @@ describe('the budget of a namespace', function () {
     const each = ((await requests()) - before) / 40;
     console.log(`      ${each.toFixed(2)} requests a session, the policy's status included`);
     assert.ok(each <= 5, `${each} requests a session`);
+  });
+
+  describe('while sessions go on', () => {
+    let held: AsyncDisposable;
+    before(async () => {
+      held = await fake.holdPods();
+    });
+    after(() => held[Symbol.asyncDispose]());
+
+    it('is never promised twice: fifty launched at once hold ten dollars together, also when the operator dies', async () => {
+      const namespace = await aNamespace(budgetOf('10.00'));
+      const launching = Promise.all(
+        Array.from({ length: 50 }, (_, n) => launch(namespace, `s${String(n).padStart(2, '0')}`, '1.00')),
+      );
+      await until(
+        async () => (await client.list(jobs, { namespace })).items.length >= 4,
+        'some have their Jobs',
+        20_000,
+        5,
+      );
+      await restart();
+      const all = await launching;
+      await until(async () => (await usageOf(namespace))?.sessions?.waiting === 40, 'forty wait');
+      assert.equal((await client.list(jobs, { namespace })).items.length, 10);
+      const usage = await usageOf(namespace);
+      assert.deepEqual(
+        [usage?.budget?.reserved, usage?.budget?.currentMonth, usage?.sessions],
+        ['10.00', '0.00', { active: 10, waiting: 40, total: 50 }],
+      );
+      const states = await Promise.all(all.map((session) => current(session, client)));
+      const waiting = states.filter(({ status }) => status?.queue !== undefined);
+      assert.equal(waiting.length, 40);
+      for (const { status } of waiting) {
+        assert.equal(status?.queue?.reason, 'Budget');
+        assert.equal(findCondition(status?.conditions, 'Admitted')?.reason, 'AwaitingBudget');
+      }
+      const running = states.filter(({ status }) => status?.queue === undefined);
+      const [one, two] = running;
+      assert.ok(one && two);
+      await report(one, 1, '0.25');
+      await until(async () => (await usageOf(namespace))?.budget?.currentMonth === '0.25', 'it is counted');
+      assert.equal((await usageOf(namespace))?.budget?.reserved, '9.75');
+      await stop(one);
+      await finished(client, one);
+      await until(async () => (await usageOf(namespace))?.budget?.reserved === '9.00', 'it holds no more');
+      assert.equal(
+        (await client.list(jobs, { namespace })).items.length,
+        9,
+        '0.75 are too little for the next',
+      );
+      await stop(two);
+      await until(async () => (await usageOf(namespace))?.sessions?.waiting === 39, 'the next one starts');
+      const { budget } = (await usageOf(namespace)) ?? {};
+      const together = plus(
+        parseMoney(budget?.reserved ?? '') ?? ZERO,
+        parseMoney(budget?.currentMonth ?? '') ?? ZERO,
+      );
+      assert.ok(together <= (parseMoney('10.00') ?? ZERO), JSON.stringify(budget));
+    });
+
+    it('stops a session that has spent its own', async () => {
+      const namespace = await aNamespace(budgetOf('10.00', '1.00'));
+      const session = await launch(namespace, 'own');
+      assert.equal(await report(session, 1, '0.60', 'much', -3, 0.4), 4);
+      const ended = await finished(client, session);
+      assert.equal(endOf(ended), 'Failed/BudgetExceeded');
+      assert.match(
+        ended.status?.message ?? '',
+        /^The session has spent 1\.00 USD, and its budget is 1\.00 USD\. Launch again with a higher budget/,
+      );
+      assert.deepEqual(
+        [ended.status?.cost?.total, ended.status?.cost?.breakdown, ended.status?.stop?.requestedBy],
+        ['1.00', { opus: '1.00' }, OPERATOR_ACTOR],
+      );
+      assert.equal(findCondition(ended.status?.conditions, 'BudgetExceeded')?.status, 'True');
+      assert.deepEqual(
+        ended.status?.history?.map(({ event, actor }) => [event, actor]),
+        ['Created', 'BudgetExceeded', 'Failed'].map((event) => [event, OPERATOR_ACTOR]),
+      );
+      assert.ok(
+        operator.log.some(
+          (line) => line.includes('"resource":"sessions/stop"') && line.includes('BudgetExceeded'),
+        ),
+        'it is recorded',
+      );
+      assert.ok(
+        operator.log.some((line) => line.includes('no amount are not counted')),
+        'nonsense is noticed',
+      );
+      assert.match(await operator.metrics(), /ambient_budget_stops_total\{by="session"\} 1/);
+    });
+
+    it('stops all when it is spent, tells so, lets nobody start, and goes on when it is raised', async () => {
+      const namespace = await aNamespace(budgetOf('2.00', '1.00'));
+      const [a, b] = [await launch(namespace, 'a'), await launch(namespace, 'b')];
+      await withPod(b);
+      await report(a, 1, '0.90');
+      await report(b, 1, '0.75');
+      await until(
+        async () => (await conditionOf(namespace, 'BudgetWarning')) === 'True',
+        'people are warned',
+      );
+      // A single step may cost more than is left.
+      await report(a, 2, '0.50');
+      assert.equal(endOf(await finished(client, a)), 'Failed/BudgetExceeded');
+      const other = await finished(client, b);
+      assert.equal(endOf(other), 'Failed/BudgetExceeded');
+      assert.match(
+        other.status?.message ?? '',
+        /^Namespace .* has spent 2\.15 USD this month, and its budget is 2\.00 USD\./,
+      );
+      await until(
+        async () => (await conditionOf(namespace, 'BudgetExceeded')) === 'True',
+        'the policy says so',
+      );
+      const usage = await usageOf(namespace);
+      assert.deepEqual([usage?.budget?.currentMonth, usage?.budget?.percentUsed], ['2.15', 107.5]);
+      const told = (await client.list(events, { namespace })).items.filter(
+        ({ regarding }) => regarding?.kind === 'NamespacePolicy',
+      );
+      assert.deepEqual(told.map(({ reason }) => reason).toSorted(), ['BudgetExceeded', 'BudgetWarning']);
+
+      const late = await waits(await launch(namespace, 'late'));
+      assert.match(
+        late.status?.message ?? '',
+        /^Waiting for the budget of namespace .*: 2\.15 USD of 2\.00 USD are spent.* is reset on \d{4}-\d\d-01\.$/,
+      );
+      await client.mergePatch(
+        namespacePolicies,
+        { namespace, name: POLICY_NAME },
+        { spec: budgetOf('4.00', '1.00') },
+      );
+      await withPod(late);
+      await until(
+        async () => (await conditionOf(namespace, 'BudgetExceeded')) === 'False',
+        'there is money again',
+      );
+    });
+
+    it('counts each record once over resending and death of the operator, and shows it in the end', async () => {
+      const namespace = await aNamespace(budgetOf('10.00', '5.00'));
+      const session = await launch(namespace, 'twice');
+      await report(session, 1, '0.10', '0.20');
+      await report(session, 2, '0.20', '0.000000003');
+      await restart();
+      await until(
+        async () => (await current(session, client)).status?.cost?.total === '0.300000003',
+        'it is shown',
+      );
+      assert.equal(await report(session, 1, '0.10', '0.20', '0.000000003', '0.05'), 4);
+      await stop(session);
+      const ended = await finished(client, session);
+      assert.equal(ended.status?.cost?.total, '0.350000003');
+      assert.equal(endOf(ended), 'Failed/Stopped');
+      await until(
+        async () => (await usageOf(namespace))?.budget?.currentMonth === '0.350000003',
+        'it is counted',
+      );
+      await client.delete(sessions, { namespace, name: session.metadata.name });
+      await until(async () => (await usageOf(namespace))?.sessions?.total === 0, 'the session is gone');
+      assert.equal((await usageOf(namespace))?.budget?.currentMonth, '0.350000003', 'its money stays spent');
+    });
+
+    it('is reset when its day comes, also when no operator was there, and that is recorded', async () => {
+      const namespace = await aNamespace(budgetOf('1.00', '1.00'));
+      await until(async () => (await usageOf(namespace))?.budget !== undefined, 'it is counted');
+      await restart(async () => {
+        const budget = {
+          currentMonth: '1.00',
+          carried: '1.00',
+          percentUsed: 100,
+          lastReset: '2024-02-01T00:00:00Z',
+        };
+        await client.mergePatch(
+          namespacePolicies,
+          { namespace, name: POLICY_NAME, subresource: 'status' },
+          { status: { usage: { budget } } },
+        );
+      });
+      const now = new Date();
+      const first = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), 1)).toISOString().slice(0, 10);
+      await until(
+        async () => (await usageOf(namespace))?.budget?.lastReset === `${first}T00:00:00Z`,
+        'it has been reset',
+      );
+      assert.equal((await usageOf(namespace))?.budget?.currentMonth, '0.00');
+      assert.ok(operator.log.some((line) => line.includes('BudgetReset') && line.includes('"audit"')));
+      await withPod(await launch(namespace, 'next'));
+    });
+
+    it('lets all go on when the policy is deleted while they wait', async () => {
+      const namespace = await aNamespace(budgetOf('1.00', '1.00'));
+      const all = await Promise.all(['a', 'b', 'c'].map((name) => launch(namespace, name)));
+      await until(async () => (await usageOf(namespace))?.sessions?.waiting === 2, 'two wait');
+      await client.delete(namespacePolicies, { namespace, name: POLICY_NAME });
+      for (const session of all) await withPod(session);
+    });
   });
 });

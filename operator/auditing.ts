@@ -117,7 +117,7 @@ export class Auditing implements AsyncDisposable {
     for (let from = 0; from < crowd.length; from += HEADS_NAMED) {
       const heads = crowd.slice(from, from + HEADS_NAMED);
       await this.trail.mark(restMark(namespace, heads));
-      for (const head of heads) this.heads.gone(head);
+      for (const head of heads) this.heads.retire(head);
     }
     this.#later = systemClock.timer(CROWD_CHECK_MS, () => {
       this.#surveying = this.#keepCrowd().catch((err: unknown) => {

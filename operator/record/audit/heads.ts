@@ -61,6 +61,8 @@ export class AuditHeads implements HeadBoard, AsyncDisposable {
   readonly #published = new Map<string, ChainHeadOf>();
   /** What is to be written; null takes the key away. */
   readonly #changes = new Map<string, string | null>();
+  /** Hashes of the heads to be taken away, by key. */
+  readonly #retiring = new Map<string, string>();
   /** Named in the first record of a chain that is not published yet. */
   readonly #named = new Map<string, readonly ChainHeadOf[]>();
   #timer: Disposable | undefined;
@@ -73,14 +75,8 @@ export class AuditHeads implements HeadBoard, AsyncDisposable {
 
   /** Reads what was published before. Throws KubeError. */
   async start(): Promise<void> {
-    const { client, namespace, log } = this.#options;
-    let data: Record<string, string> = {};
-    try {
-      data = (await client.get(configMaps, { namespace, name: HEADS_CONFIG_MAP })).data ?? {};
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
-    for (const [key, text] of Object.entries(data))
+    const { log } = this.#options;
+    for (const [key, text] of Object.entries(await this.#read()))
       try {
         for (const head of parseHeads({ [key]: text })) this.#published.set(key, head);
       } catch (err) {
@@ -92,7 +88,7 @@ export class AuditHeads implements HeadBoard, AsyncDisposable {
     return [...this.#published.values()];
   }
 
-  /** The oldest heads when there are more than a ConfigMap can hold for long: to be kept elsewhere, and then to be `gone`. */
+  /** The oldest heads when there are more than a ConfigMap can hold for long: to be kept elsewhere, and then to be retired. */
   crowd(): readonly ChainHeadOf[] {
     const excess = this.#published.size - KEYS_MAX;
     if (excess <= 0) return [];
@@ -110,11 +106,16 @@ export class AuditHeads implements HeadBoard, AsyncDisposable {
 
   moved(namespace: string, { writer, seq, hash, at }: PublishedHead): void {
     this.#change(keyOf(namespace, writer), JSON.stringify({ seq, hash, at }));
-    // The new chain vouches for the old ones it names; of those that still grow the heads come again by themselves.
+    // The new chain vouches for the old ones it names; those that still grow stay.
     const limit = new Date(this.#options.clock.now() - RESTING_MS).toISOString();
-    for (const head of this.#named.get(namespace) ?? [])
-      if (head.at < limit) this.#change(keyOf(namespace, head.writer), null);
+    for (const head of this.#named.get(namespace) ?? []) if (head.at < limit) this.retire(head);
     this.#named.delete(namespace);
+  }
+
+  /** The head is kept elsewhere: it goes unless another replica has published a newer one of that chain meanwhile. */
+  retire({ namespace, writer, hash }: ChainHeadOf): void {
+    this.#retiring.set(keyOf(namespace, writer), hash);
+    this.#schedule();
   }
 
   gone({ namespace, writer }: ChainRef): void {
@@ -153,13 +154,16 @@ export class AuditHeads implements HeadBoard, AsyncDisposable {
   }
 
   async #write(): Promise<void> {
-    if (this.#changes.size === 0) return;
+    if (this.#changes.size === 0 && this.#retiring.size === 0) return;
     const { client, namespace, log } = this.#options;
-    const changes = Object.fromEntries(this.#changes);
+    const own = new Map(this.#changes);
+    const changes: Record<string, string | null> = Object.fromEntries(own);
     const at = { namespace, name: HEADS_CONFIG_MAP };
     this.#changes.clear();
     this.#writtenAt = this.#options.clock.now();
     try {
+      const retired = await this.#retired();
+      for (const key of retired) changes[key] ??= null;
       try {
         await client.mergePatch(configMaps, at, { data: changes }, { answer: 'metadata' });
       } catch (error) {
@@ -169,12 +173,35 @@ export class AuditHeads implements HeadBoard, AsyncDisposable {
       for (const [key, text] of Object.entries(changes))
         if (text === null) this.#published.delete(key);
         else for (const head of parseHeads({ [key]: text })) this.#published.set(key, head);
+      for (const key of retired) this.#retiring.delete(key);
     } catch (err) {
       log.warn({ err }, 'publishing the heads of the audit chains failed; trying again');
-      for (const [key, value] of Object.entries(changes))
-        if (!this.#changes.has(key)) this.#changes.set(key, value);
+      for (const [key, value] of own) if (!this.#changes.has(key)) this.#changes.set(key, value);
       this.#schedule();
     }
+  }
+
+  async #read(): Promise<Readonly<Record<string, string>>> {
+    const { client, namespace } = this.#options;
+    try {
+      return (await client.get(configMaps, { namespace, name: HEADS_CONFIG_MAP })).data ?? {};
+    } catch (error) {
+      if (isNotFound(error)) return {};
+      throw error;
+    }
+  }
+
+  /** Those that may go; what turns out to be newer is not named again. */
+  async #retired(): Promise<string[]> {
+    if (this.#retiring.size === 0) return [];
+    const data = await this.#read();
+    const keys: string[] = [];
+    for (const [key, hash] of this.#retiring) {
+      const text = data[key];
+      if (text === undefined || text.includes(`"${hash}"`)) keys.push(key);
+      else this.#retiring.delete(key);
+    }
+    return keys;
   }
 
   async #create(changes: Record<string, string | null>): Promise<void> {

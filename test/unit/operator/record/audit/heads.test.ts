@@ -122,6 +122,28 @@ describe('published audit heads', () => {
     assert.deepEqual(Object.keys(cluster.data ?? {}), ['team-a.operator-2']);
   });
 
+  it('of chains that have grown since stay, although an older record of them was named', async () => {
+    await using other = open();
+    await other.start();
+    other.moved('team-a', head('operator-1', 7));
+    await other.publish();
+    await using heads = open();
+    await heads.start();
+    await clock.advance(3600_000);
+    other.moved('team-a', { ...head('operator-1', 8), hash: hash('b') });
+    await other.publish();
+    assert.equal(heads.earlier('team-a')[0]?.seq, 7);
+    heads.moved('team-a', head('operator-2', 1));
+    await heads.publish();
+    assert.deepEqual(
+      parseHeads(cluster.data ?? {}).map(({ writer, seq }) => [writer, seq]),
+      [
+        ['operator-1', 8],
+        ['operator-2', 1],
+      ],
+    );
+  });
+
   it('that are too many give the oldest to be kept elsewhere', async () => {
     await using heads = open();
     await heads.start();
@@ -134,7 +156,7 @@ describe('published audit heads', () => {
     const crowd = heads.crowd();
     assert.equal(crowd.length, KEYS_MAX / 4 + 1);
     assert.ok(!crowd.some(({ namespace }) => namespace === 'newest'));
-    for (const each of crowd) heads.gone(each);
+    for (const each of crowd) heads.retire(each);
     await heads.publish();
     assert.equal(Object.keys(cluster.data ?? {}).length, KEYS_MAX - KEYS_MAX / 4);
   });

@@ -118,7 +118,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       operator: `system:serviceaccount:${config.namespace}:${OPERATOR_NAME}`,
     }),
     certificates,
-    token: () => certificates.admissionToken,
+    isToken: (sent) => certificates.isAdmissionToken(sent),
     logger: log,
     metrics: registry,
   });

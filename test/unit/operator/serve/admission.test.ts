@@ -79,7 +79,7 @@ describe('the admission door', () => {
         operator: OPERATOR,
       }),
       certificates,
-      token: () => TOKEN,
+      isToken: async (sent) => sent === TOKEN,
       logger: pino({ level: 'silent' }),
       metrics,
     });

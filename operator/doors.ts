@@ -153,7 +153,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       operator: operatorUser(config.namespace),
     }),
     certificates,
-    token: () => certificates.admissionToken,
+    isToken: (sent) => certificates.isAdmissionToken(sent),
     logger: log,
     metrics: registry,
   });

@@ -4,10 +4,12 @@ import type { AuditEvent } from '../../common/api/audit.ts';
 import { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 import { GROUPS_MAX, SessionSpec, USER_MAX } from '../../common/api/session.ts';
 import { AmbientError } from '../../common/errors.ts';
+import { shorten } from '../../common/rules/conditions.ts';
 import { policyMistakes } from '../../common/rules/policy/config.ts';
 import { evaluate } from '../../common/rules/policy/evaluate.ts';
 import type { Violation } from '../../common/rules/policy/violation.ts';
 import { withDataHeld } from '../../common/rules/retention.ts';
+import { oneLine } from '../../common/rules/wording.ts';
 import type { AuditTrail } from '../record/audit.ts';
 import type { Policies } from './policies.ts';
 import { problemsOf } from './validate.ts';
@@ -42,6 +44,9 @@ export interface AdmissionOptions {
   /** Its user name: the one who may say for whom it launches a session. */
   operator: string;
 }
+
+/** The API server cuts what is longer, and drops what no HTTP header can carry. */
+const WARNING_MAX = 256;
 
 const sessionSpec = Compile(SessionSpec);
 const policySpec = Compile(NamespacePolicySpec);
@@ -108,7 +113,8 @@ export class Admission {
     const warnings = policySpec.Check(spec)
       ? policyMistakes(spec).map(({ path, message, severity }) => `${severity}: ${path} ${message}`)
       : [`error: spec ${problemsOf(policySpec, spec)}`];
-    return [...warnings, ...(await this.#note(act, action, 'namespacepolicies'))];
+    const shown = warnings.map((text) => shorten(oneLine(text), WARNING_MAX));
+    return [...(await this.#note(act, action, 'namespacepolicies')), ...shown];
   }
 
   /** Only to know who did it: a deletion is never held up. */

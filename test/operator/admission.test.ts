@@ -28,6 +28,7 @@ import { admissionAnswers, admissionObjects, applyAdmission } from '../support/a
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { aPolicy, aSession } from '../support/fixtures.ts';
+import { ask } from '../support/https.ts';
 import { runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { current, endOf, finished, inPhase } from '../support/sessions.ts';
@@ -380,7 +381,7 @@ describe('admission', function () {
         operator: '',
       }),
       certificates: { current: leaf, onChange: () => ({ [Symbol.dispose]: () => undefined }) },
-      token: () => 'token',
+      isToken: async () => true,
       logger: pino({ level: 'silent' }),
       metrics: new Registry(),
     });
@@ -419,5 +420,13 @@ describe('admission', function () {
     operator = await runOperatorProcess(cluster, { admission: true });
     await admissionAnswers(cluster);
     assert.ok((await create(asking())).spec.createdBy);
+    // The API server's errors have named the path to whoever launched meanwhile.
+    const { data = {} } = await cluster.client.get(secrets, at);
+    const token = toSecretData(expired)['admission-token'] ?? '';
+    assert.notEqual(data['admission-token'], token);
+    const { port, host } = { port: operator.ports.admission, host: cluster.nodeHostAddress };
+    const ca = Buffer.from(data['ca.crt'] ?? '', 'base64').toString();
+    const path = `/${Buffer.from(token, 'base64').toString()}/policy.sessions.ambient.ai`;
+    assert.equal((await ask({ host, port, ca }, path, { method: 'POST', body: '{}' })).status, 404);
   });
 });

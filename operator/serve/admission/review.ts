@@ -56,7 +56,7 @@ export interface Decision {
   /** Refused, and how the API server shall say so. */
   refusal?: KubeStatus;
   patch?: JsonPatchAdd[];
-  /** For whoever asked; the API server cuts what is longer than 256 characters. */
+  /** For whoever asked. */
   warnings?: readonly string[];
 }
 

@@ -1,11 +1,19 @@
 /** Keeps the operator's certificates in a Secret that all replicas share: made by the first, renewed by whoever notices, re-read by all. */
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Secret } from '../../../common/kube/core-types.ts';
 import type { KubeClient } from '../../../common/kube/client.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../../common/kube/errors.ts';
 import { secrets } from '../../../common/kube/resource.ts';
 import type { Certificates, ServingCertificate } from '../http/server.ts';
-import { bundleOf, fromSecretData, makeMaterial, renewMaterial, toSecretData } from './material.ts';
+import {
+  bundleOf,
+  exchangeToken,
+  fromSecretData,
+  makeMaterial,
+  renewMaterial,
+  toSecretData,
+} from './material.ts';
 import type { Material } from './material.ts';
 
 export const TLS_SECRET = 'ambient-operator-tls';
@@ -29,6 +37,10 @@ export interface OperatorCertificatesOptions {
 /** Far less than what is left of a leaf when it is due, so every replica has the new one long before the old one ends. */
 const CHECK_MS = 3600_000;
 const RETRY_MS = 60_000;
+/** How long a token is still taken after the next one is there: until the API server has learnt the new path. */
+const TOKEN_GRACE_MS = 30_000;
+/** Between two looks for a token that is not known here: another replica may have made it. */
+const TOKEN_LOOK_MS = 1000;
 /** Lost races with other replicas. */
 const ATTEMPTS = 10;
 
@@ -39,6 +51,8 @@ export class OperatorCertificates implements Certificates, AsyncDisposable {
   #material: Material | undefined;
   #timer: Disposable | undefined;
   #refreshing: Promise<void> | undefined;
+  #formerToken: { token: string; until: number } | undefined;
+  #lookedForToken = -Infinity;
 
   constructor(options: OperatorCertificatesOptions) {
     this.#options = { secretName: TLS_SECRET, ...options };
@@ -46,7 +60,7 @@ export class OperatorCertificates implements Certificates, AsyncDisposable {
 
   /** Reads or makes the certificates, and keeps them fresh until closed. Throws KubeError. */
   async start(): Promise<void> {
-    await this.refresh();
+    await this.#exchange();
     this.#schedule(CHECK_MS);
   }
 
@@ -65,6 +79,20 @@ export class OperatorCertificates implements Certificates, AsyncDisposable {
     return this.#loaded.token;
   }
 
+  /** Whether it is that token, or was a moment ago. Takes the same time whatever is wrong with it. */
+  async isAdmissionToken(sent: string): Promise<boolean> {
+    if (this.#knowsToken(sent)) return true;
+    const now = this.#options.clock.now();
+    if (now - this.#lookedForToken < TOKEN_LOOK_MS) return false;
+    this.#lookedForToken = now;
+    try {
+      await this.refresh();
+    } catch (err) {
+      this.#options.log.warn({ err }, 'looking for a new token failed');
+    }
+    return this.#knowsToken(sent);
+  }
+
   /** Calls back after the certificate, the bundle or the token changed. */
   onChange(listener: () => void): Disposable {
     this.#listeners.add(listener);
@@ -73,8 +101,25 @@ export class OperatorCertificates implements Certificates, AsyncDisposable {
 
   /** Reads the Secret anew, and renews what is due. */
   async refresh(): Promise<void> {
-    this.#refreshing ??= this.#refresh().finally(() => (this.#refreshing = undefined));
+    this.#refreshing ??= this.#refresh(renewMaterial).finally(() => (this.#refreshing = undefined));
     await this.#refreshing;
+  }
+
+  /** The same, with a new token in any case. */
+  async #exchange(): Promise<void> {
+    await this.#refreshing?.catch(() => undefined);
+    this.#refreshing ??= this.#refresh(async (...args) =>
+      exchangeToken(await renewMaterial(...args)),
+    ).finally(() => (this.#refreshing = undefined));
+    await this.#refreshing;
+  }
+
+  #knowsToken(sent: string): boolean {
+    const { token } = this.#loaded;
+    const former = this.#formerToken;
+    const isFormer = former !== undefined && former.until > this.#options.clock.now();
+    const known = [isSame(sent, token), isFormer && isSame(sent, former.token)];
+    return token !== '' && known.includes(true);
   }
 
   async close(): Promise<void> {
@@ -96,7 +141,7 @@ export class OperatorCertificates implements Certificates, AsyncDisposable {
   #schedule(delayMs: number): void {
     if (this.#closing.signal.aborted) return;
     this.#timer = this.#options.clock.timer(delayMs, () => {
-      this.refresh().then(
+      this.#exchange().then(
         () => this.#schedule(CHECK_MS),
         (err: unknown) => {
           this.#options.log.warn({ err }, 'checking the certificates failed');
@@ -106,10 +151,10 @@ export class OperatorCertificates implements Certificates, AsyncDisposable {
     });
   }
 
-  async #refresh(): Promise<void> {
+  async #refresh(renew: typeof renewMaterial): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        this.#adopt(await this.#readOrWrite());
+        this.#adopt(await this.#readOrWrite(renew));
         return;
       } catch (error) {
         const isLostRace = isConflict(error) || isAlreadyExists(error) || isNotFound(error);
@@ -118,7 +163,7 @@ export class OperatorCertificates implements Certificates, AsyncDisposable {
     }
   }
 
-  async #readOrWrite(): Promise<Material> {
+  async #readOrWrite(renew: typeof renewMaterial): Promise<Material> {
     const { client, namespace, names, clock, secretName: name, log } = this.#options;
     const { signal } = this.#closing;
     const now = new Date(clock.now());
@@ -138,7 +183,7 @@ export class OperatorCertificates implements Certificates, AsyncDisposable {
       log.error({ err, secret: name }, 'the certificates in the Secret cannot be used; making new ones');
     }
     const material =
-      standing === undefined ? await makeMaterial(names, now) : await renewMaterial(standing, names, now);
+      standing === undefined ? await makeMaterial(names, now) : await renew(standing, names, now);
     if (material === standing) return material;
     // With the version that was read: of two replicas that renew, one wins and the other reads.
     await client.replace(secrets, { ...secret, data: toSecretData(material) }, { signal });
@@ -159,11 +204,18 @@ export class OperatorCertificates implements Certificates, AsyncDisposable {
   #adopt(material: Material): void {
     const before = this.#material;
     this.#material = material;
-    const isSame =
+    if (before !== undefined && before.token !== material.token && before.token !== '')
+      this.#formerToken = { token: before.token, until: this.#options.clock.now() + TOKEN_GRACE_MS };
+    const isUnchanged =
       before !== undefined &&
       before.leaf.cert === material.leaf.cert &&
       before.token === material.token &&
       bundleOf(before) === bundleOf(material);
-    if (!isSame) for (const listener of this.#listeners) listener();
+    if (!isUnchanged) for (const listener of this.#listeners) listener();
   }
+}
+
+function isSame(sent: string, token: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(sent), digest(token));
 }

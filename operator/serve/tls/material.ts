@@ -30,6 +30,9 @@ export async function makeMaterial(names: readonly string[], now: Date): Promise
   return { authority, retired: [], leaf: await makeLeaf(authority, names, now), token: newToken() };
 }
 
+/** The API server's errors name the whole path to whoever launches while nobody answers: tokens must not live long. */
+export const exchangeToken = (material: Material): Material => ({ ...material, token: newToken() });
+
 /** 256 random bits, for a path. */
 const newToken = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url');
 

@@ -80,7 +80,7 @@ describe('the admission door', () => {
         operator: OPERATOR,
       }),
       certificates,
-      token: () => TOKEN,
+      isToken: async (sent) => sent === TOKEN,
       logger: pino({ level: 'silent' }),
       metrics,
     });
@@ -246,6 +246,11 @@ describe('the admission door', () => {
     );
     assert.equal(odd.allowed, true);
     assert.equal(odd.warnings?.length, 1);
+    const approvers = Array.from({ length: 40 }, () => 'x'.repeat(250));
+    const long = aPolicy('default', { approval: { required: true, approvers } });
+    const { warnings = [] } = await responseTo(CONFIG, reviewOf({ object: long }, 'namespacepolicies'));
+    assert.ok(warnings.every((text) => text.length <= 256));
+    assert.equal(warnings.at(-1), 'and 23 more');
   });
 
   it('records who deletes, and holds no deletion up when it cannot', async () => {

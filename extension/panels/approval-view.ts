@@ -26,7 +26,7 @@ export function approvalView(session: Session, facts: PageFacts | undefined): Ap
       .map(([name, value]): [string, string] => [name, textOf(value)]),
     ['Source', sourceText(source)],
     ['Limits', limitsText(limits)],
-    ['Budget', facts?.budget === undefined ? 'not limited' : `$${facts.budget}`],
+    ['Budget', budgetText(facts)],
     ['Models', policy?.modelConstraints?.allowed?.join(', ')],
     ['Tools', policy?.toolConstraints?.allowed?.join(', ')],
     ['Tools blocked', policy?.toolConstraints?.blocked?.join(', ')],
@@ -60,6 +60,12 @@ export function launcherOf({ spec }: Pick<Session, 'spec'>): string | undefined 
   // Groups that Kubernetes gives to everybody say nothing about somebody.
   const telling = groups.filter((group) => !group.startsWith('system:'));
   return user === undefined || telling.length === 0 ? user : `${user} (${telling.join(', ')})`;
+}
+
+/** That nothing is known of a limit does not mean that there is none. */
+function budgetText(facts: PageFacts | undefined): string {
+  if (facts?.budget !== undefined) return `$${facts.budget}`;
+  return facts === undefined || facts.policy === 'unknown' ? 'not known' : 'not limited';
 }
 
 const textOf = (value: unknown): string =>

@@ -12,6 +12,8 @@ import type { PolicyProblem } from './policy-yaml.ts';
 /** Above a policy that is not there yet: makes the document one that can be saved. */
 export const PROPOSAL = '# The namespace has no policy yet: this is a proposal, to be changed and saved.\n';
 const APPLY_MS = 30_000;
+/** VS Code ignores changes while it saves. */
+const TAKE_OVER_MS = 100;
 const COMPARE = 'Compare';
 const OVERWRITE = 'Overwrite';
 
@@ -82,8 +84,7 @@ export class PolicyFiles implements vscode.FileSystemProvider, vscode.Disposable
         this.#files.set(uri.toString(), { text: kept, version, mtime: Date.now() });
         this.#deps.policies.forget(ref.cluster, ref.namespace);
         this.#deps.notify.log(`applied the policy of ${ref.namespace}`);
-        // After the save is over, the document takes over the version that stands in the cluster now.
-        setTimeout(() => this.#changed.fire([{ type: vscode.FileChangeType.Changed, uri }]), 100);
+        setTimeout(() => this.#touch(uri), TAKE_OVER_MS);
       }
     }
   }
@@ -116,6 +117,15 @@ export class PolicyFiles implements vscode.FileSystemProvider, vscode.Disposable
         return diagnostic;
       }),
     );
+  }
+
+  /** After a save is over: the document takes over the version that stands in the cluster now. */
+  #touch(uri: vscode.Uri): void {
+    const file = this.#files.get(uri.toString());
+    if (file === undefined) return;
+    // What is not newer than the save is not read again.
+    this.#files.set(uri.toString(), { ...file, mtime: Math.max(Date.now(), file.mtime + 1) });
+    this.#changed.fire([{ type: vscode.FileChangeType.Changed, uri }]);
   }
 
   async #read(uri: vscode.Uri): Promise<File> {

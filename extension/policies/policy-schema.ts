@@ -2,6 +2,7 @@
 import Type from 'typebox';
 import { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 import { API_VERSION, POLICY_NAME } from '../../common/api/names.ts';
+import { markdownText } from '../ide/plain-text.ts';
 import type { YamlPath } from '../ide/yaml-place.ts';
 
 /** As much of JSON Schema as these schemas use. */
@@ -67,9 +68,9 @@ export function valuesOf({ type, enum: values, default: standard }: Schema): str
   return standard === undefined || typeof standard === 'object' ? [] : [JSON.stringify(standard)];
 }
 
-/** What a field is, in Markdown of our own making. */
+/** What a field is, in Markdown; the name may be the writer's own. */
 export function describe(name: string, schema: Schema): string {
-  const lines = [`**${name}**${schema.type === undefined ? '' : ` — ${typeText(schema)}`}`];
+  const lines = [`**${markdownText(name)}**${schema.type === undefined ? '' : ` — ${typeText(schema)}`}`];
   if (schema.description !== undefined) lines.push(schema.description);
   const values = schema.enum ?? schema.items?.enum;
   if (values !== undefined) lines.push(`One of ${values.map((value) => `\`${String(value)}\``).join(', ')}.`);

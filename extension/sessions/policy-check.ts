@@ -7,80 +7,13 @@ import { formatMoney, minus, parseMoney, plus, ZERO } from '../../common/rules/m
 import type { Money } from '../../common/rules/money.ts';
 import { effectivePolicy } from '../../common/rules/policy/effective.ts';
 import type { EffectivePolicy } from '../../common/rules/policy/effective.ts';
-import { allowsName, narrowedPolicy } from '../../common/rules/policy/narrow.ts';
 import type { SessionPolicy } from '../../common/rules/policy/narrow.ts';
-import { formatList } from '../../common/rules/wording.ts';
 import type { PolicyKnowledge } from '../policies/policies.ts';
 import { approversText } from './approval.ts';
+import { evaluate } from './evaluate.ts';
+import type { Violation } from './evaluate.ts';
 
-export interface Violation {
-  /** Path in the NamespacePolicy. */
-  rule: string;
-  /** Path in the Session. */
-  field: string;
-  value: string;
-  allowed: string[];
-  /** All of it in one sentence. */
-  message: string;
-}
-
-export interface Verdict {
-  violations: Violation[];
-  session: SessionPolicy;
-}
-
-/** Of what the launch form can ask for: model, tools and budget. */
-export function evaluate(spec: SessionSpec, policy: EffectivePolicy): Verdict {
-  const session = narrowedPolicy(spec, policy);
-  const { model, tools } = spec.framework.config ?? {};
-  return {
-    violations: [
-      ...name('models', 'spec.framework.config.model', model, session, policy),
-      ...(Array.isArray(tools) ? tools : []).flatMap((tool, index) =>
-        name('tools', `spec.framework.config.tools[${index}]`, tool, session, policy),
-      ),
-      ...budget(spec.policy?.modelConstraints?.budget, policy),
-    ],
-    session,
-  };
-}
-
-function name(
-  kind: 'models' | 'tools',
-  field: string,
-  value: unknown,
-  session: SessionPolicy,
-  policy: EffectivePolicy,
-): Violation[] {
-  if (typeof value !== 'string' || allowsName(session[kind], value)) return [];
-  const { allowed, blocked } = policy[kind];
-  const open = [...(allowed ?? ['*'])];
-  const but = blocked.length === 0 ? '' : `, but not ${formatList(blocked, 5)}`;
-  return [
-    {
-      rule: `spec.${kind}`,
-      field,
-      value,
-      allowed: open,
-      message: `The policy of the namespace does not allow ${value} (spec.${kind}). Allowed: ${formatList(open, 5)}${but}.`,
-    },
-  ];
-}
-
-function budget(text: string | undefined, { budget: rules }: EffectivePolicy): Violation[] {
-  const amount = text === undefined ? undefined : parseMoney(text);
-  if (text === undefined || amount === undefined || rules === undefined || amount <= rules.monthly) return [];
-  const most = formatMoney(rules.monthly);
-  return [
-    {
-      rule: 'spec.models.budget.monthly',
-      field: 'spec.policy.modelConstraints.budget',
-      value: text,
-      allowed: [`at most ${most}`],
-      message: `$${text} is more than the namespace may spend in a month (spec.models.budget.monthly). Allowed: at most $${most}.`,
-    },
-  ];
-}
+const BUDGET_FIELD = 'spec.policy.modelConstraints.budget';
 
 /** What a launch is told by the policy of its namespace, as of when it was read. */
 export class LaunchPolicy {
@@ -108,7 +41,9 @@ export class LaunchPolicy {
   }
 
   refusesBudget(text: string): string | undefined {
-    return budget(text, this.#policy)[0]?.message;
+    const policy = { modelConstraints: { budget: text } };
+    return this.violations({ framework: { type: 'any' }, policy }).find(({ field }) => field === BUDGET_FIELD)
+      ?.message;
   }
 
   /** What is to be known before launching, one sentence each. */

@@ -19,7 +19,7 @@ const FAILURE_MS = 10_000;
 
 const ICONS: Readonly<Record<SessionState, { id: string; color?: string }>> = {
   deleting: { id: 'trash', color: 'disabledForeground' },
-  approval: { id: 'question', color: 'charts.orange' },
+  approval: { id: 'question', color: 'problemsWarningIcon.foreground' },
   attention: { id: 'bell-dot', color: 'charts.orange' },
   pending: { id: 'clock', color: 'charts.yellow' },
   running: { id: 'play-circle', color: 'charts.blue' },

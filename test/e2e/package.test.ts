@@ -39,6 +39,7 @@ describe('npm run package', function () {
       'extension/dist/extension/activate.js',
       'extension/dist/webview/session.js',
       'extension/dist/webview/artifact.js',
+      'extension/dist/webview/policy.js',
       'extension/media/ambient.svg',
     ])
       assert.ok(entries.includes(wanted), `${wanted} is missing from ${entries.join(', ')}`);

@@ -238,6 +238,10 @@ describe('approval in the editor', function () {
   });
 
   it('offers a viewer nothing that would be refused, and says why', async () => {
+    // The pages of before are the approver's.
+    await window.inHost((vscode) =>
+      vscode.commands.executeCommand('workbench.action.closeAllEditors').then(() => null),
+    );
     await window.inHost((vscode) =>
       vscode.workspace
         .getConfiguration('ambient')

@@ -231,9 +231,10 @@ describe('policies in the editor', function () {
     await client.mergePatch(namespacePolicies, AT, {
       spec: { models: { allowed: ['claude-*'] }, approval: { required: true, approvers: ['team-leads'] } },
     });
-    // What was read before is believed for a while.
-    await window.inHost((vscode) => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
-    await window.load();
+    // Also reads the policy again, which is believed for a while.
+    await window.inHost((vscode) =>
+      vscode.commands.executeCommand('workbench.action.files.revert').then(() => null),
+    );
     await window.inHost(
       (vscode) =>
         void vscode.commands.executeCommand('ambient.launch', { cluster: 'dev', namespace: 'team-a' }),

@@ -66,7 +66,7 @@ export interface KubeStatus {
 
 /**
  * Owned as a whole by whoever wrote it, as nobody writes a part of it. The API server otherwise keeps account of the owner of
- * every single field, in each object, at each write (docs/decisions/0013-fields-owned-as-a-whole.md).
+ * every single field, in each object, at each write (docs/decisions/0013-what-a-burst-costs.md).
  */
 export const ATOMIC = { 'x-kubernetes-map-type': 'atomic' } as const;
 

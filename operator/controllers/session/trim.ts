@@ -4,7 +4,6 @@ import type { Session } from '../../../common/api/session.ts';
 import { LABEL_SESSION, LABEL_SESSION_UID } from '../../../common/api/names.ts';
 import type { ObjectMeta } from '../../../common/api/kubernetes.ts';
 import type { ContainerStatus, Job, Pod } from '../../../common/kube/core-types.ts';
-import { sameJson } from '../../../common/kube/patch.ts';
 import { dropManagedFields } from '../../../common/kube/trim.ts';
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
@@ -77,18 +76,15 @@ export function trimJob(job: Job): Job {
 }
 
 /**
- * Whether an update tells of something that is kept. A Job is written four times and a pod five in the life of a session,
- * often for counters and finalizers.
+ * Whether an update of what was trimmed tells of something that is kept. A Job is written four times and a pod five in the
+ * life of a session, often for counters and finalizers.
  */
-export function isNews<T extends Job | Pod>(object: T, previous: T | undefined): boolean {
-  if (previous === undefined) return true;
-  const { metadata, ...rest } = object;
-  const { metadata: metadataBefore, ...restBefore } = previous;
-  return (
-    !sameJson(rest, restBefore) ||
-    !sameJson({ ...metadata, resourceVersion: undefined }, { ...metadataBefore, resourceVersion: undefined })
-  );
-}
+export const isNews = <T extends Job | Pod>(object: T, previous: T | undefined): boolean =>
+  previous === undefined || withoutVersion(object) !== withoutVersion(previous);
+
+/** Trimming gives fields one order, so texts can be compared; should one differ in order, that is one look too many. */
+const withoutVersion = (object: Job | Pod): string =>
+  JSON.stringify({ ...object, metadata: { ...object.metadata, resourceVersion: undefined } });
 
 const CONDITIONS = new Set(['PodScheduled', 'DisruptionTarget']);
 

@@ -50,7 +50,7 @@ export interface ReflectorOptions<T extends KubeObject> {
   /** Applied to every object before it is kept; may change it in place. Default: drops managedFields. */
   trim?: (object: T) => T;
   pageSize?: number;
-  /** Of the first page; default `pageSize`. */
+  /** Of the first page, for whom wants to show something soon; others follow after a moment. Default `pageSize`. */
   firstPageSize?: number;
   /** Neither event nor bookmark for so long: connect anew. kube-apiserver sends a bookmark about every minute. */
   idleTimeoutMs?: number;
@@ -67,6 +67,8 @@ const IDLE_TIMEOUT_MS = 120_000;
 const INITIAL_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 30_000;
 const FAILED_BACKOFF_MS = 30_000;
+/** What is shown first must not be held up by the reading of the rest: server, listeners and screen may share a machine. */
+const AFTER_FIRST_PAGE_MS = 200;
 /** Seconds after which the server ends a watch; spread over twice that, as client-go does, so watches do not end in step. */
 const WATCH_SECONDS_MIN = 300;
 /** A watch that said nothing and ended before this is a server or proxy in trouble. */
@@ -202,9 +204,12 @@ export class Reflector<T extends KubeObject> implements AsyncDisposable {
     for await (const page of pages) {
       this.#closing.signal.throwIfAborted();
       resourceVersion = page.resourceVersion;
+      const isFirst = kept.size === 0;
       for (const item of page.items) kept.add(this.#apply(item));
       // The generator holds the page until asked for the next: let its raw objects go first.
       page.items.length = 0;
+      if (isFirst && firstPageSize !== undefined && kept.size >= firstPageSize)
+        await pause(AFTER_FIRST_PAGE_MS, this.#closing.signal);
     }
     for (const object of this.store.retain(kept)) this.#tell({ type: 'deleted', object, previous: object });
     this.#becomeSynced();

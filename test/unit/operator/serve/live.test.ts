@@ -223,8 +223,8 @@ describe('the live API', () => {
     assert.deepEqual(
       resources.map(({ name, verbs }) => `${name} ${verbs.join()}`),
       [
-        'namespacepolicies/retention get',
         'sessions/approve create',
+        'namespacepolicies/retention get',
         'sessions/artifacts get',
         'sessions/audit get',
         'sessions/log get',

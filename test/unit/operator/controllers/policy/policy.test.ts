@@ -248,7 +248,7 @@ describe('the status of a policy', () => {
     assert.equal(w.condition('ConfigValid')?.status, 'False');
     assert.match(
       w.condition('ConfigValid')?.message ?? '',
-      /^2 mistakes\. spec\.models\.budget\.perSession: .*, spec\.models\.allowed: "b" is both/,
+      /^2 mistakes\. spec\.models\.allowed\[1\]: "b" is allowed and blocked .*, spec\.models\.budget\.perSession: 5\.00 is more/,
     );
     w.change(spec());
     await w.clock.advance(1);

@@ -142,6 +142,8 @@ describe('the retention controller', () => {
       audited.map(({ action, resource, sessionId, outcome }) => [action, resource, sessionId, outcome]),
       [
         ['delete', 'sessions/artifacts', 's1', 'allowed'],
+        // The note of it.
+        ['update', 'sessions/status', 's1', 'allowed'],
         ['delete', 'sessions', 's1', 'allowed'],
       ],
     );

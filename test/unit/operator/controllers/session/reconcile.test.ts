@@ -283,7 +283,13 @@ describe('reconciling a session', () => {
         [
           'sessions/status',
           'Pending',
-          ['PolicyValidated=True Accepted', 'SourceReady=True NotNeeded', 'WorkloadCreated=True JobCreated'],
+          [
+            'PolicyValidated=True Accepted',
+            'Approved=True NotRequired',
+            'SourceReady=True NotNeeded',
+            'Admitted=True Admitted',
+            'WorkloadCreated=True JobCreated',
+          ],
         ],
         ['sessions/status', 'Running', undefined],
         ['sessions/status', 'Failed', ['ArtifactsGenerated=True NoArtifacts', 'Failed=True CommandFailed']],

@@ -6,10 +6,13 @@ import { parseAllDocuments } from 'yaml';
 import { FrameworkSpec } from '../../../common/api/framework.ts';
 import { NamespacePolicySpec } from '../../../common/api/namespace-policy.ts';
 import { SessionSpec } from '../../../common/api/session.ts';
+import type { KubeObject } from '../../../common/api/kubernetes.ts';
+import type { NamespacePolicy } from '../../../common/api/namespace-policy.ts';
 import type { Framework } from '../../../common/api/framework.ts';
 import type { Session } from '../../../common/api/session.ts';
 import type { PodSpec, WebhookConfiguration } from '../../../common/kube/core-types.ts';
 import { admit } from '../../../common/rules/admission.ts';
+import { policyMistakes } from '../../../common/rules/policy/config.ts';
 import { WEBHOOKS } from '../../../operator/serve/admission/decide.ts';
 
 interface Manifest {
@@ -152,9 +155,21 @@ describe('manifests', () => {
       );
   });
 
+  it('hold sample policies without a mistake', () => {
+    const validator = Compile(NamespacePolicySpec);
+    const samples = (manifestsOf('samples') as unknown as KubeObject[]).filter(
+      (object): object is NamespacePolicy => object.kind === 'NamespacePolicy',
+    );
+    assert.ok(samples.length >= 2);
+    for (const { spec } of samples)
+      assert.deepEqual([[...validator.Errors(spec)], policyMistakes(spec)], [[], []]);
+  });
+
   it('hold samples that these frameworks accept', () => {
     const validator = Compile(SessionSpec);
-    const samples = manifestsOf('samples') as unknown as Session[];
+    const samples = (manifestsOf('samples') as unknown as KubeObject[]).filter(
+      (object): object is Session => object.kind === 'Session',
+    );
     assert.ok(samples.length >= 2);
     for (const { metadata, spec } of samples) {
       const name = metadata.name ?? metadata.generateName;

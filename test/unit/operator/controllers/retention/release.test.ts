@@ -91,14 +91,15 @@ describe('the finalizer of a session', () => {
   }
   const deleted = { deletionTimestamp: NOW, finalizers: ['other.example/first', FINALIZER_DATA] };
 
-  it('goes last: after the Job, the data and what has to be settled, and takes no other with it', async () => {
+  it('goes last: after the Job, what has to be settled and the data, and takes no other with it', async () => {
     const builder = aSession('s1').running();
     jobs.tell(aJob(builder.build()));
-    await tell(builder, deleted);
+    const session = await tell(builder, deleted);
     await until(() => done.length === 3, 'it is released');
+    assert.deepEqual(await temporary.store.listKeys(keys.session(refOf(session))), []);
     assert.deepEqual(done, [
       'delete job ambient-uid-of-s1',
-      'settle s1, 0 objects left',
+      'settle s1, 1 objects left',
       'release s1 test /metadata/uid, test /metadata/finalizers/1, remove /metadata/finalizers/1',
     ]);
   });

@@ -5,6 +5,7 @@ import { isTerminal } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
 import { operatorUser } from '../common/rules/approval.ts';
 import { jobs } from '../common/kube/resource.ts';
+import type { Auditing } from './auditing.ts';
 import type { Config } from './config.ts';
 import { delay, systemClock } from './controllers/clock.ts';
 import { LeaseLost } from './controllers/leader.ts';
@@ -16,6 +17,7 @@ import { RunnerNetworkPolicies } from './controllers/network-policies.ts';
 import { RunnerServiceAccounts } from './controllers/service-accounts.ts';
 import { Cleanup } from './controllers/session/cleanup.ts';
 import { PolicyController, Settlements } from './controllers/policy/index.ts';
+import { AuditRetention } from './controllers/retention/audit-records.ts';
 import { RetentionController } from './controllers/retention/index.ts';
 import { Releases } from './controllers/retention/release.ts';
 import { bySessionUid, SESSION_INDEX, SessionController, Turns } from './controllers/session/index.ts';
@@ -31,6 +33,7 @@ export interface LeadingOptions {
   client: KubeClient;
   store: ArtifactStore;
   audit: AuditTrail;
+  auditing: Pick<Auditing, 'namespaces' | 'trim'>;
   watches: Watches;
   doors: Doors;
   queue: QueueMetrics;
@@ -80,7 +83,7 @@ async function catchUpCosts({ watches, doors, log }: LeadingOptions, signal: Abo
 
 /** Runs until the signal aborts and work under way has ended. */
 export async function runControllers(options: LeadingOptions, signal: AbortSignal): Promise<void> {
-  const { config, client, store, audit, watches, doors, queue, tenancy, log } = options;
+  const { config, client, store, audit, auditing, watches, doors, queue, tenancy, log } = options;
   const common = { client, store, audit, clock: systemClock, random: Math.random, log };
   using accounts = new RunnerServiceAccounts({ client, reflector: watches.serviceAccounts, log });
   const withJobs = await sessionsWithJobs(options, signal);
@@ -132,6 +135,7 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     audit: doors.audit,
     perSecond: config.retentionPerSecond,
   });
+  const auditRetention = new AuditRetention({ ...common, auditing, policies: doors.policies });
   const settlements = new Settlements({ ...common, policies: doors.policies, costs: doors.costs });
   const releases = new Releases({
     ...common,
@@ -163,12 +167,14 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
   policies.start();
   cleanup.start();
   retention.start();
+  auditRetention.start();
   releases.start();
   notifications.start();
   if (!signal.aborted)
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   // Every write is conditional, so that one that is under way does no harm; but none shall begin.
   const drainMs = signal.reason instanceof LeaseLost ? 0 : config.drainMs;
-  const running = [controller, policies, cleanup, networks, retention, releases, notifications];
-  await Promise.all([catchingUp, ...running.map((each) => each.close(drainMs))]);
+  const running = [controller, policies, cleanup, networks, notifications];
+  const removing = [retention, auditRetention, releases];
+  await Promise.all([catchingUp, ...[...running, ...removing].map((each) => each.close(drainMs))]);
 }

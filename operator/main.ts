@@ -101,6 +101,7 @@ export async function runOperator(
         client,
         store,
         audit,
+        auditing,
         watches,
         doors,
         queue: metrics.queue,

@@ -12,13 +12,17 @@ import { parseArgs } from 'node:util';
 import { messageOf } from '../common/errors.ts';
 import { clusterUp } from '../test/cluster/index.ts';
 import { deployOperator } from '../test/support/deploy.ts';
+import { performApproval } from '../test/support/approval-flow.ts';
 import { performLaunch } from '../test/support/launch-flow.ts';
+import { applyTenants, sessionTitled, tenantsKubeconfig } from '../test/support/tenants.ts';
 import { openWindow, startVscode } from '../test/vscode/launch.ts';
 import { packageExtension } from './package.ts';
 import { buildTargets } from './build.ts';
 
 const root = join(import.meta.dirname, '..');
+/** Of manifests/samples/two-tenants.yaml. */
 const NAMESPACE = 'demo';
+const GUARDED = 'demo-guarded';
 
 const { values: flags } = parseArgs({
   options: {
@@ -50,16 +54,21 @@ async function run(): Promise<void> {
     clusterUp({ node: true, log, ...(flags.context === undefined ? {} : { context: flags.context }) }),
   );
   await step('Deploying the operator', () => deployOperator(cluster, { log }));
-  await cluster.kubectl(['apply', '-f', '-'], {
-    input: JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } }),
-  });
+  await step('Setting up two tenants and two people', () => applyTenants(cluster));
+  const [launcher, approver] = ['ann', 'ben'];
+  const kubeconfig = await tenantsKubeconfig(cluster, [launcher, approver]);
   await using server = await step('Starting VS Code with the extension', () =>
     startVscode({
       vsix,
       folder: root,
-      env: { KUBECONFIG: cluster.kubeconfig },
+      env: { KUBECONFIG: kubeconfig },
       settings: {
-        'ambient.namespaces': [NAMESPACE],
+        'ambient.contexts': [launcher, approver],
+        'ambient.namespaces': [
+          `${launcher}/${NAMESPACE}`,
+          `${launcher}/${GUARDED}`,
+          `${approver}/${GUARDED}`,
+        ],
         ...(flags.check ? { 'ambient.afterLaunch': 'nothing' } : {}),
       },
       instrumented: flags.check,
@@ -69,10 +78,20 @@ async function run(): Promise<void> {
   if (flags.check) {
     await using window = await step('Opening a window', () => openWindow(server));
     const result = await step('Launching a session in it', () =>
-      performLaunch(window, { namespace: NAMESPACE, log, screenshots: 'demo-' }),
+      performLaunch(window, { cluster: launcher, namespace: NAMESPACE, log, screenshots: 'demo-' }),
     );
     if (flags.picture !== undefined) await copyFile(await window.screenshot('demo-picture'), flags.picture);
-    console.log(JSON.stringify({ ok: true, seconds: seconds(), ...result }));
+    const approval = await step('Launching one that needs approval', () =>
+      performApproval(window, {
+        namespace: GUARDED,
+        launcher,
+        approver,
+        nameOf: (title) => sessionTitled(cluster, GUARDED, title),
+        log,
+        screenshots: 'demo-',
+      }),
+    );
+    console.log(JSON.stringify({ ok: true, seconds: seconds(), ...result, approval }));
     log('Tearing down ...');
     return;
   }
@@ -81,6 +100,9 @@ async function run(): Promise<void> {
     `Open it, choose Ambient in the activity bar, and launch a session in namespace ${NAMESPACE} with the command`,
   );
   console.log('  node manifests/samples/repository-report.mjs');
+  console.log(
+    `You are ${launcher} there, and ${approver} below: what ${launcher} launches in ${GUARDED} waits until ${approver} approves it.`,
+  );
   console.log(`The same cluster for kubectl: export KUBECONFIG=${cluster.kubeconfig}`);
   console.log('Ctrl+C stops everything and removes every trace.');
   await stopped;

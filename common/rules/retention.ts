@@ -48,6 +48,12 @@ export function endOf({ count, unit }: Period, from: number): number {
   }
 }
 
+/** When a period began that is over then; what began before is over too. -Infinity when no calendar reaches so far back. */
+export function beginOf({ count, unit }: Period, until: number): number {
+  const begin = endOf({ count: -count, unit }, until);
+  return begin === Infinity || begin < -TIME_MAX ? -Infinity : begin;
+}
+
 const reachable = (time: number): number => (time <= TIME_MAX ? time : Infinity);
 
 function addMonths(from: number, count: number): number {

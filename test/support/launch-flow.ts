@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import type { VscodeWindow } from '../vscode/launch.ts';
 
 export interface LaunchFlowOptions {
+  /** The context to launch in, where the window shows several. */
+  cluster?: string;
   namespace: string;
   log?: (line: string) => void;
   /** Begins the names of the screenshots; absent takes none. */
@@ -29,7 +31,7 @@ export async function performLaunch(
   window: VscodeWindow,
   options: LaunchFlowOptions,
 ): Promise<LaunchFlowResult> {
-  const { namespace, log = () => undefined, screenshots } = options;
+  const { cluster, namespace, log = () => undefined, screenshots } = options;
   const begun = performance.now();
   const shot = async (name: string): Promise<void> => {
     if (screenshots === undefined) return;
@@ -50,6 +52,7 @@ export async function performLaunch(
   log('answering the questions');
   await window.command('Ambient: Launch Session');
   await window.quickTitle(/Launch Session/);
+  if (cluster !== undefined) await window.quickPick(cluster);
   await shot('launch-namespace');
   await window.quickPick(namespace);
   await window.quickPick('Command');

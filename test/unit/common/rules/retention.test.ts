@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Session, SessionStatus } from '../../../../common/api/session.ts';
-import { dueOf, endOf, expiryOf, finishedAt, parsePeriod } from '../../../../common/rules/retention.ts';
+import {
+  beginOf,
+  dueOf,
+  endOf,
+  expiryOf,
+  finishedAt,
+  parsePeriod,
+} from '../../../../common/rules/retention.ts';
 import { aSession } from '../../../support/fixtures.ts';
 
 const after = (from: string, text: string): string => {
@@ -80,6 +87,20 @@ describe('a retention period', () => {
         assert.ok(endOf({ count: count + 1, unit }, from) > end);
       }),
     );
+  });
+
+  it('that is over then began when it says, and none that began later is over', () => {
+    const moments = fc.integer({ min: 0, max: Date.parse('2200-01-01T00:00:00Z') });
+    fc.assert(
+      fc.property(moments, fc.nat(2000), fc.constantFrom('d', 'w', 'm', 'y'), (until, count, unit) => {
+        const begin = beginOf({ count, unit }, until);
+        assert.ok(endOf({ count, unit }, begin) <= until);
+        // Months end alike on up to four days.
+        assert.ok(endOf({ count, unit }, begin + 4 * 86_400_000) > until);
+      }),
+    );
+    assert.equal(beginOf({ count: 1e14, unit: 'y' }, 0), -Infinity);
+    assert.equal(beginOf({ count: 1e14, unit: 'd' }, 0), -Infinity);
   });
 
   it('keeps the time of the day, and the day of the month where the month has it', () => {

@@ -4,7 +4,14 @@ import { once } from 'node:events';
 import { connect } from 'node:tls';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { API_VERSION, FINALIZER_DATA, OPERATOR_NAMESPACE, POLICY_NAME } from '../../common/api/names.ts';
+import type { AuditRecord } from '../../common/api/audit.ts';
+import {
+  API_VERSION,
+  FINALIZER_DATA,
+  OPERATOR_ACTOR,
+  OPERATOR_NAMESPACE,
+  POLICY_NAME,
+} from '../../common/api/names.ts';
 import type { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 import type { Session } from '../../common/api/session.ts';
 import { AmbientError } from '../../common/errors.ts';
@@ -25,6 +32,7 @@ import { WEBHOOK_CONFIGURATION } from '../../operator/serve/tls/publisher.ts';
 import { Admission } from '../../operator/sessions/admission.ts';
 import { pool } from '../bench/measure.ts';
 import { admissionAnswers, admissionObjects, applyAdmission } from '../support/admission.ts';
+import { recordedIn } from '../support/audit.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { aPolicy, aSession } from '../support/fixtures.ts';
@@ -68,10 +76,9 @@ describe('admission', function () {
     const { name } = metadata;
     await kubectl(['apply'], { apiVersion, kind, metadata: { name, namespace: at }, spec });
   };
-  const audited = (): { actor: string; action: string; outcome: string; sessionId?: string }[] =>
-    operator.log
-      .map((line) => JSON.parse(line) as { audit?: { actor: string; action: string; outcome: string } })
-      .flatMap(({ audit }) => (audit === undefined ? [] : [audit]));
+  /** What people did: the controllers have their own records. */
+  const audited = async (): Promise<AuditRecord[]> =>
+    (await recordedIn(operator.storeDir, namespace)).filter(({ actor }) => actor !== OPERATOR_ACTOR);
 
   before(async function () {
     this.timeout(400_000);
@@ -178,7 +185,7 @@ describe('admission', function () {
   });
 
   it('records who was refused and who launched, nothing of a dry run, and stores nothing of it', async () => {
-    const before = audited().length;
+    const before = (await audited()).length;
     const dry = asking({ model: 'claude-opus' });
     const answer = await create(dry, { dryRun: true });
     assert.ok(answer.spec.createdBy?.user);
@@ -188,8 +195,8 @@ describe('admission', function () {
     await createAs('ann', real);
     await refused(create(asking({ model: 'gpt-5' })));
     await cluster.client.delete(sessions, { namespace, name: real.metadata.name });
-    const records = await until(() => {
-      const found = audited().slice(before);
+    const records = await until(async () => {
+      const found = (await audited()).slice(before);
       return found.length >= 3 ? found : undefined;
     }, 'three records');
     assert.deepEqual(

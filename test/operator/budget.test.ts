@@ -17,6 +17,7 @@ import type { KubeClient } from '../../common/kube/client.ts';
 import { events, jobs, namespacePolicies, namespaces, sessions } from '../../common/kube/resource.ts';
 import { findCondition } from '../../common/rules/conditions.ts';
 import { parseMoney, plus, ZERO } from '../../common/rules/money.ts';
+import { recordedIn } from '../support/audit.ts';
 import { fakeCluster } from '../support/fake-cluster.ts';
 import type { FakeCluster } from '../support/fake-cluster.ts';
 import { aSession } from '../support/fixtures.ts';
@@ -247,9 +248,10 @@ describe('the budget of a namespace', function () {
         ended.status?.history?.map(({ event, actor }) => [event, actor]),
         ['Created', 'BudgetExceeded', 'Failed'].map((event) => [event, OPERATOR_ACTOR]),
       );
+      const records = await recordedIn(operator.storeDir, namespace);
       assert.ok(
-        operator.log.some(
-          (line) => line.includes('"resource":"sessions/stop"') && line.includes('BudgetExceeded'),
+        records.some(
+          ({ resource, details }) => resource === 'sessions/stop' && details?.['reason'] === 'BudgetExceeded',
         ),
         'it is recorded',
       );
@@ -354,7 +356,8 @@ describe('the budget of a namespace', function () {
         'it has been reset',
       );
       assert.equal((await usageOf(namespace))?.budget?.currentMonth, '0.00');
-      assert.ok(operator.log.some((line) => line.includes('BudgetReset') && line.includes('"audit"')));
+      const records = await recordedIn(operator.storeDir, namespace);
+      assert.ok(records.some(({ details }) => JSON.stringify(details ?? {}).includes('BudgetReset')));
       await withPod(await launch(namespace, 'next'));
     });
 

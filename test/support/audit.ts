@@ -1,11 +1,13 @@
 /** Audit trails for tests: one that collects, and the real one over a store of the test. */
 import assert from 'node:assert/strict';
-import type { AuditEvent } from '../../common/api/audit.ts';
+import type { AuditEvent, AuditRecord } from '../../common/api/audit.ts';
 import type { AuditTrail } from '../../operator/record/audit.ts';
 import { ChainedAudit } from '../../operator/record/audit/trail.ts';
 import type { ChainedAuditOptions, HeadBoard } from '../../operator/record/audit/trail.ts';
 import type { ChainHeadOf } from '../../operator/record/audit/marks.ts';
+import { chainLines, recordIn, writersOf } from '../../operator/record/audit/segments.ts';
 import { Accesses } from '../../operator/sessions/accesses.ts';
+import { DirectoryStore } from '../../operator/store/directory.ts';
 import type { ArtifactStore } from '../../operator/store/store.ts';
 import { systemClock } from '../../operator/controllers/clock.ts';
 
@@ -89,3 +91,15 @@ export const anEvent = (
   details,
   ...more,
 });
+
+/** What an operator has on record of a namespace, oldest first, read from its store as `audit verify` would. */
+export async function recordedIn(storeDir: string, namespace: string): Promise<AuditRecord[]> {
+  const store = new DirectoryStore({ root: storeDir });
+  const records: AuditRecord[] = [];
+  for (const writer of await writersOf(store, namespace))
+    for await (const line of chainLines(store, { namespace, writer })) {
+      const record = recordIn(line);
+      if (record !== undefined) records.push(record);
+    }
+  return records.sort((a, b) => a.timestamp.localeCompare(b.timestamp));
+}

@@ -210,10 +210,16 @@ describe('the live API behind a real API server', function () {
   it('is discovered as a part of the cluster', async () => {
     assert.ok(await cluster.client.discovers('live.ambient.ai', 'v1alpha1'));
     const { resources } = await json<{ resources: { name: string }[] }>('/apis/live.ambient.ai/v1alpha1');
-    assert.deepEqual(
-      resources.map(({ name }) => name),
-      ['sessions/artifacts', 'sessions/log', 'sessions/source', 'sessions/stop'],
-    );
+    assert.deepEqual(resources.map(({ name }) => name).sort(), [
+      'namespacepolicies/retention',
+      'sessions/approve',
+      'sessions/artifacts',
+      'sessions/audit',
+      'sessions/log',
+      'sessions/reject',
+      'sessions/source',
+      'sessions/stop',
+    ]);
     const session = await create();
     assert.equal(
       await cluster.kubectl(['get', '--raw', livePaths.log(...at(session), { format: 'text' })]),

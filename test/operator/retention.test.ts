@@ -15,6 +15,7 @@ import { findCondition } from '../../common/rules/conditions.ts';
 import { jobNameOf } from '../../operator/controllers/session/index.ts';
 import { DirectoryStore } from '../../operator/store/directory.ts';
 import { keys, refOf } from '../../operator/store/keys.ts';
+import { recordedIn } from '../support/audit.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { applyFrameworks } from '../support/deploy.ts';
@@ -129,17 +130,16 @@ describe('retention', function () {
     await setPolicy(namespace, { sessions: '0d' });
     await gone(session);
     await until(async () => (await foldersOf(session)).length === 0, 'nothing is left in the store');
-    const audited = operator.log.filter(
-      (line) => line.includes('"audit"') && line.includes(session.metadata.uid ?? ''),
+    const removals = (await recordedIn(operator.storeDir, namespace)).filter(
+      ({ action, sessionUid, resource }) =>
+        action === 'delete' && sessionUid === session.metadata.uid && resource.startsWith('sessions'),
     );
     assert.deepEqual(
-      audited.map((line) => {
-        const { action, resource, actor } = (JSON.parse(line) as { audit: Record<string, string> }).audit;
-        return [action, resource, actor];
-      }),
+      removals.map(({ action, resource, actor }) => [action, resource, actor]),
       [
         ['delete', 'sessions/artifacts', OPERATOR_ACTOR],
         ['delete', 'sessions', OPERATOR_ACTOR],
+        ['delete', 'sessions/data', OPERATOR_ACTOR],
       ],
     );
   });

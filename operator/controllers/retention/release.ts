@@ -14,6 +14,8 @@ import { isConflict, isInvalid, isNotFound } from '../../../common/kube/errors.t
 import type { Reflector } from '../../../common/kube/reflector.ts';
 import { jobs, sessions } from '../../../common/kube/resource.ts';
 import { holdsData, withDataHeld } from '../../../common/rules/retention.ts';
+import type { AuditTrail } from '../../record/audit.ts';
+import { removalOf } from '../../record/removal.ts';
 import { keys, refOf } from '../../store/keys.ts';
 import type { ArtifactStore } from '../../store/store.ts';
 import type { Clock } from '../clock.ts';
@@ -33,6 +35,7 @@ export interface ReleaseOptions {
   sessions: Reflector<Session>;
   jobs: Reflector<Job>;
   store: ArtifactStore;
+  audit: AuditTrail;
   /** What must be settled while the object can still be read, such as its cost. Repeated until it succeeds. */
   settleDeleted: (session: Session, signal: AbortSignal) => Promise<void>;
   clock: Clock;
@@ -118,13 +121,16 @@ export class Releases {
   }
 
   async #release(session: Session, signal: AbortSignal): Promise<Result> {
-    const { store, settleDeleted, log } = this.#options;
+    const { store, audit, settleDeleted, log } = this.#options;
     await this.#deleteJob(session, signal);
     try {
       await assertThere(store);
       // Its cost is read from the data for the last time.
       await settleDeleted(session, signal);
-      await store.remove(keys.session(refOf(session)));
+      const ref = refOf(session);
+      if ((await store.listKeys(keys.session(ref))).length > 0)
+        await audit.record(removalOf(ref, 'SessionDeleted', session.metadata.name));
+      await store.remove(keys.session(ref));
     } catch (error) {
       await this.#explain(session, error, signal);
       throw error;

@@ -9,10 +9,8 @@ import type { Reflector } from '../../../common/kube/reflector.ts';
 import { sessions } from '../../../common/kube/resource.ts';
 import { removeOrphans } from '../../sessions/orphans.ts';
 import { keys, refOf } from '../../store/keys.ts';
-import type { SessionRef } from '../../store/keys.ts';
-import type { AuditEvent } from '../../../common/api/audit.ts';
-import { OPERATOR_ACTOR } from '../../../common/api/names.ts';
 import type { AuditTrail } from '../../record/audit.ts';
+import { removalOf } from '../../record/removal.ts';
 import type { ArtifactStore } from '../../store/store.ts';
 import type { Clock } from '../clock.ts';
 import { WorkQueue } from '../queue.ts';
@@ -70,9 +68,12 @@ export class Cleanup {
   async #remove(key: CleanupKey): Promise<Result> {
     const slash = key.indexOf('/');
     const ref = { namespace: key.slice(0, slash), uid: key.slice(slash + 1) };
-    await this.#options.audit.record(removal(ref, 'SessionDeleted'));
-    await this.#options.store.remove(keys.session(ref));
-    this.#options.log.debug(ref, 'removed the data of a deleted session');
+    const { store, audit, log } = this.#options;
+    // Mostly gone with the object: what is here came from a pod in its last moments.
+    if ((await store.listKeys(keys.session(ref))).length === 0) return undefined;
+    await audit.record(removalOf(ref, 'SessionDeleted'));
+    await store.remove(keys.session(ref));
+    log.debug(ref, 'removed the data of a deleted session');
     return undefined;
   }
 
@@ -86,7 +87,7 @@ export class Cleanup {
           const { items } = await client.list(sessions, { namespace }, { signal });
           return new Set(items.flatMap(byUid));
         },
-        beforeRemoval: (ref) => audit.record(removal(ref, 'NoSession')),
+        beforeRemoval: (ref) => audit.record(removalOf(ref, 'NoSession')),
         minimumAgeMs: sweepMs,
         now: () => new Date(clock.now()),
       },
@@ -98,13 +99,3 @@ export class Cleanup {
     return { requeueAfterMs: sweepMs };
   }
 }
-
-const removal = ({ namespace, uid }: SessionRef, reason: string): AuditEvent => ({
-  namespace,
-  sessionUid: uid,
-  actor: OPERATOR_ACTOR,
-  action: 'delete',
-  resource: 'sessions/data',
-  outcome: 'allowed',
-  details: { reason },
-});

@@ -60,6 +60,10 @@ describe('the finalizer of a session', () => {
       sessions: sessions.reflector,
       jobs: jobs.reflector,
       store: temporary.store,
+      audit: {
+        record: async ({ action, resource, sessionId }) =>
+          void done.push(`record ${action} ${resource} of ${sessionId}`),
+      },
       async settleDeleted(session) {
         if (settling === 'fails') throw new Error('the policy has changed');
         const left = await temporary.store.listKeys(keys.session(refOf(session)));
@@ -95,11 +99,12 @@ describe('the finalizer of a session', () => {
     const builder = aSession('s1').running();
     jobs.tell(aJob(builder.build()));
     const session = await tell(builder, deleted);
-    await until(() => done.length === 3, 'it is released');
+    await until(() => done.length === 4, 'it is released');
     assert.deepEqual(await temporary.store.listKeys(keys.session(refOf(session))), []);
     assert.deepEqual(done, [
       'delete job ambient-uid-of-s1',
       'settle s1, 1 objects left',
+      'record delete sessions/data of s1',
       'release s1 test /metadata/uid, test /metadata/finalizers/1, remove /metadata/finalizers/1',
     ]);
   });

@@ -124,9 +124,9 @@ export class SessionController {
     for (const session of sessions.store.list()) this.#queue.add(keyOf(session), { ahead: isNew(session) });
   }
 
-  /** Something about the session changed that no watch tells, such as its source being complete. */
+  /** Something about the session changed that no watch tells, such as its source being complete: it waits for its Job. */
   wake(namespace: string, name: string): void {
-    this.#queue.add(sessionKey(namespace, name));
+    this.#queue.add(sessionKey(namespace, name), { ahead: true });
   }
 
   /** Looks at nothing more; looks under way may finish within `drainMs`. */

@@ -34,7 +34,8 @@ export async function makeMaterial(names: readonly string[], now: Date): Promise
 export const exchangeToken = (material: Material): Material => ({ ...material, token: newToken() });
 
 /** 256 random bits, for a path. */
-const newToken = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url');
+/** Hexadecimal: a segment of a webhook's path must be a lowercase DNS subdomain (Kubernetes' ValidateWebhookService). */
+const newToken = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('hex');
 
 /** The same object when nothing is due. */
 export async function renewMaterial(

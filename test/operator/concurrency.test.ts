@@ -191,10 +191,12 @@ describe('sessions of a namespace at once', function () {
       30_000,
     );
     assert.equal(seen.most(), 50);
-    assert.match(
-      seen.list().find(({ status }) => status?.queue?.position === 3)?.status?.message ?? '',
-      /^Waiting: 3rd in line; 50 of 50 sessions of namespace /,
+    // Places are told one after the other.
+    const third = await until(
+      () => seen.list().find(({ status }) => status?.queue?.position === 3),
+      'the third in line knows',
     );
+    assert.match(third.status?.message ?? '', /^Waiting: 3rd in line; 50 of 50 sessions of namespace /);
   });
 
   it('follows its policy: narrowed, widened, deleted, while some run and some wait', async () => {

@@ -74,8 +74,8 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
   const previews = new PreviewDocuments();
   const yaml = new YamlDocuments({ clusters, watches });
   const diagnostics = vscode.languages.createDiagnosticCollection('ambient');
-  // What VS Code has not been told yet stands for no welcome view either.
-  let viewState: ViewState = 'tree';
+  // Told once even if nothing is wrong: the buttons of the view wait for it.
+  let viewState: ViewState | undefined;
   const tree = new SessionsTree({
     clusters,
     watches,

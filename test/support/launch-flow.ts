@@ -47,6 +47,7 @@ export async function performLaunch(
 
   await window.openView('Ambient');
   await window.treeRow(namespace);
+  await window.page.locator('.pane-header .action-label[aria-label^="Launch Session"]').waitFor();
   await shot('tree-empty');
 
   log('answering the questions');

@@ -242,7 +242,7 @@ describe('policies in the editor', function () {
     await window.quickPick('agent');
     await window.quickInputMessage(/^Model/);
     await window.quickInput('gpt-5');
-    assert.match(await window.quickInputMessage(/does not allow gpt-5/), /Allowed: claude-\*/);
+    assert.match(await window.quickInputMessage(/config\.model is "gpt-5"/), /Allowed: claude-\*/);
     await window.quickInput('claude-sonnet');
     await window.quickPick('Nothing');
     await window.quickPick('Use defaults');

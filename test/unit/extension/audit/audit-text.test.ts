@@ -36,11 +36,11 @@ describe('the audit records of a session', () => {
       auditText(REF, parseAudit(text)),
       [
         '# Audit records of session s1 in team-a: 2 records, oldest first.',
-        '# Numbers count all records of the namespace; each record carries the hash of the one before.',
+        '# Each process of the operator writes a chain of its own for the namespace; a record carries the hash of the one before.',
         '',
-        'Number  Time                  Actor            Action  Resource          Outcome  Details',
-        '3       2030-01-01T00:00:00Z  ann              create  sessions          allowed',
-        '17      2030-01-01T00:00:00Z  bob@example.com  update  sessions/approve  denied   reason: approval_forbidden · groups: ["team-b"]',
+        'Writer      Number  Time                  Actor            Action  Resource          Outcome  Details',
+        'operator-1  3       2030-01-01T00:00:00Z  ann              create  sessions          allowed',
+        'operator-1  17      2030-01-01T00:00:00Z  bob@example.com  update  sessions/approve  denied   reason: approval_forbidden · groups: ["team-b"]',
         '',
       ].join('\n'),
     );

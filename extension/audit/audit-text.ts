@@ -57,7 +57,8 @@ const COLUMNS: readonly { title: string; cell: (record: AuditRecord) => string }
 export function auditText({ namespace, name }: SessionRef, { records, unreadable }: ParsedAudit): string {
   const lines = [
     `# Audit records of session ${plain(name)} in ${plain(namespace)}: ${count(records.length, 'record')}, oldest first.`,
-    '# Each process of the operator writes a chain of its own for the namespace; a record carries the hash of the one before.',
+    '# Each writer, a process of the operator, counts the records of the whole namespace.',
+    '# A record carries the hash of the one before.',
     ...(unreadable === 0 ? [] : [`# ${count(unreadable, 'line')} could not be read and are left out.`]),
     '',
   ];

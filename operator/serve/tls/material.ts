@@ -33,8 +33,8 @@ export async function makeMaterial(names: readonly string[], now: Date): Promise
 /** The API server's errors name the whole path to whoever launches while nobody answers: tokens must not live long. */
 export const exchangeToken = (material: Material): Material => ({ ...material, token: newToken() });
 
-/** 256 random bits, for a path. */
-const newToken = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('base64url');
+/** 256 random bits, for a path. Of a webhook with a service the API server takes but small letters, digits, hyphens and dots. */
+const newToken = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('hex');
 
 /** The same object when nothing is due. */
 export async function renewMaterial(

@@ -8,6 +8,9 @@ export const API_VERSION = `${GROUP}/${VERSION}`;
 export const LIVE_GROUP = 'live.ambient.ai';
 export const LIVE_API_VERSION = `${LIVE_GROUP}/${VERSION}`;
 
+/** Longest user name that is kept; Kubernetes itself sets no limit. */
+export const USER_MAX = 512;
+
 /** One NamespacePolicy is read per namespace, and it has this name. */
 export const POLICY_NAME = 'policy';
 

@@ -2,6 +2,7 @@
 import Type from 'typebox';
 import { ATOMIC, Condition, FreeObject, Quantity, Timestamp } from './kubernetes.ts';
 import type { KubeObject, ValidationRule } from './kubernetes.ts';
+import { USER_MAX } from './names.ts';
 
 export const TRIGGER_SOURCES = ['github', 'jira', 'slack', 'generic', 'manual'] as const;
 export const PHASES = ['Pending', 'Running', 'Completed', 'Failed'] as const;
@@ -103,8 +104,6 @@ export const SessionSource = Type.Object(
   },
 );
 
-/** Longest user name that is kept; Kubernetes itself sets no limit. */
-export const USER_MAX = 512;
 /** Groups kept of the one who launched a session. */
 export const GROUPS_MAX = 256;
 

@@ -1,6 +1,5 @@
 /** Who must agree before a session starts, and whose word counts. Roles come first: Kubernetes has let the request through. */
-import { OPERATOR_ACTOR, OPERATOR_NAME } from '../api/names.ts';
-import { USER_MAX } from '../api/session.ts';
+import { OPERATOR_ACTOR, OPERATOR_NAME, USER_MAX } from '../api/names.ts';
 import type { SessionConditionType, SessionSpec, SessionStatus } from '../api/session.ts';
 import type { ConditionChange } from './conditions.ts';
 import { formatMoney } from './money.ts';
@@ -62,7 +61,11 @@ function automatically(spec: SessionSpec, policy: EffectivePolicy, operator: str
 }
 
 /** Whether this person may approve or reject this session. */
-export function mayDecide(spec: SessionSpec, { approval }: EffectivePolicy, person: Person): Permission {
+export function mayDecide(
+  spec: Pick<SessionSpec, 'createdBy'>,
+  { approval }: { approval: Pick<EffectivePolicy['approval'], 'approvers' | 'allowSelfApproval'> },
+  person: Person,
+): Permission {
   const { approvers, allowSelfApproval } = approval;
   const isApprover =
     approvers.length === 0 ||

@@ -33,10 +33,10 @@ function parseLine(line: string): AuditRecord | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { seq, timestamp, actor, action, resource, outcome, details } = value as Partial<AuditRecord>;
+  const { seq, writer, timestamp, actor, action, resource, outcome, details } = value as Partial<AuditRecord>;
   const fits =
     Number.isSafeInteger(seq) &&
-    [timestamp, actor, resource].every((field) => typeof field === 'string') &&
+    [writer, timestamp, actor, resource].every((field) => typeof field === 'string') &&
     (AUDIT_ACTIONS as readonly unknown[]).includes(action) &&
     (AUDIT_OUTCOMES as readonly unknown[]).includes(outcome) &&
     (details === undefined || (typeof details === 'object' && details !== null));
@@ -44,6 +44,7 @@ function parseLine(line: string): AuditRecord | undefined {
 }
 
 const COLUMNS: readonly { title: string; cell: (record: AuditRecord) => string }[] = [
+  { title: 'Writer', cell: ({ writer }) => plain(writer, CELL_MAX) },
   { title: 'Number', cell: ({ seq }) => String(seq) },
   { title: 'Time', cell: ({ timestamp }) => plain(timestamp, CELL_MAX) },
   { title: 'Actor', cell: ({ actor }) => plain(actor, CELL_MAX) },
@@ -56,7 +57,8 @@ const COLUMNS: readonly { title: string; cell: (record: AuditRecord) => string }
 export function auditText({ namespace, name }: SessionRef, { records, unreadable }: ParsedAudit): string {
   const lines = [
     `# Audit records of session ${plain(name)} in ${plain(namespace)}: ${count(records.length, 'record')}, oldest first.`,
-    '# Numbers count all records of the namespace; each record carries the hash of the one before.',
+    '# Each writer, a process of the operator, counts the records of the whole namespace.',
+    '# A record carries the hash of the one before.',
     ...(unreadable === 0 ? [] : [`# ${count(unreadable, 'line')} could not be read and are left out.`]),
     '',
   ];

@@ -64,7 +64,7 @@ async function mayDecide(context: CommandContext, ref: SessionRef, decision: Dec
     return false;
   }
   const approval = found?.known === 'policy' ? found.policy.spec.approval : undefined;
-  const refusal = decisionRefusal(session, decision, { rbac, me, approval });
+  const refusal = decisionRefusal(session, { rbac, me, approval });
   if (refusal !== undefined) context.notify.warn(refusal);
   return refusal === undefined;
 }

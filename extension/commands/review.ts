@@ -40,7 +40,9 @@ export async function reviewSession(
       ? {
           label: '$(rocket) Create',
           value: 'create',
-          detail: plain(['The cluster would accept it (dry run).', ...terms].join(' '), 400),
+          description: 'the cluster would accept it (dry run)',
+          // One line: first what keeps it from starting.
+          ...(terms.length === 0 ? {} : { detail: plain(terms.join(' '), 400) }),
         }
       : { label: '$(arrow-left) Back, to change the answers', value: 'back', detail: plain(reason, 400) },
     { label: '$(edit) Edit YAML', value: 'edit', detail: 'Then “Launch Session from YAML”' },

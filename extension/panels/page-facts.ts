@@ -44,7 +44,7 @@ export async function pageFacts(
   for (const [index, right] of ASKED.entries()) {
     const refusal =
       right === 'approve' || right === 'reject'
-        ? decisionRefusal(session, right, { rbac: rbac[index], me, approval: spec?.approval })
+        ? decisionRefusal(session, { rbac: rbac[index], me, approval: spec?.approval })
         : rbac[index];
     if (refusal !== undefined) refusals[right] = refusal;
   }

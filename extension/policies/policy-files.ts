@@ -12,8 +12,6 @@ import type { PolicyProblem } from './policy-yaml.ts';
 /** Above a policy that is not there yet: makes the document one that can be saved. */
 export const PROPOSAL = '# The namespace has no policy yet: this is a proposal, to be changed and saved.\n';
 const APPLY_MS = 30_000;
-/** VS Code ignores changes while it saves. */
-const TAKE_OVER_MS = 100;
 const COMPARE = 'Compare';
 const OVERWRITE = 'Overwrite';
 
@@ -21,6 +19,8 @@ interface File {
   /** As last read or written here: comments of the person stay while the object is the same. */
   text: string;
   version: string | undefined;
+  /** Named by the text that was saved as `version`: one who types on at once is behind by nothing but their own save. */
+  savedFrom?: { version: string | undefined };
   mtime: number;
 }
 
@@ -39,6 +39,10 @@ export class PolicyFiles implements vscode.FileSystemProvider, vscode.Disposable
     this.#registered = vscode.Disposable.from(
       this.#changed,
       vscode.workspace.registerFileSystemProvider(POLICY_SCHEME, this, { isCaseSensitive: true }),
+      // While VS Code saves it ignores changes; what it has saved it may read again.
+      vscode.workspace.onDidSaveTextDocument(({ uri }) => {
+        if (uri.scheme === POLICY_SCHEME) this.#touch(uri);
+      }),
       vscode.workspace.onDidCloseTextDocument(({ uri }) => {
         if (uri.scheme === POLICY_SCHEME) this.#files.delete(uri.toString());
       }),
@@ -70,21 +74,27 @@ export class PolicyFiles implements vscode.FileSystemProvider, vscode.Disposable
     const parsed = parsePolicy(text, ref.namespace);
     this.showProblems(uri, text, parsed.ok ? parsed.mistakes : parsed.problems);
     if (!parsed.ok) throw notSaved(parsed.problems[0]?.message ?? 'it is no policy');
-    const applied = await this.#apply(ref, parsed.policy, text);
+    const named = parsed.policy.metadata.resourceVersion;
+    const applied = await this.#apply(ref, this.#caughtUp(uri, parsed.policy), text);
     switch (applied.outcome) {
       case 'refused':
         this.showProblems(uri, text, applied.problems);
         throw notSaved(applied.message);
       case 'conflict':
+        delete this.#files.get(uri.toString())?.savedFrom;
         this.#deps.notify.background('a conflict', this.#settle(uri, ref, applied.current));
         throw notSaved('the policy was changed in the cluster since it was opened here');
       case 'applied': {
         const version = applied.policy.metadata.resourceVersion;
         const kept = withVersion(text.replace(PROPOSAL, ''), version);
-        this.#files.set(uri.toString(), { text: kept, version, mtime: Date.now() });
+        this.#files.set(uri.toString(), {
+          text: kept,
+          version,
+          savedFrom: { version: named },
+          mtime: Date.now(),
+        });
         this.#deps.policies.forget(ref.cluster, ref.namespace);
         this.#deps.notify.log(`applied the policy of ${ref.namespace}`);
-        setTimeout(() => this.#touch(uri), TAKE_OVER_MS);
       }
     }
   }
@@ -117,6 +127,13 @@ export class PolicyFiles implements vscode.FileSystemProvider, vscode.Disposable
         return diagnostic;
       }),
     );
+  }
+
+  #caughtUp(uri: vscode.Uri, policy: NamespacePolicy): NamespacePolicy {
+    const { savedFrom, version } = this.#files.get(uri.toString()) ?? {};
+    const isBehind = savedFrom !== undefined && savedFrom.version === policy.metadata.resourceVersion;
+    if (!isBehind || version === undefined) return policy;
+    return { ...policy, metadata: { ...policy.metadata, resourceVersion: version } };
   }
 
   /** After a save is over: the document takes over the version that stands in the cluster now. */

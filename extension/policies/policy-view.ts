@@ -8,6 +8,7 @@ import type {
   PolicyView,
   RestrictionRow,
 } from '../../common/api/panels.ts';
+import { budgetMonth } from '../../common/rules/budget-month.ts';
 import { findCondition } from '../../common/rules/conditions.ts';
 import { formatMoney, minus, parseMoney, percentOf, plus, ZERO } from '../../common/rules/money.ts';
 import type { Money } from '../../common/rules/money.ts';
@@ -55,6 +56,7 @@ function budgetView(
 ): PolicyView['budget'] {
   if (budget === undefined) return undefined;
   const usage = policy?.status?.usage?.budget;
+  const { end } = budgetMonth(now, budget.resetDay, usage?.lastReset);
   const spent = amountOf(usage?.currentMonth);
   const reserved = amountOf(usage?.reserved);
   const percent = percentOf(spent, budget.monthly);
@@ -79,16 +81,9 @@ function budgetView(
       ['Free', money(minus(budget.monthly, plus(spent, reserved)))],
       ['A session may spend', money(budget.perSession)],
       ['Since', usage?.lastReset, 'time'],
-      ['Next reset', nextReset(now, budget.resetDay), 'time'],
+      ['Next reset', new Date(end).toISOString(), 'time'],
     ]),
   };
-}
-
-/** The next moment at which a budget month begins: midnight UTC of the day, which every month has. */
-export function nextReset(now: number, resetDay: number): string {
-  const date = new Date(now);
-  const monthOffset = date.getUTCDate() >= resetDay ? 1 : 0;
-  return new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + monthOffset, resetDay)).toISOString();
 }
 
 function concurrencyView(

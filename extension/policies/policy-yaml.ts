@@ -4,10 +4,10 @@ import { parseDocument, stringify } from 'yaml';
 import type { NamespacePolicy } from '../../common/api/namespace-policy.ts';
 import { DEFAULT_SESSION_BUDGET, NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 import { API_VERSION, POLICY_NAME } from '../../common/api/names.ts';
+import { policyMistakes } from '../../common/rules/policy/config.ts';
 import { effectivePolicy } from '../../common/rules/policy/effective.ts';
 import { pathOfField, rangeOf } from '../ide/yaml-place.ts';
 import type { YamlPath } from '../ide/yaml-place.ts';
-import { policyMistakes } from './policy-mistakes.ts';
 import { knownKeys, schemaAt } from './policy-schema.ts';
 
 export interface PolicyProblem {

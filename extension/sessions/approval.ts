@@ -1,6 +1,7 @@
 /** Who may decide on a session, as far as it can be told from here: the operator has the last word. Pure. */
 import type { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 import type { Session } from '../../common/api/session.ts';
+import { mayDecide } from '../../common/rules/approval.ts';
 import { formatList } from '../../common/rules/wording.ts';
 import type { Me } from '../clusters/rights.ts';
 
@@ -15,22 +16,25 @@ export interface ApprovalFacts {
 
 export type Decision = 'approve' | 'reject';
 
-/** Why the person may not decide; undefined when nothing is known to be in the way. */
+/** Why the person may neither approve nor reject; undefined when nothing is known to be in the way. */
 export function decisionRefusal(
-  session: Session,
-  decision: Decision,
-  facts: ApprovalFacts,
+  session: Pick<Session, 'spec'>,
+  { rbac, me, approval }: ApprovalFacts,
 ): string | undefined {
-  const { rbac, me, approval } = facts;
   if (rbac !== undefined) return rbac;
   if (me === undefined) return undefined;
-  const launcher = session.spec.createdBy?.user;
-  if (decision === 'approve' && launcher === me.user && approval?.allowSelfApproval !== true)
-    return 'You launched this session, and the policy of its namespace does not let people approve their own.';
-  const approvers = approval?.approvers ?? [];
-  if (approvers.length === 0 || approvers.some((name) => name === me.user || me.groups.includes(name)))
-    return undefined;
-  return `The policy of the namespace names others as approvers: ${formatList(approvers, 5)}.`;
+  const { approvers = [], allowSelfApproval = false } = approval ?? {};
+  const rules = { approval: { approvers, allowSelfApproval } };
+  const permission = mayDecide(session.spec, rules, { name: me.user, groups: me.groups });
+  if (permission.allowed) return undefined;
+  switch (permission.reason) {
+    case 'NotAnApprover':
+      return `The policy of the namespace names others as approvers: ${formatList(approvers, 5)}.`;
+    case 'LaunchedIt':
+      return 'You launched this session, and the policy of its namespace leaves the decision to others. You may stop it.';
+    case 'LauncherUnknown':
+      return permission.message;
+  }
 }
 
 /** Who may approve, in words. */

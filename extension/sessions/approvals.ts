@@ -99,7 +99,7 @@ export class Approvals {
     if (!waitsForApproval(session)) return this.#end(ref);
     if (this.#waiting.has(refKey(ref))) return void this.#waiting.set(refKey(ref), { ref, session });
     this.#facts(ref).then(({ me, approval }) => {
-      if (decisionRefusal(session, 'approve', { rbac: undefined, me, approval }) !== undefined) return;
+      if (decisionRefusal(session, { rbac: undefined, me, approval }) !== undefined) return;
       if (this.#waiting.has(refKey(ref)) || !this.#followed.has(`${ref.namespace}/${cluster}`)) return;
       const now = this.#followed.get(`${ref.namespace}/${cluster}`)?.store.get(ref.name);
       // It may have been decided while this was found out.
@@ -112,7 +112,7 @@ export class Approvals {
 
   async #facts({ cluster, namespace }: SessionRef): Promise<{
     me: Me | undefined;
-    approval: Parameters<typeof decisionRefusal>[2]['approval'];
+    approval: Parameters<typeof decisionRefusal>[1]['approval'];
   }> {
     const [me, found] = await Promise.all([
       this.#options.rights.me(cluster),

@@ -3,15 +3,15 @@
  * Brings schemas along: `await import` it. The API server has the last word.
  */
 import type { SessionSpec } from '../../common/api/session.ts';
+import { approvalNeed } from '../../common/rules/approval.ts';
 import { formatMoney, minus, parseMoney, plus, ZERO } from '../../common/rules/money.ts';
 import type { Money } from '../../common/rules/money.ts';
 import { effectivePolicy } from '../../common/rules/policy/effective.ts';
 import type { EffectivePolicy } from '../../common/rules/policy/effective.ts';
-import type { SessionPolicy } from '../../common/rules/policy/narrow.ts';
+import { evaluate } from '../../common/rules/policy/evaluate.ts';
+import type { Violation } from '../../common/rules/policy/violation.ts';
 import type { PolicyKnowledge } from '../policies/policies.ts';
 import { approversText } from './approval.ts';
-import { evaluate } from './evaluate.ts';
-import type { Violation } from './evaluate.ts';
 
 const BUDGET_FIELD = 'spec.policy.modelConstraints.budget';
 
@@ -53,25 +53,18 @@ export class LaunchPolicy {
         'You may not see the policy of this namespace: what it forbids shows when the session is created.',
       ];
     const { session } = evaluate(spec, this.#policy);
-    return [this.#approval(spec, session), this.#price(session.budget), this.#turn()].filter(
+    return [this.#approval(spec), this.#price(session.budget), this.#turn()].filter(
       (line) => line !== undefined,
     );
   }
 
-  #approval(spec: SessionSpec, session: SessionPolicy): string | undefined {
+  #approval(spec: SessionSpec): string | undefined {
     const { approval } = this.#policy;
-    if (!session.approvalRequired || this.#approvesItself(spec, session.budget)) return undefined;
+    // Nobody who launches from here is the operator.
+    if (approvalNeed(spec, this.#policy, '').kind !== 'approver') return undefined;
     const who = this.#knowledge.known === 'policy' ? approversText(this.#knowledge.policy.spec.approval) : '';
     const self = approval.allowSelfApproval ? '' : '; not by you';
     return `Waits for approval before it starts. By: ${who}${self}.`;
-  }
-
-  /** A session that asks for approval itself gets none by itself. */
-  #approvesItself(spec: SessionSpec, limit: Money | undefined): boolean {
-    const { triggers, budget: most } = this.#policy.approval.autoApprove;
-    if (spec.policy?.approvalRequired === true || (triggers.length === 0 && most === undefined)) return false;
-    const byTrigger = triggers.length === 0 || triggers.includes(spec.trigger?.source ?? 'manual');
-    return byTrigger && (most === undefined || (limit !== undefined && limit <= most));
   }
 
   #price(limit: Money | undefined): string | undefined {

@@ -1,8 +1,9 @@
 /** What happens before the API server stores something: who launched a session is stamped, what policy forbids is refused. */
 import { Compile } from 'typebox/compile';
 import type { AuditEvent } from '../../common/api/audit.ts';
+import { USER_MAX } from '../../common/api/names.ts';
 import { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
-import { GROUPS_MAX, SessionSpec, USER_MAX } from '../../common/api/session.ts';
+import { GROUPS_MAX, SessionSpec } from '../../common/api/session.ts';
 import { AmbientError } from '../../common/errors.ts';
 import { shorten } from '../../common/rules/conditions.ts';
 import { policyMistakes } from '../../common/rules/policy/config.ts';

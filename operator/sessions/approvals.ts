@@ -2,8 +2,8 @@
 import { Compile } from 'typebox/compile';
 import { ApproveRequest, RejectRequest } from '../../common/api/live.ts';
 import type { ApprovalDecision } from '../../common/api/live.ts';
-import { LIVE_API_VERSION } from '../../common/api/names.ts';
-import { isTerminal, USER_MAX } from '../../common/api/session.ts';
+import { LIVE_API_VERSION, USER_MAX } from '../../common/api/names.ts';
+import { isTerminal } from '../../common/api/session.ts';
 import type { Session } from '../../common/api/session.ts';
 import { AmbientError } from '../../common/errors.ts';
 import type { KubeClient } from '../../common/kube/client.ts';

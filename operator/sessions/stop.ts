@@ -1,6 +1,6 @@
 /** Ending a session before its time: a wish in status with who and why, which controller and runner then obey. */
 import { Compile } from 'typebox/compile';
-import { LIVE_API_VERSION } from '../../common/api/names.ts';
+import { LIVE_API_VERSION, USER_MAX } from '../../common/api/names.ts';
 import { StopRequest } from '../../common/api/live.ts';
 import type { StopAccepted } from '../../common/api/live.ts';
 import { DEFAULT_GRACE_SECONDS, isTerminal } from '../../common/api/session.ts';
@@ -17,8 +17,6 @@ import { problemsOf } from './validate.ts';
 const validator = Compile(StopRequest);
 /** Lost races with the controller's own patches before giving up. */
 const ATTEMPTS = 8;
-/** What the schema of status allows for a name. */
-const USER_MAX = 512;
 
 export interface StopsOptions {
   client: KubeClient;

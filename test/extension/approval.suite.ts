@@ -192,13 +192,13 @@ describe('approval in the editor', function () {
     assert.equal(status?.approval?.reason, undefined);
   });
 
-  it('does not let people approve what they launched themselves', async () => {
+  it('does not let people decide about what they launched themselves', async () => {
     await awaiting('of-my-own', { displayName: 'Of my own', createdBy: { user: APPROVER } });
     await (await window.treeRow(/^Of my own/)).click();
     const shown = await page(/Of my own/);
     await shown.locator('.refusal', { hasText: 'You launched this session' }).waitFor();
     assert.equal(await shown.getByRole('button', { name: 'Approve…' }).isDisabled(), true);
-    assert.equal(await shown.getByRole('button', { name: 'Reject…' }).isDisabled(), false);
+    assert.equal(await shown.getByRole('button', { name: 'Reject…' }).isDisabled(), true);
     // Neither do commands, and the badge does not count it.
     await window.contextMenu(/^Of my own/, 'Approve Session…');
     await window.toast(/You launched this session/);
@@ -209,6 +209,7 @@ describe('approval in the editor', function () {
   it('shows who did what in the audit records', async () => {
     const record = (seq: number, more: object): object => ({
       seq,
+      writer: 'operator-1',
       timestamp: now(),
       actor: 'ann@example.com',
       action: 'create',

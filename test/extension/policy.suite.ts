@@ -135,6 +135,31 @@ describe('policies in the editor', function () {
     );
   });
 
+  it('are saved again at once, before the document has the version that the first save made', async () => {
+    const saved = await window.inHost(async (vscode) => {
+      const editor = vscode.window.activeTextEditor;
+      const results: (boolean | undefined)[] = [];
+      for (const [from, to] of [
+        ['maxSessions: 50', 'maxSessions: 51'],
+        ['maxSessions: 51', 'maxSessions: 52'],
+        ['maxSessions: 52', 'maxSessions: 50'],
+      ] as const) {
+        const text = editor?.document.getText() ?? '';
+        const at = text.indexOf(from);
+        await editor?.edit((change) =>
+          change.replace(
+            new vscode.Range(editor.document.positionAt(at), editor.document.positionAt(at + from.length)),
+            to,
+          ),
+        );
+        results.push(await editor?.document.save());
+      }
+      return results;
+    });
+    assert.deepEqual(saved, [true, true, true]);
+    assert.equal((await policy()).spec.concurrency?.maxSessions, 50);
+  });
+
   it('name mistakes where they stand, and are not saved with them', async () => {
     await edit('maxSessions: 50', 'maxSessions: many');
     await reports(/^\d+: spec\.concurrency\.maxSessions must be integer/m);
@@ -242,7 +267,7 @@ describe('policies in the editor', function () {
     await window.quickPick('agent');
     await window.quickInputMessage(/^Model/);
     await window.quickInput('gpt-5');
-    assert.match(await window.quickInputMessage(/does not allow gpt-5/), /Allowed: claude-\*/);
+    assert.match(await window.quickInputMessage(/config\.model is "gpt-5"/), /Allowed: claude-\*/);
     await window.quickInput('claude-sonnet');
     await window.quickPick('Nothing');
     await window.quickPick('Use defaults');

@@ -33,8 +33,7 @@ export async function makeMaterial(names: readonly string[], now: Date): Promise
 /** The API server's errors name the whole path to whoever launches while nobody answers: tokens must not live long. */
 export const exchangeToken = (material: Material): Material => ({ ...material, token: newToken() });
 
-/** 256 random bits, for a path. */
-/** Hexadecimal: a segment of a webhook's path must be a lowercase DNS subdomain (Kubernetes' ValidateWebhookService). */
+/** 256 random bits, for a path: hexadecimal, as a segment of a webhook's path must be a lowercase DNS subdomain. */
 const newToken = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString('hex');
 
 /** The same object when nothing is due. */

@@ -36,11 +36,12 @@ describe('the audit records of a session', () => {
       auditText(REF, parseAudit(text)),
       [
         '# Audit records of session s1 in team-a: 2 records, oldest first.',
-        '# Numbers count all records of the namespace; each record carries the hash of the one before.',
+        '# Each writer, a process of the operator, counts the records of the whole namespace.',
+        '# A record carries the hash of the one before.',
         '',
-        'Number  Time                  Actor            Action  Resource          Outcome  Details',
-        '3       2030-01-01T00:00:00Z  ann              create  sessions          allowed',
-        '17      2030-01-01T00:00:00Z  bob@example.com  update  sessions/approve  denied   reason: approval_forbidden · groups: ["team-b"]',
+        'Writer      Number  Time                  Actor            Action  Resource          Outcome  Details',
+        'operator-1  3       2030-01-01T00:00:00Z  ann              create  sessions          allowed',
+        'operator-1  17      2030-01-01T00:00:00Z  bob@example.com  update  sessions/approve  denied   reason: approval_forbidden · groups: ["team-b"]',
         '',
       ].join('\n'),
     );
@@ -60,7 +61,7 @@ describe('the audit records of a session', () => {
 
   it('are one line each, whatever is in them', () => {
     const text = auditText(REF, parseAudit(ndjson(record(1, { actor: 'eve\n2  forged\u202e\u001b[2J' }))));
-    assert.equal(text.trimEnd().split('\n').length, 5);
+    assert.equal(text.trimEnd().split('\n').length, 6);
     assert.doesNotMatch(text, /[\u202e\u001b]/);
   });
 });

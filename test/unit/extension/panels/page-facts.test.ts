@@ -13,7 +13,9 @@ const facts = (
   known: PolicyKnowledge,
   {
     forbidden = [],
-    session = aSession('s1').build(),
+    session = aSession('s1')
+      .spec({ createdBy: { user: 'ann' } })
+      .build(),
   }: { forbidden?: Right[]; session?: ReturnType<ReturnType<typeof aSession>['build']> } = {},
 ): Promise<PageFacts> =>
   pageFacts(

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { NamespacePolicy } from '../../../../common/api/namespace-policy.ts';
 import type { Fact, PolicyView } from '../../../../common/api/panels.ts';
-import { nextReset, policyView } from '../../../../extension/policies/policy-view.ts';
+import { policyView } from '../../../../extension/policies/policy-view.ts';
 import { aPolicy } from '../../../support/fixtures.ts';
 
 const NOW = Date.parse('2030-03-15T12:00:00Z');
@@ -86,16 +86,5 @@ describe('the view of a policy', () => {
     assert.deepEqual(view(policy).mistakes, ['models: a', 'tools: b']);
     assert.equal(asText(view(policy).notifications), 'Webhook: https://hooks.example: session.failed');
     assert.equal(view(policy).conditions[0]?.good, false);
-  });
-
-  it('knows the next first day of a budget month', () => {
-    for (const [now, day, next] of [
-      ['2030-03-15T12:00:00Z', 1, '2030-04-01'],
-      ['2030-03-01T00:00:00Z', 1, '2030-04-01'],
-      ['2030-02-27T23:59:59Z', 28, '2030-02-28'],
-      ['2028-02-28T00:00:00Z', 28, '2028-03-28'],
-      ['2030-12-31T23:59:59Z', 5, '2031-01-05'],
-    ] as const)
-      assert.equal(nextReset(Date.parse(now), day), `${next}T00:00:00.000Z`, now);
   });
 });

@@ -33,7 +33,7 @@ describe('who may decide on a session', () => {
   const refusal = (
     approval: NamespacePolicySpec['approval'],
     { user = 'ann', me = ME, rbac }: { user?: string; me?: typeof ME | undefined; rbac?: string } = {},
-  ): string | undefined => decisionRefusal(awaiting('s', user), 'approve', { rbac, me, approval });
+  ): string | undefined => decisionRefusal(awaiting('s', user), { rbac, me, approval });
 
   for (const [name, given, expected] of [
     ['whoever RBAC lets, where the policy names nobody', refusal({}), undefined],
@@ -50,7 +50,7 @@ describe('who may decide on a session', () => {
     ],
     [
       'perhaps, where the API server does not say who one is',
-      decisionRefusal(awaiting('s'), 'approve', {
+      decisionRefusal(awaiting('s'), {
         rbac: undefined,
         me: undefined,
         approval: { approvers: ['eve'] },
@@ -58,9 +58,9 @@ describe('who may decide on a session', () => {
       undefined,
     ],
     [
-      'the one who launched it may reject it',
-      decisionRefusal(awaiting('s', 'bob'), 'reject', { rbac: undefined, me: ME, approval: {} }),
-      undefined,
+      'nobody where it is not recorded who launched it',
+      decisionRefusal(aSession('s').build(), { rbac: undefined, me: ME, approval: {} }),
+      /not recorded who launched/,
     ],
   ] as const)
     it(name, () => {

@@ -222,7 +222,7 @@ describe('the launch form', () => {
       { frameworks: async () => [model], policy: async () => policy },
     );
     assert.match(asked[4] ?? '', /Model \[claude-sonnet \| gpt-5 \(not allowed by the policy\)\]$/);
-    assert.match(asked[5] ?? '', /does not allow gpt-5 \(spec\.models\)/);
+    assert.match(asked[5] ?? '', /config\.model is "gpt-5": spec\.models\.allowed/);
     assert.match(asked.at(-2) ?? '', /Budget in USD, such as 2\.50; empty for the default, 1\.00/);
     const { spec } = sessionManifest(answers as LaunchAnswers, 'x');
     assert.deepEqual(spec.policy, { modelConstraints: { budget: '2.50' } });

@@ -108,7 +108,7 @@ describe('the operator’s certificates', () => {
 
   it('come with a token for the admission door, which outlives them and is given to a Secret that has none', async () => {
     const material = await makeMaterial(NAMES, START);
-    assert.match(material.token, /^[0-9a-f]{64}$/);
+    assert.match(material.token, /^[0-9a-f]{64}$/, 'what the API server takes in the path of a service');
     assert.notEqual((await makeMaterial(NAMES, START)).token, material.token);
     const { 'admission-token': _, ...former } = toSecretData(material);
     const read = await fromSecretData(former);

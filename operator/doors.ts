@@ -148,6 +148,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const admission = createAdmissionServer({
     admission: new Admission({
       policies,
+      framework: (name) => watches.frameworks.store.get({ name }),
       ready: () => watches.namespacePolicies.state.lastSync !== undefined,
       audit,
       operator: operatorUser(config.namespace),

@@ -2,12 +2,14 @@
 import { Compile } from 'typebox/compile';
 import type { AuditEvent } from '../../common/api/audit.ts';
 import { USER_MAX } from '../../common/api/names.ts';
+import type { Framework } from '../../common/api/framework.ts';
 import { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 import { GROUPS_MAX, SessionSpec } from '../../common/api/session.ts';
 import { AmbientError } from '../../common/errors.ts';
 import { shorten } from '../../common/rules/conditions.ts';
 import { policyMistakes } from '../../common/rules/policy/config.ts';
 import { evaluate } from '../../common/rules/policy/evaluate.ts';
+import { executes } from '../../common/rules/policy/restrictions.ts';
 import type { Violation } from '../../common/rules/policy/violation.ts';
 import { withDataHeld } from '../../common/rules/retention.ts';
 import { oneLine } from '../../common/rules/wording.ts';
@@ -39,6 +41,8 @@ export interface Act {
 
 export interface AdmissionOptions {
   policies: Pick<Policies, 'of'>;
+  /** Undefined where there is none of this name: the controller says so. */
+  framework: (name: string) => Framework | undefined;
   /** Whether all policies are known: before, none would seem to be set. */
   ready: () => boolean;
   audit: AuditTrail;
@@ -94,8 +98,10 @@ export class Admission {
         'the operator has just started and does not know the policies yet',
       );
     if (!sessionSpec.Check(spec)) throw invalid('spec', problemsOf(sessionSpec, spec));
-    const { violations } = evaluate(spec, this.#options.policies.of(act.namespace));
     const { framework, trigger } = spec;
+    const found = this.#options.framework(framework.type);
+    const isExecuting = found === undefined ? undefined : executes(found.spec);
+    const { violations } = evaluate(spec, this.#options.policies.of(act.namespace), isExecuting);
     await this.#record(act, 'create', 'sessions', violations.length === 0 ? 'allowed' : 'denied', {
       framework: framework.type,
       trigger: trigger?.source ?? 'manual',

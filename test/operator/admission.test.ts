@@ -383,6 +383,7 @@ describe('admission', function () {
     const door = createAdmissionServer({
       admission: new Admission({
         policies: { of: () => effectivePolicy(undefined) },
+        framework: () => undefined,
         ready: () => true,
         audit: { record: () => Promise.reject(new AmbientError('internal', 'nobody should come so far')) },
         operator: '',

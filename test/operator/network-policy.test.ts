@@ -205,7 +205,7 @@ describe('a restricted namespace', function () {
     assert.equal(endOf(refused), 'Failed/PolicyViolation');
     assert.match(
       refused.status?.message ?? '',
-      /"generic" may not run here: spec\.tools\.restrictions\.execution/,
+      /spec\.framework\.type.*"generic".*spec\.tools\.restrictions\.execution of the namespace's policy is true/,
     );
     const output = await outputOf(namespace, 'env | grep ^AMBIENT_RESTRICT | sort', polite);
     assert.match(

@@ -7,7 +7,7 @@
  * allowed where the tool is, and blocked where the tool is.
  *
  * Restrictions: `network` leaves the pod nothing but the operator, so a source that must be cloned is refused; `execution`
- * refuses the tools by which agents run commands; `fileSystem` forbids nothing a session can ask for, the pod enforces it.
+ * refuses frameworks that execute commands and the tools by which agents run them; `fileSystem` forbids nothing a session can ask for, the pod enforces it.
  */
 import type { SessionSpec } from '../../api/session.ts';
 import { formatMoney, parseMoney } from '../money.ts';
@@ -15,6 +15,7 @@ import type { EffectivePolicy, NameRules } from './effective.ts';
 import { coversGlob, matchesGlob } from './glob.ts';
 import { narrowedPolicy } from './narrow.ts';
 import type { SessionPolicy } from './narrow.ts';
+import { executionBreach } from './restrictions.ts';
 import { violation } from './violation.ts';
 import type { Violation } from './violation.ts';
 
@@ -38,7 +39,8 @@ const EXECUTING_TOOLS = [
   ...['run_command', 'run_shell_command', 'run_in_terminal', 'terminal', 'Execute', 'execute'],
 ];
 
-export function evaluate(spec: SessionSpec, policy: EffectivePolicy): Verdict {
+/** @param isExecuting whether the session's framework executes commands; undefined where that is not known */
+export function evaluate(spec: SessionSpec, policy: EffectivePolicy, isExecuting?: boolean): Verdict {
   const { modelConstraints, toolConstraints } = spec.policy ?? {};
   const violations = [
     ...asked('models', spec.framework.config?.['model'], policy.models, modelConstraints?.allowed),
@@ -48,6 +50,7 @@ export function evaluate(spec: SessionSpec, policy: EffectivePolicy): Verdict {
     ...budget(modelConstraints?.budget, policy),
     ...approval(spec.policy?.approvalRequired, policy),
     ...network(spec, policy),
+    ...execution(spec, policy, isExecuting),
   ];
   return { violations: violations.slice(0, VIOLATIONS_MAX), session: narrowedPolicy(spec, policy) };
 }
@@ -164,4 +167,13 @@ function network({ source }: SessionSpec, { restrictions }: EffectivePolicy): Vi
   const rule = 'spec.tools.restrictions.network';
   const because = 'is true, and a clone needs the network';
   return [violation({ rule, field: 'spec.source.type', value: 'git', allowed: ['none', 'upload'], because })];
+}
+
+function execution(
+  { framework }: SessionSpec,
+  { restrictions }: EffectivePolicy,
+  isExecuting: boolean | undefined,
+): Violation[] {
+  const breach = executionBreach({ name: framework.type, executes: isExecuting === true }, restrictions);
+  return breach === undefined ? [] : [violation(breach)];
 }

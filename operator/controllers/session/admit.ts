@@ -19,10 +19,11 @@ export function admit(look: Look): StepResult {
   const admission = judge(session.spec, sessionBytes(session), controller.frameworks.list());
   if (admission.accepted) {
     controller.memory.clearTrouble(uid);
-    const { framework, version, deprecated, config } = admission.plan;
+    const { framework, version, deprecated, config, executes } = admission.plan;
     // Once more than admission has asked, as that may have been away, and the defaults of the framework count too.
     const spec = { ...session.spec, framework: { ...session.spec.framework, config } };
-    const { violations } = evaluate(spec, controller.policies.of(session.metadata.namespace ?? ''));
+    const policy = controller.policies.of(session.metadata.namespace ?? '');
+    const { violations } = evaluate(spec, policy, executes);
     if (violations.length > 0 && look.job === undefined)
       return refuse(look, 'PolicyViolation', violationsText(violations));
     draft.condition({

@@ -9,7 +9,6 @@ import {
 } from '../../../common/kube/errors.ts';
 import { jobs } from '../../../common/kube/resource.ts';
 import { isTrue } from '../../../common/rules/conditions.ts';
-import { executionBreach } from '../../../common/rules/policy/restrictions.ts';
 import { failed } from '../../../common/rules/outcome.ts';
 import { formatBytes } from '../../../common/rules/wording.ts';
 import { isOlder } from '../resource-version.ts';
@@ -47,13 +46,6 @@ async function create(look: Look): Promise<StepResult> {
 
   // By the policy of now: it may have changed while the session waited.
   const { restrictions } = controller.policies.of(namespace);
-  const breach = executionBreach({ name: plan.framework, executes: plan.executes }, restrictions);
-  if (breach !== undefined) {
-    const message = `Framework "${plan.framework}" may not run here: ${breach.rule} of the namespace's policy ${breach.because}. Launch again with another framework.`;
-    draft.condition({ type: 'PolicyValidated', status: 'False', reason: 'PolicyViolation', message });
-    draft.finish(failed('PolicyViolation', message));
-    return 'done';
-  }
   const run = JSON.stringify(describeRun(session, plan, controller.endpoint(), restrictions));
   const bytes = Buffer.byteLength(run);
   if (bytes > RUN_DESCRIPTION_BYTES_MAX) {

@@ -13,7 +13,7 @@ import { createAdmissionServer, REVIEW_BYTES_MAX } from '../../../../operator/se
 import type { Door } from '../../../../operator/serve/http/server.ts';
 import { Admission } from '../../../../operator/sessions/admission.ts';
 import { TestCertificates } from '../../../support/certificates.ts';
-import { aPolicy, aSession } from '../../../support/fixtures.ts';
+import { aFramework, aPolicy, aSession } from '../../../support/fixtures.ts';
 import { ask } from '../../../support/https.ts';
 import type { Answer, AskOptions } from '../../../support/https.ts';
 
@@ -70,6 +70,7 @@ describe('the admission door', () => {
     door = createAdmissionServer({
       admission: new Admission({
         policies: { of: () => effectivePolicy(policy) },
+        framework: (name) => (name === 'generic' ? aFramework() : undefined),
         ready: () => isReady,
         audit: {
           record: async (event) => {
@@ -196,6 +197,17 @@ describe('the admission door', () => {
       },
     ]);
     assert.match(await metrics.metrics(), /ambient_admission_refused_total 1/);
+  });
+
+  it('refuses a framework that executes commands where that is restricted, and leaves unknown ones to the controller', async () => {
+    policy = { tools: { restrictions: { execution: true } } };
+    const refused = await responseTo(POLICY, reviewOf(session()));
+    assert.match(
+      refused.status?.message ?? '',
+      /^spec\.framework\.type is "generic": .*execution .* is true/,
+    );
+    const unknown = session({ framework: { type: 'unknown' } });
+    assert.equal((await responseTo(POLICY, reviewOf(unknown))).allowed, true);
   });
 
   it('lets through and records what policy allows; on a dry run it records nothing', async () => {

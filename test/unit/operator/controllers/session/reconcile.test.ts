@@ -925,7 +925,7 @@ describe('a session whose namespace restricts it', () => {
     assert.equal(c.condition('Failed')?.reason, 'PolicyViolation');
     assert.match(
       c.status().message ?? '',
-      /Framework "generic" may not run here: spec\.tools\.restrictions\.execution/,
+      /spec\.framework\.type.*"generic".*spec\.tools\.restrictions\.execution of the namespace's policy is true/,
     );
   });
 

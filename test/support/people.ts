@@ -44,7 +44,10 @@ export async function peopleKubeconfig(
       'current-context': people[0]?.name,
       clusters: [{ name, cluster: own.clusters[0]?.cluster }],
       users,
-      contexts: people.map((person) => ({ name: person.name, context: { cluster: name, user: person.name } })),
+      contexts: people.map((person) => ({
+        name: person.name,
+        context: { cluster: name, user: person.name },
+      })),
     }),
     { mode: 0o600 },
   );

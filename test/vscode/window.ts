@@ -30,9 +30,12 @@ export interface WindowOptions {
 
 /** NotificationsToasts.SPAM_PROTECTION of the workbench, and a little more. */
 const SPAM_INTERVAL_MS = 850;
-/** Errors that this VS Code writes on its own: optional files it lacks, a login nobody asked for, a quick reload. */
+/**
+ * Errors that this VS Code writes on its own: optional files it lacks, a login nobody asked for, a quick reload, its own log
+ * that a page which is being left has closed already.
+ */
 const OF_THE_SERVER =
-  /status of 404|\[Service Worker\]|bad HTTP response code|\[lifecycle\]|authentication provider .* to register/;
+  /status of 404|\[Service Worker\]|bad HTTP response code|\[lifecycle\]|authentication provider .* to register|Unable to write file 'vscode-log:.* is closed/;
 
 /** Windows open one after the other: a new extension host is known by its socket not having been there before. */
 const opening = new WeakMap<VscodeServer, Promise<unknown>>();

@@ -35,7 +35,7 @@ const SPAM_INTERVAL_MS = 850;
  * that a page which is being left has closed already.
  */
 const OF_THE_SERVER =
-  /status of 404|\[Service Worker\]|bad HTTP response code|\[lifecycle\]|authentication provider .* to register|Unable to write file 'vscode-log:.* is closed/;
+  /status of 404|\[Service Worker\]|bad HTTP response code|\[lifecycle\]|authentication provider .* to register|Unable to write file '?vscode-log:.* is closed/;
 
 /** Windows open one after the other: a new extension host is known by its socket not having been there before. */
 const opening = new WeakMap<VscodeServer, Promise<unknown>>();

@@ -89,7 +89,7 @@ export class Rights {
     });
   }
 
-  /** The answer of `peek` for a namespace is another one now. */
+  /** What one may do in a namespace is something else than `peek` said, or than everything where it said nothing. */
   readonly onDidChange: Listen<{ cluster: string; namespace: string }> = this.#changed.event;
 
   /** Undefined when the person may, else what to tell. Where it cannot be found out the person may try. */
@@ -141,7 +141,8 @@ export class Rights {
     };
     this.#known.set(key, next);
     const settle = (allowed: ReadonlySet<Right>): void => {
-      const isNews = !sameRights(next.settled, allowed);
+      // Rows take for allowed what is not known: drawing them again for nothing would close menus that are open on them.
+      const isNews = !sameRights(next.settled ?? ALL, allowed);
       next.settled = allowed;
       if (isNews && this.#known.get(key) === next) this.#changed.fire({ cluster, namespace });
     };
@@ -184,5 +185,5 @@ const ALL: ReadonlySet<Right> = new Set(Object.keys(RIGHTS) as Right[]);
 /** Neither holds a slash at the place that matters: namespaces hold none. */
 const keyOf = (cluster: string, namespace: string): string => `${namespace}/${cluster}`;
 
-const sameRights = (a: ReadonlySet<Right> | undefined, b: ReadonlySet<Right>): boolean =>
-  a !== undefined && a.size === b.size && [...a].every((right) => b.has(right));
+const sameRights = (a: ReadonlySet<Right>, b: ReadonlySet<Right>): boolean =>
+  a.size === b.size && [...a].every((right) => b.has(right));

@@ -47,7 +47,11 @@ export async function performLaunch(
 
   await window.openView('Ambient');
   await window.treeRow(namespace);
-  await window.page.locator('.pane-header .action-label[aria-label^="Launch Session"]').waitFor();
+  // A view alone in its container has its buttons in the container's title.
+  await window.page
+    .locator('.part.sidebar .action-label[aria-label^="Launch Session"]:visible')
+    .first()
+    .waitFor();
   await shot('tree-empty');
 
   log('answering the questions');

@@ -28,6 +28,8 @@ export interface WindowOptions {
   readonly prepare?: (page: Page) => Promise<void>;
 }
 
+/** A menu of VS Code takes no clicks for 100 ms, lest the one that opened it be meant for its first item; and a little more. */
+const MENU_ARMED_MS = 200;
 /** NotificationsToasts.SPAM_PROTECTION of the workbench, and a little more. */
 const SPAM_INTERVAL_MS = 850;
 /**
@@ -282,12 +284,14 @@ export class VscodeWindow implements AsyncDisposable {
       if (!(await entry.isVisible())) {
         await (await this.tree.resolve(row)).click({ button: 'right' });
         await entry.waitFor({ timeout: 5000 }).catch(() => undefined);
+        // A click before that is lost, and then the menu may close for another reason.
+        await delay(MENU_ARMED_MS);
+        if (!(await entry.isVisible())) return false;
       }
       const clicked = await entry.click({ timeout: 1000 }).then(
         () => true,
         () => false,
       );
-      // A menu that has just opened takes no clicks, lest the one that opened it be meant for its first item.
       const closed = await entry.waitFor({ state: 'detached', timeout: 500 }).then(
         () => true,
         () => false,

@@ -102,7 +102,8 @@ export class ChainVerifier {
     const next = this.#last === undefined ? undefined : this.#last.seq + 1;
     const record = parseLine(line);
     if (record === undefined || this.#hashOf(record) !== record.hash) {
-      const seq = next ?? numberIn(record) ?? 1;
+      // Of a chain that was never trimmed the first record is number 1, whatever a changed line says.
+      const seq = next ?? (this.#trims.length === 0 ? 1 : (numberIn(record) ?? 1));
       this.#break(seq, 'edited', `record ${seq} is not what was written: its hash does not fit its content`);
       return;
     }

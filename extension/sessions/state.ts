@@ -1,20 +1,12 @@
 /** How a session stands, in the words and groups that the tree and the badge show. Pure: the time is an argument. */
+import type { SessionViewState } from '../../common/api/panels.ts';
 import type { Session } from '../../common/api/session.ts';
 
 export const GROUPS = ['approval', 'attention', 'pending', 'running', 'recent', 'older'] as const;
 export type Group = (typeof GROUPS)[number];
 
-/** What a session is, finer than its phase. */
-export type SessionState =
-  | 'deleting'
-  | 'approval'
-  | 'attention'
-  | 'pending'
-  | 'running'
-  | 'stopping'
-  | 'completed'
-  | 'stopped'
-  | 'failed';
+/** What a session is, finer than its phase: the same words in the tree and on its page. */
+export type SessionState = SessionViewState;
 
 const DAY_MS = 24 * 3600 * 1000;
 

@@ -22,10 +22,25 @@ export const CATALOGUE = {
     remedy: "Change the request so that the namespace's policy allows it.",
   },
   not_found: { status: 404, reason: 'NotFound', remedy: 'Check the name; it may have been deleted.' },
+  method_not_allowed: {
+    status: 405,
+    reason: 'MethodNotAllowed',
+    remedy: 'Use one of the methods that the message names.',
+  },
+  not_acceptable: {
+    status: 406,
+    reason: 'NotAcceptable',
+    remedy: 'Accept a media type that the message names.',
+  },
   conflict: { status: 409, reason: 'Conflict', remedy: 'Read the current state and try again.' },
   already_finished: { status: 409, reason: 'Conflict', remedy: 'The session has ended; launch a new one.' },
   gone: { status: 410, reason: 'Expired', remedy: 'Start again from the beginning.' },
   too_large: { status: 413, reason: 'RequestEntityTooLarge', remedy: 'Send less.' },
+  unsupported_media_type: {
+    status: 415,
+    reason: 'UnsupportedMediaType',
+    remedy: 'Send a media type that the message names.',
+  },
   range_not_satisfiable: {
     status: 416,
     reason: 'BadRequest',
@@ -37,6 +52,11 @@ export const CATALOGUE = {
     remedy: 'Send the bytes again; they were damaged on the way.',
   },
   invalid: { status: 422, reason: 'Invalid', remedy: 'Correct the fields named in the message.' },
+  rate_limit_exceeded: {
+    status: 429,
+    reason: 'TooManyRequests',
+    remedy: 'Wait as long as Retry-After says, then send it again.',
+  },
   too_many_requests: { status: 429, reason: 'TooManyRequests', remedy: 'Wait and try again.' },
   internal: { status: 500, reason: 'InternalError', remedy: 'Look in the operator log for the traceId.' },
   unavailable: { status: 503, reason: 'ServiceUnavailable', remedy: 'Try again shortly.' },

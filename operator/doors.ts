@@ -12,6 +12,7 @@ import type { Resource } from '../common/kube/resource.ts';
 import type { KubeObject } from '../common/api/kubernetes.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
+import { restParts } from './rest-parts.ts';
 import { jobNameOf, trimJob, trimPod } from './controllers/session/index.ts';
 import type { AuditTrail } from './record/audit.ts';
 import { createAdmissionServer } from './serve/admission/server.ts';
@@ -19,6 +20,7 @@ import { createLiveServer } from './serve/live/server.ts';
 import { WatchedFrontProxy } from './serve/live/front-proxy.ts';
 import { RunnerIdentity } from './serve/runners/identity.ts';
 import { createRunnerServer } from './serve/runners/server.ts';
+import { createRestServer } from './serve/rest/server.ts';
 import { OperatorCertificates } from './serve/tls/certificates.ts';
 import { Publisher } from './serve/tls/publisher.ts';
 import { Admission } from './sessions/admission.ts';
@@ -48,7 +50,7 @@ export interface DoorsOptions {
 }
 
 export interface Doors {
-  ports: { live: number; runners: number; admission: number };
+  ports: { live: number; runners: number; admission: number; rest: number };
   /** Where runners report to, and the PEM of whom they may trust there. */
   endpoint(): { url: string; ca: string };
   records: StoredRecords;
@@ -158,6 +160,26 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   });
+  const rest = await createRestServer({
+    ...(await restParts(
+      {
+        config,
+        client,
+        watches,
+        audit,
+        sessions,
+        artifacts,
+        policies,
+        accesses,
+        log,
+      },
+      stack,
+    )),
+    accesses,
+    certificates,
+    logger: log,
+    metrics: registry,
+  });
   let drain = 0;
   const livePort = await live.listen(config.livePort, config.listenAddress);
   stack.defer(() => live.close(drain));
@@ -166,13 +188,15 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const admissionPort = await admission.listen(config.admissionPort, config.listenAddress);
   // An answer takes milliseconds, and kube-apiserver keeps connections that it has not used yet.
   stack.defer(() => admission.close(Math.min(drain, ADMISSION_DRAIN_MS)));
+  const restPort = await rest.listen(config.restPort, config.listenAddress);
+  stack.defer(() => rest.close(drain));
   const publisher = stack.use(new Publisher({ client, certificates, clock: systemClock, log }));
   await publisher.start();
 
   const opened = stack.move();
   const url = config.runnerUrl ?? `https://${config.listenAddress}:${runnerPort}`;
   return {
-    ports: { live: livePort, runners: runnerPort, admission: admissionPort },
+    ports: { live: livePort, runners: runnerPort, admission: admissionPort, rest: restPort },
     endpoint: () => ({ url, ca: certificates.caBundle }),
     policies,
     audit,

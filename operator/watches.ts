@@ -4,7 +4,7 @@ import type { Framework } from '../common/api/framework.ts';
 import type { NamespacePolicy } from '../common/api/namespace-policy.ts';
 import type { Session } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
-import type { Job, NetworkPolicy, Pod, ServiceAccount } from '../common/kube/core-types.ts';
+import type { Job, Namespace, NetworkPolicy, Pod, ServiceAccount } from '../common/kube/core-types.ts';
 import { Reflector } from '../common/kube/reflector.ts';
 import * as resources from '../common/kube/resource.ts';
 import { dropManagedFields } from '../common/kube/trim.ts';
@@ -17,6 +17,7 @@ export interface Watches {
   jobs: Reflector<Job>;
   pods: Reflector<Pod>;
   frameworks: Reflector<Framework>;
+  namespaces: Reflector<Namespace>;
   namespacePolicies: Reflector<NamespacePolicy>;
   serviceAccounts: Reflector<ServiceAccount>;
   networkPolicies: Reflector<NetworkPolicy>;
@@ -35,6 +36,7 @@ export function makeWatches(client: KubeClient, onError: (error: unknown) => voi
     jobs: new Reflector({ client, resource: resources.jobs, trim: trimJob, ...ofSessions, onError }),
     pods: new Reflector({ client, resource: resources.pods, trim: trimPod, ...ofSessions, onError }),
     frameworks: new Reflector({ client, resource: resources.frameworks, onError }),
+    namespaces: new Reflector({ client, resource: resources.namespaces, trim: onlyName, onError }),
     namespacePolicies: new Reflector({
       client,
       resource: resources.namespacePolicies,
@@ -56,12 +58,20 @@ export function makeWatches(client: KubeClient, onError: (error: unknown) => voi
   };
 }
 
+/** All that is asked of a namespace is whether it is there. */
+const onlyName = ({ apiVersion, kind, metadata: { name, resourceVersion } }: Namespace): Namespace => ({
+  apiVersion,
+  kind,
+  metadata: { name, ...(resourceVersion === undefined ? {} : { resourceVersion }) },
+});
+
 /** With the name of what each watches. The kinds differ; who takes all of them looks only at their state. */
 export const allOf = ({
   sessions,
   jobs,
   pods,
   frameworks,
+  namespaces,
   namespacePolicies,
   serviceAccounts,
   networkPolicies,
@@ -70,6 +80,7 @@ export const allOf = ({
   { resource: 'jobs', reflector: jobs },
   { resource: 'pods', reflector: pods },
   { resource: 'frameworks', reflector: frameworks },
+  { resource: 'namespaces', reflector: namespaces },
   { resource: 'namespacepolicies', reflector: namespacePolicies },
   { resource: 'serviceaccounts', reflector: serviceAccounts },
   { resource: 'networkpolicies', reflector: networkPolicies },

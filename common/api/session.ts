@@ -4,7 +4,9 @@ import { ATOMIC, Condition, FreeObject, Quantity, Timestamp } from './kubernetes
 import type { KubeObject, ValidationRule } from './kubernetes.ts';
 import { USER_MAX } from './names.ts';
 
-export const TRIGGER_SOURCES = ['github', 'jira', 'slack', 'generic', 'manual'] as const;
+/** Where events come from that start sessions. */
+export const WEBHOOK_SOURCES = ['github', 'jira', 'slack', 'generic'] as const;
+export const TRIGGER_SOURCES = [...WEBHOOK_SOURCES, 'manual'] as const;
 export const PHASES = ['Pending', 'Running', 'Completed', 'Failed'] as const;
 export const TERMINAL_PHASES = ['Completed', 'Failed'] as const;
 export const SESSION_CONDITIONS = [

@@ -289,6 +289,17 @@ describe('the CRDs', () => {
         /events/,
       ],
       ['a key in the clear', { webhookAuth: { apiKeys: { github: 'secret' } } }, /apiKeys/],
+      [
+        'a named key in the clear',
+        { webhookAuth: { keys: [{ id: 'a', source: 'github', hash: 'secret' }] } },
+        /keys\[0\]\.hash/,
+      ],
+      ['a key of nobody', { webhookAuth: { keys: [{ id: 'a', source: 'manual' }] } }, /keys\[0\]\.source/],
+      [
+        'two keys of one name',
+        { webhookAuth: { keys: ['jira', 'slack'].map((source) => ({ id: 'a', source })) } },
+        /Duplicate value/,
+      ],
     ] as [string, object, RegExp][])
       it(`refuses ${what}`, () => refused(policy('policy', spec), says));
   });

@@ -138,6 +138,27 @@ export const SessionSpec = Type.Object(
               description: 'The original event, capped; the full one is an artifact.',
             }),
           ),
+          delivery: Type.Optional(
+            Type.Object(
+              {
+                id: Type.String({
+                  minLength: 1,
+                  maxLength: 256,
+                  description: 'By which the source names it; never starts a second session.',
+                }),
+                key: Type.Optional(
+                  Type.String({ maxLength: 63, description: 'Id of the key that let it in.' }),
+                ),
+                digest: Type.String({ pattern: '^sha256:[0-9a-f]{64}$', description: 'Of the whole body.' }),
+                sizeBytes: Type.Integer({ minimum: 0 }),
+                artifact: Type.String({
+                  maxLength: 1024,
+                  description: 'Path of the artifact that is the body.',
+                }),
+              },
+              { description: 'How the event came in. Set by the operator.' },
+            ),
+          ),
         },
         { default: { source: 'manual' }, description: 'What caused the session.' },
       ),

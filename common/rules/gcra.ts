@@ -1,0 +1,36 @@
+/**
+ * How much of a rate is left, by the generic cell rate algorithm: a bucket that fills evenly, kept as one time. It says when
+ * the bucket will be full again, so that what stands for a bucket that nobody uses is nothing.
+ */
+
+export interface Rate {
+  perMinute: number;
+  /** At once, from a full bucket. */
+  burst: number;
+}
+
+export interface Taken {
+  /** How many of those asked for there were. */
+  count: number;
+  /** The new state; the old one where there were none. Milliseconds since the epoch. */
+  fullAt: number;
+  /** Until there is one more; 0 where there were as many as asked for. */
+  waitMs: number;
+}
+
+/** Of milliseconds since the epoch, a number keeps no more than this. */
+const ROUNDING_MS = 1e-3;
+
+/** @param fullAt the state; undefined or past for a full bucket */
+export function take(fullAt: number | undefined, now: number, { perMinute, burst }: Rate, asked = 1): Taken {
+  const interval = 60_000 / perMinute;
+  const from = Math.max(fullAt ?? now, now);
+  const room = Math.floor((now + burst * interval - from + ROUNDING_MS) / interval);
+  const count = Math.max(0, Math.min(asked, room));
+  return {
+    count,
+    fullAt: count === 0 ? (fullAt ?? now) : from + count * interval,
+    waitMs:
+      count === asked ? 0 : Math.max(1, Math.ceil(from + (count + 1) * interval - (now + burst * interval))),
+  };
+}

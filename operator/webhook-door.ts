@@ -1,12 +1,15 @@
 /** Composes the webhook door: what senders prove, what they may, and what becomes of it. */
+import { randomBytes } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Framework } from '../common/api/framework.ts';
 import type { NamespacePolicy } from '../common/api/namespace-policy.ts';
 import type { Session } from '../common/api/session.ts';
+import type { SessionTrigger } from '../common/api/session-trigger.ts';
 import type { KubeClient } from '../common/kube/client.ts';
 import type { ObjectStore } from '../common/kube/object-store.ts';
+import { operatorUser } from '../common/rules/approval.ts';
 import { readSecret } from './record/notifications/secrets.ts';
 import type { AuditTrail } from './record/audit.ts';
 import { webhooks } from './serve/webhooks/plugin.ts';
@@ -15,8 +18,7 @@ import { WebhookCredentials } from './sessions/webhooks/credentials.ts';
 import { Deliveries } from './sessions/webhooks/deliveries.ts';
 import { WebhookKeys } from './sessions/webhooks/keys.ts';
 import { Payloads } from './sessions/webhooks/payloads.ts';
-import { withoutRules } from './sessions/webhooks/plan.ts';
-import type { Planner } from './sessions/webhooks/plan.ts';
+import { triggerPlanner } from './sessions/webhooks/plan.ts';
 import { LocalBuckets, RateLimits } from './sessions/webhooks/rate-limits.ts';
 import type { Buckets } from './sessions/webhooks/rate-limits.ts';
 import { Refusals } from './sessions/webhooks/refusals.ts';
@@ -32,12 +34,12 @@ export interface WebhookDoorOptions {
     sessions: ObjectStore<Session>;
     namespacePolicies: ObjectStore<NamespacePolicy>;
     frameworks: ObjectStore<Framework>;
+    sessionTriggers: ObjectStore<SessionTrigger>;
   };
   /** Whether all policies are known. */
   ready: () => boolean;
   operatorNamespace: string;
   traceIdOf: (request: FastifyRequest) => string;
-  planner?: Planner;
   buckets?: Buckets;
   registry: Registry;
   log: Logger;
@@ -73,9 +75,15 @@ export function makeWebhookDoor(options: WebhookDoorOptions): WebhookDoor {
       sessions: stores.sessions,
       frameworks: stores.frameworks,
       policies,
-      planner: options.planner ?? withoutRules,
+      planner: triggerPlanner({
+        triggers: stores.sessionTriggers,
+        frameworks: stores.frameworks,
+        policies,
+        nonce: () => randomBytes(16).toString('hex'),
+      }),
       payloads,
       audit,
+      operator: operatorUser(options.operatorNamespace),
       now,
     }),
     payloads,

@@ -10,7 +10,9 @@ import { Registry } from 'prom-client';
 import type { Framework } from '../../common/api/framework.ts';
 import type { KubeObject } from '../../common/api/kubernetes.ts';
 import type { NamespacePolicy, NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
+import { API_VERSION } from '../../common/api/names.ts';
 import type { Session } from '../../common/api/session.ts';
+import type { SessionTrigger, SessionTriggerSpec } from '../../common/api/session-trigger.ts';
 import type { KubeClient } from '../../common/kube/client.ts';
 import { KubeError } from '../../common/kube/errors.ts';
 import { ObjectStore } from '../../common/kube/object-store.ts';
@@ -21,7 +23,6 @@ import {
   WEBHOOK_HASH_INDEX,
   WEBHOOK_ID_INDEX,
 } from '../../operator/sessions/webhooks/keys.ts';
-import type { Planner } from '../../operator/sessions/webhooks/plan.ts';
 import { Policies } from '../../operator/sessions/policies.ts';
 import { makeWebhookDoor } from '../../operator/webhook-door.ts';
 import type { WebhookDoorOptions } from '../../operator/webhook-door.ts';
@@ -127,14 +128,10 @@ export interface TestDoor extends AsyncDisposable {
   /** Settable. */
   clock: { now: number; ready: boolean };
   policy(namespace: string, spec: NamespacePolicySpec, createdAt?: string): void;
+  trigger(namespace: string, name: string, spec: SessionTriggerSpec): void;
 }
 
-export interface TestDoorOptions {
-  planner?: Planner;
-  more?: Partial<WebhookDoorOptions>;
-}
-
-export async function testDoor({ planner, more }: TestDoorOptions = {}): Promise<TestDoor> {
+export async function testDoor(more: Partial<WebhookDoorOptions> = {}): Promise<TestDoor> {
   const store = await temporaryStore();
   const api = new KeptObjects();
   const audit = new CollectedAudit();
@@ -144,6 +141,7 @@ export async function testDoor({ planner, more }: TestDoorOptions = {}): Promise
     indexes: { [WEBHOOK_HASH_INDEX]: byWebhookHash, [WEBHOOK_ID_INDEX]: byWebhookId },
   });
   const frameworks = new ObjectStore<Framework>({ cluster: 'test' });
+  const sessionTriggers = new ObjectStore<SessionTrigger>({ cluster: 'test' });
   frameworks.upsert(aFramework());
   const clock = { now: Date.parse('2030-01-01T00:00:00Z'), ready: true };
   const door = makeWebhookDoor({
@@ -155,11 +153,11 @@ export async function testDoor({ planner, more }: TestDoorOptions = {}): Promise
       sessions: new ObjectStore<Session>({ cluster: 'test' }),
       namespacePolicies: policies,
       frameworks,
+      sessionTriggers,
     },
     ready: () => clock.ready,
     operatorNamespace: 'ambient-system',
     traceIdOf: () => 'c'.repeat(32),
-    ...(planner === undefined ? {} : { planner }),
     registry,
     log: pino({ level: 'silent' }),
     now: () => clock.now,
@@ -183,6 +181,10 @@ export async function testDoor({ planner, more }: TestDoorOptions = {}): Promise
       const policy = aPolicy(namespace, spec);
       if (createdAt !== undefined) policy.metadata.creationTimestamp = createdAt;
       policies.upsert(policy);
+    },
+    trigger(namespace, name, spec) {
+      const metadata = { namespace, name, uid: `uid-of-${name}` };
+      sessionTriggers.upsert({ apiVersion: API_VERSION, kind: 'SessionTrigger', metadata, spec });
     },
     async [Symbol.asyncDispose]() {
       app.server.closeAllConnections();

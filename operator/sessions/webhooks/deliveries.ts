@@ -82,6 +82,8 @@ export interface DeliveriesOptions {
   planner: Planner;
   payloads: Payloads;
   audit: AuditTrail;
+  /** Its user name. Who launched such a session: what it says of its trigger is believed for that. */
+  operator: string;
   now: () => number;
 }
 
@@ -168,13 +170,14 @@ export class Deliveries {
     };
   }
 
-  #plan({ tenant, event, headers, payload, mayAsk }: Delivery): Plan {
+  #plan({ tenant, id, headers, payload, mayAsk }: Delivery): Plan {
     const direct = mayAsk ? directPlan(payload) : undefined;
     if (direct !== undefined) {
       this.#assertRunnable(direct.spec);
       return { sessions: [direct], reasons: [], warnings: [] };
     }
-    return this.#options.planner({ ...tenant, event, headers, payload });
+    const { namespace, source } = tenant;
+    return this.#options.planner({ namespace, source, headers, payload, deliveryId: id });
   }
 
   /** Whoever asks for a session is there to hear what is wrong with it; otherwise its controller would say so to nobody. */
@@ -196,7 +199,7 @@ export class Deliveries {
     const { tenant, event } = delivery;
     const complete: SessionSpec = {
       ...spec,
-      createdBy: { user: senderOf(tenant) },
+      createdBy: { user: this.#options.operator },
       trigger: {
         ...spec.trigger,
         source: tenant.source,

@@ -6,6 +6,7 @@ import { Compile } from 'typebox/compile';
 import { WebhookAccepted, WebhookHeard, WebhookValid } from '../../../../common/api/rest/webhooks.ts';
 import { SessionSpec } from '../../../../common/api/session.ts';
 import type { Session } from '../../../../common/api/session.ts';
+import type { SessionTriggerSpec } from '../../../../common/api/session-trigger.ts';
 import { KubeError } from '../../../../common/kube/errors.ts';
 import { signatureOf } from '../../../../operator/record/notifications/signature.ts';
 import {
@@ -16,6 +17,7 @@ import {
   slackHeaders,
   testDoor,
 } from '../../../support/webhook-door.ts';
+import { webhookPayload } from '../../../support/webhook-payloads.ts';
 import type { Answer, TestDoor } from '../../../support/webhook-door.ts';
 
 const KEY = randomBytes(32).toString('hex');
@@ -68,7 +70,9 @@ describe('the webhook door', () => {
       assert.equal(session?.metadata.name, body['sessionId']);
       assert.equal(session?.metadata.namespace, 'team-a');
       assert.ok(Compile(SessionSpec).Check(session?.spec));
-      assert.deepEqual(session?.spec.createdBy, { user: 'ambient:webhook:generic' });
+      assert.deepEqual(session?.spec.createdBy, {
+        user: 'system:serviceaccount:ambient-system:ambient-operator',
+      });
       assert.deepEqual(session.spec.framework, DIRECT.framework);
       assert.equal(session.spec.displayName, 'Näht ✂');
       const { trigger } = session.spec;
@@ -435,6 +439,94 @@ describe('the webhook door', () => {
       assert.deepEqual([status, body['valid'], body['error']], [400, false, 'invalid_payload']);
       assert.equal((await send('generic', '{}', { 'x-api-key': 'x' }, '/validate')).status, 401);
       assert.equal((await send('nope', '{}', {}, '/validate')).status, 404);
+    });
+  });
+
+  describe('by the triggers of the namespace', () => {
+    const review: SessionTriggerSpec = {
+      source: 'github',
+      when: { events: ['pull_request'], actions: ['opened'] },
+      session: {
+        displayName: 'Review of {{event.title}}',
+        framework: { type: 'generic', config: { command: 'true', prompt: 'Read {{event.title}}' } },
+      },
+    };
+    const deliver = (payload: unknown, headers = {}, path = ''): Promise<Answer> => {
+      const body = JSON.stringify(payload);
+      const signature = { 'x-hub-signature-256': githubSignature(SECRET, body) };
+      const about = { 'x-github-event': 'pull_request', 'x-github-delivery': 'd-1' };
+      return send('github', body, { ...about, ...signature, ...headers }, `${path}?key=${ID}-github`);
+    };
+    const { payload: opened } = webhookPayload('github-pull_request-opened');
+
+    it('starts the session of the one that matches, once, with what came from outside marked', async () => {
+      door.trigger('team-a', 'review', review);
+      door.trigger('team-a', 'other', { ...review, when: { events: ['push'] } });
+      door.trigger('team-b', 'foreign', review);
+      const { status, body } = await deliver(opened);
+      assert.equal(status, 202, JSON.stringify(body));
+      assert.equal((await deliver(opened)).body['sessionId'], body['sessionId']);
+      const [session, ...others] = sessions();
+      assert.deepEqual(others, []);
+      assert.equal(session?.metadata.namespace, 'team-a');
+      const { trigger, framework } = session.spec;
+      assert.deepEqual(
+        [trigger?.source, trigger?.event, trigger?.action, trigger?.name, trigger?.delivery],
+        ['github', 'pull_request', 'opened', 'review', 'd-1'],
+      );
+      assert.deepEqual([trigger?.received?.key, trigger?.outside?.length], [`${ID}-github`, 2]);
+      assert.match(String(framework.config?.['prompt']), /Read /);
+    });
+
+    it('starts one for each that matches, and tells of all', async () => {
+      door.trigger('team-a', 'a', review);
+      door.trigger('team-a', 'b', review);
+      const { body } = await deliver(opened);
+      assert.ok(Compile(WebhookAccepted).Check(body));
+      const all = body['sessions'] as { sessionId: string; trigger: string }[];
+      assert.deepEqual(
+        all.map(({ trigger }) => trigger),
+        ['a', 'b'],
+      );
+      assert.equal(all[0]?.sessionId, body['sessionId']);
+      assert.equal(sessions().length, 2);
+    });
+
+    it('starts what the policy allows, and tells what it forbids', async () => {
+      door.policy('team-a', {
+        ...door.policies.get({ namespace: 'team-a', name: 'policy' })?.spec,
+        models: { allowed: ['claude-*'] },
+      });
+      const { framework } = review.session;
+      const config = { ...framework.config, model: 'gpt-5' };
+      door.trigger('team-a', 'a', { ...review, session: { framework: { ...framework, config } } });
+      assert.equal((await deliver(opened)).status, 403);
+      door.trigger('team-a', 'b', review);
+      const { status, body } = await deliver(opened);
+      assert.equal(status, 202);
+      assert.ok(Compile(WebhookAccepted).Check(body), JSON.stringify(body));
+      assert.deepEqual(
+        (body['refused'] as { trigger: string }[]).map(({ trigger }) => trigger),
+        ['a'],
+      );
+      const dry = await deliver(opened, {}, '/validate');
+      assert.deepEqual([dry.status, dry.body['valid']], [400, false]);
+    });
+
+    it('says why none matches', async () => {
+      door.trigger('team-a', 'review', review);
+      const closed = { ...(opened as object), action: 'closed' };
+      const { status, body } = await deliver(closed);
+      assert.deepEqual([status, body['status']], [200, 'ignored']);
+      assert.match(String(body['reasons']), /review: spec\.when\.actions .*closed/);
+      const dry = await deliver(closed, {}, '/validate');
+      assert.deepEqual([dry.status, dry.body['framework']], [200, null]);
+      assert.match(String(dry.body['warnings']), /review: spec\.when\.actions .*closed/);
+    });
+
+    it('never asks a signed payload what to start', async () => {
+      const { body } = await deliver({ ...(opened as object), ...DIRECT });
+      assert.equal(body['status'], 'ignored');
     });
   });
 

@@ -11,6 +11,12 @@ import { dropManagedFields } from '../common/kube/trim.ts';
 import { byUid, UID_INDEX } from './controllers/session/cleanup.ts';
 import { bySessionUid, SESSION_INDEX, trimJob, trimPod, trimSession } from './controllers/session/index.ts';
 import { byPhase, PHASE_INDEX } from './metrics.ts';
+import {
+  byWebhookHash,
+  byWebhookId,
+  WEBHOOK_HASH_INDEX,
+  WEBHOOK_ID_INDEX,
+} from './sessions/webhooks/keys.ts';
 
 export interface Watches {
   sessions: Reflector<Session>;
@@ -41,6 +47,7 @@ export function makeWatches(client: KubeClient, onError: (error: unknown) => voi
       client,
       resource: resources.namespacePolicies,
       trim: dropManagedFields,
+      indexes: { [WEBHOOK_HASH_INDEX]: byWebhookHash, [WEBHOOK_ID_INDEX]: byWebhookId },
       onError,
     }),
     serviceAccounts: new Reflector({

@@ -35,7 +35,7 @@ export function statusOf(policy: NamespacePolicy, facts: PolicyFacts): Namespace
     ...(generation === undefined ? {} : { observedGeneration: generation }),
   };
   let conditions = policy.status?.conditions as Condition<PolicyCondition>[] | undefined;
-  for (const change of conditionsOf(policy, account)) conditions = setCondition(conditions, change, at);
+  for (const change of conditionsOf(policy, account, now)) conditions = setCondition(conditions, change, at);
   const budget = budgetUsage(policy.status?.usage?.budget, facts);
   return {
     ...policy.status,
@@ -71,12 +71,16 @@ function budgetUsage(
   };
 }
 
-function conditionsOf(policy: NamespacePolicy, account: Account): ConditionChange<PolicyCondition>[] {
+function conditionsOf(
+  policy: NamespacePolicy,
+  account: Account,
+  now: number,
+): ConditionChange<PolicyCondition>[] {
   const { level, policy: effective, running } = account;
   const monthly = effective.budget === undefined ? '' : usd(effective.budget.monthly);
   const isCrowded = running > effective.maxSessions;
   return [
-    configCondition(policy),
+    configCondition(policy, now),
     budgetCondition('BudgetWarning', level, level === 'warning' || level === 'exceeded', {
       isSo: `At least ${WARNING_PERCENT} % of the month's budget of ${monthly} is spent.`,
       isNot: `Less than ${WARNING_PERCENT} % of the month's budget of ${monthly} is spent.`,
@@ -112,8 +116,8 @@ function budgetCondition(
   };
 }
 
-function configCondition({ spec }: NamespacePolicy): ConditionChange<PolicyCondition> {
-  const mistakes = policyMistakes(spec);
+function configCondition({ spec }: NamespacePolicy, now: number): ConditionChange<PolicyCondition> {
+  const mistakes = policyMistakes(spec, now);
   const errors = mistakes.filter(({ severity }) => severity === 'error');
   const said = formatList(
     mistakes.map(({ path, message }) => `${path}: ${message}`),

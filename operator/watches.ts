@@ -3,6 +3,7 @@ import { LABEL_SESSION_UID, RUNNER_NETWORK_POLICY, RUNNER_SERVICE_ACCOUNT } from
 import type { Framework } from '../common/api/framework.ts';
 import type { NamespacePolicy } from '../common/api/namespace-policy.ts';
 import type { Session } from '../common/api/session.ts';
+import type { SessionTrigger } from '../common/api/session-trigger.ts';
 import type { KubeClient } from '../common/kube/client.ts';
 import type { Job, NetworkPolicy, Pod, ServiceAccount } from '../common/kube/core-types.ts';
 import { Reflector } from '../common/kube/reflector.ts';
@@ -10,6 +11,7 @@ import * as resources from '../common/kube/resource.ts';
 import { dropManagedFields } from '../common/kube/trim.ts';
 import { byUid, UID_INDEX } from './controllers/session/cleanup.ts';
 import { bySessionUid, SESSION_INDEX, trimJob, trimPod, trimSession } from './controllers/session/index.ts';
+import { byTrigger, TRIGGER_INDEX } from './controllers/triggers/index.ts';
 import { byPhase, PHASE_INDEX } from './metrics.ts';
 
 export interface Watches {
@@ -18,6 +20,7 @@ export interface Watches {
   pods: Reflector<Pod>;
   frameworks: Reflector<Framework>;
   namespacePolicies: Reflector<NamespacePolicy>;
+  sessionTriggers: Reflector<SessionTrigger>;
   serviceAccounts: Reflector<ServiceAccount>;
   networkPolicies: Reflector<NetworkPolicy>;
 }
@@ -29,7 +32,7 @@ export function makeWatches(client: KubeClient, onError: (error: unknown) => voi
       client,
       resource: resources.sessions,
       trim: trimSession,
-      indexes: { [UID_INDEX]: byUid, [PHASE_INDEX]: byPhase },
+      indexes: { [UID_INDEX]: byUid, [PHASE_INDEX]: byPhase, [TRIGGER_INDEX]: byTrigger },
       onError,
     }),
     jobs: new Reflector({ client, resource: resources.jobs, trim: trimJob, ...ofSessions, onError }),
@@ -38,6 +41,12 @@ export function makeWatches(client: KubeClient, onError: (error: unknown) => voi
     namespacePolicies: new Reflector({
       client,
       resource: resources.namespacePolicies,
+      trim: dropManagedFields,
+      onError,
+    }),
+    sessionTriggers: new Reflector({
+      client,
+      resource: resources.sessionTriggers,
       trim: dropManagedFields,
       onError,
     }),
@@ -63,6 +72,7 @@ export const allOf = ({
   pods,
   frameworks,
   namespacePolicies,
+  sessionTriggers,
   serviceAccounts,
   networkPolicies,
 }: Watches) => [
@@ -71,6 +81,7 @@ export const allOf = ({
   { resource: 'pods', reflector: pods },
   { resource: 'frameworks', reflector: frameworks },
   { resource: 'namespacepolicies', reflector: namespacePolicies },
+  { resource: 'sessiontriggers', reflector: sessionTriggers },
   { resource: 'serviceaccounts', reflector: serviceAccounts },
   { resource: 'networkpolicies', reflector: networkPolicies },
 ];

@@ -10,6 +10,24 @@ interface CatalogueEntry {
 export const CATALOGUE = {
   invalid_request: { status: 400, reason: 'BadRequest', remedy: 'Correct the request as the message says.' },
   unsafe_path: { status: 400, reason: 'BadRequest', remedy: 'Use a relative path without . or .. segments.' },
+  missing_api_key: {
+    status: 400,
+    reason: 'BadRequest',
+    remedy:
+      'Send the key as X-API-Key, or let the source sign and use the address with ?key= and the id of the key.',
+  },
+  invalid_payload: { status: 400, reason: 'BadRequest', remedy: 'Correct the body as the message says.' },
+  invalid_api_key: {
+    status: 401,
+    reason: 'Unauthorized',
+    remedy: 'Ask an administrator of the namespace for a new key; a key is good for one source only.',
+  },
+  invalid_signature: {
+    status: 401,
+    reason: 'Unauthorized',
+    remedy:
+      "Check the key id in the address, that source and operator have the same secret, and the sender's clock.",
+  },
   unauthenticated: { status: 401, reason: 'Unauthorized', remedy: 'Sign in again, or renew the token.' },
   forbidden: {
     status: 403,
@@ -26,6 +44,11 @@ export const CATALOGUE = {
   already_finished: { status: 409, reason: 'Conflict', remedy: 'The session has ended; launch a new one.' },
   gone: { status: 410, reason: 'Expired', remedy: 'Start again from the beginning.' },
   too_large: { status: 413, reason: 'RequestEntityTooLarge', remedy: 'Send less.' },
+  unsupported_media_type: {
+    status: 415,
+    reason: 'UnsupportedMediaType',
+    remedy: 'Send a media type that the message names.',
+  },
   range_not_satisfiable: {
     status: 416,
     reason: 'BadRequest',
@@ -37,6 +60,11 @@ export const CATALOGUE = {
     remedy: 'Send the bytes again; they were damaged on the way.',
   },
   invalid: { status: 422, reason: 'Invalid', remedy: 'Correct the fields named in the message.' },
+  rate_limit_exceeded: {
+    status: 429,
+    reason: 'TooManyRequests',
+    remedy: 'Wait as long as Retry-After says, then send it again.',
+  },
   too_many_requests: { status: 429, reason: 'TooManyRequests', remedy: 'Wait and try again.' },
   internal: { status: 500, reason: 'InternalError', remedy: 'Look in the operator log for the traceId.' },
   unavailable: { status: 503, reason: 'ServiceUnavailable', remedy: 'Try again shortly.' },

@@ -13,6 +13,12 @@ import { byUid, UID_INDEX } from './controllers/session/cleanup.ts';
 import { bySessionUid, SESSION_INDEX, trimJob, trimPod, trimSession } from './controllers/session/index.ts';
 import { byTrigger, TRIGGER_INDEX } from './controllers/triggers/index.ts';
 import { byPhase, PHASE_INDEX } from './metrics.ts';
+import {
+  byWebhookHash,
+  byWebhookId,
+  WEBHOOK_HASH_INDEX,
+  WEBHOOK_ID_INDEX,
+} from './sessions/webhooks/keys.ts';
 
 export interface Watches {
   sessions: Reflector<Session>;
@@ -42,6 +48,7 @@ export function makeWatches(client: KubeClient, onError: (error: unknown) => voi
       client,
       resource: resources.namespacePolicies,
       trim: dropManagedFields,
+      indexes: { [WEBHOOK_HASH_INDEX]: byWebhookHash, [WEBHOOK_ID_INDEX]: byWebhookId },
       onError,
     }),
     sessionTriggers: new Reflector({

@@ -6,6 +6,7 @@ import { USER_MAX } from './names.ts';
 
 /** Where events come from that start sessions. */
 export const WEBHOOK_SOURCES = ['github', 'jira', 'slack', 'generic'] as const;
+export type WebhookSource = (typeof WEBHOOK_SOURCES)[number];
 export const TRIGGER_SOURCES = [...WEBHOOK_SOURCES, 'manual'] as const;
 export const PHASES = ['Pending', 'Running', 'Completed', 'Failed'] as const;
 export const TERMINAL_PHASES = ['Completed', 'Failed'] as const;
@@ -221,6 +222,19 @@ export const SessionSpec = Type.Object(
           ),
           delivery: Type.Optional(
             Type.String({ maxLength: 253, description: "The sender's own id of this event." }),
+          ),
+          received: Type.Optional(
+            Type.Object(
+              {
+                key: Type.Optional(
+                  Type.String({ maxLength: 63, description: 'Id of the key that let it in.' }),
+                ),
+                digest: Type.String({ pattern: '^sha256:[0-9a-f]{64}$' }),
+                sizeBytes: Type.Integer({ minimum: 0 }),
+                artifact: Type.String({ maxLength: 1024, description: 'Path of the artifact that is it.' }),
+              },
+              { description: 'The whole body that came in. Set by the operator.' },
+            ),
           ),
           outside: Type.Optional(
             Type.Array(OutsideValue, {

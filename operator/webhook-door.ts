@@ -1,6 +1,5 @@
 /** Composes the webhook door: what senders prove, what they may, and what becomes of it. */
 import { randomBytes } from 'node:crypto';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Framework } from '../common/api/framework.ts';
@@ -13,6 +12,7 @@ import { operatorUser } from '../common/rules/approval.ts';
 import { readSecret } from './record/notifications/secrets.ts';
 import type { AuditTrail } from './record/audit.ts';
 import { webhooks } from './serve/webhooks/plugin.ts';
+import type { WebhooksPlugin } from './serve/webhooks/plugin.ts';
 import type { Policies } from './sessions/policies.ts';
 import { WebhookCredentials } from './sessions/webhooks/credentials.ts';
 import { Deliveries } from './sessions/webhooks/deliveries.ts';
@@ -20,13 +20,13 @@ import { WebhookKeys } from './sessions/webhooks/keys.ts';
 import { Payloads } from './sessions/webhooks/payloads.ts';
 import { triggerPlanner } from './sessions/webhooks/plan.ts';
 import { LocalBuckets, RateLimits } from './sessions/webhooks/rate-limits.ts';
-import type { Buckets } from './sessions/webhooks/rate-limits.ts';
+import { SharedBuckets } from './sessions/webhooks/shared-buckets.ts';
 import { Refusals } from './sessions/webhooks/refusals.ts';
 import { SigningSecrets } from './sessions/webhooks/signing-secrets.ts';
 import type { ArtifactStore } from './store/store.ts';
 
 export interface WebhookDoorOptions {
-  client: Pick<KubeClient, 'create' | 'get'>;
+  client: Pick<KubeClient, 'create' | 'get' | 'mergePatch'>;
   store: ArtifactStore;
   audit: AuditTrail;
   policies: Policies;
@@ -39,8 +39,7 @@ export interface WebhookDoorOptions {
   /** Whether all policies are known. */
   ready: () => boolean;
   operatorNamespace: string;
-  traceIdOf: (request: FastifyRequest) => string;
-  buckets?: Buckets;
+  onStranger: (address: string) => void;
   registry: Registry;
   log: Logger;
   now?: () => number;
@@ -48,7 +47,7 @@ export interface WebhookDoorOptions {
 }
 
 export interface WebhookDoor {
-  plugin: (app: FastifyInstance) => Promise<void>;
+  plugin: WebhooksPlugin;
   payloads: Payloads;
 }
 
@@ -89,7 +88,7 @@ export function makeWebhookDoor(options: WebhookDoorOptions): WebhookDoor {
     payloads,
     limits: new RateLimits({
       rateLimitOf: (namespace) => policies.object(namespace)?.spec.webhookAuth?.rateLimit,
-      buckets: options.buckets ?? new LocalBuckets(now),
+      buckets: new SharedBuckets({ client, namespace: options.operatorNamespace, now }),
       dryRuns: new LocalBuckets(now),
     }),
     refusals: new Refusals({
@@ -98,7 +97,7 @@ export function makeWebhookDoor(options: WebhookDoorOptions): WebhookDoor {
       now,
       onError: (err) => log.warn({ err }, 'recording a refused delivery failed'),
     }),
-    traceIdOf: options.traceIdOf,
+    onStranger: options.onStranger,
     logger: log,
     metrics: options.registry,
   });

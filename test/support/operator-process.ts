@@ -41,6 +41,7 @@ export interface OperatorPorts {
   live: number;
   runners: number;
   admission: number;
+  rest: number;
   health: number;
 }
 
@@ -83,6 +84,7 @@ export async function runOperatorProcess(
     'live-port': ports.live,
     'runner-port': ports.runners,
     'admission-port': ports.admission,
+    'rest-port': ports.rest,
     'health-port': ports.health,
     'runner-url': `https://${address}:${ports.runners}`,
     identity: options.identity ?? 'host-process',
@@ -234,8 +236,10 @@ export async function freePorts(address: string): Promise<OperatorPorts> {
       const server = createServer().once('error', reject);
       server.listen(0, address, () => resolve(server));
     });
-  const servers = await Promise.all([hold(), hold(), hold(), hold()]);
-  const [live, runners, admission, health] = servers.map((server) => (server.address() as AddressInfo).port);
+  const servers = await Promise.all([hold(), hold(), hold(), hold(), hold()]);
+  const [live = 0, runners = 0, admission = 0, rest = 0, health = 0] = servers.map(
+    (server) => (server.address() as AddressInfo).port,
+  );
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return { live: live ?? 0, runners: runners ?? 0, admission: admission ?? 0, health: health ?? 0 };
+  return { live, runners, admission, rest, health };
 }

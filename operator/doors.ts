@@ -192,6 +192,10 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     registry,
     log,
   });
+  const tending = setInterval(() => {
+    webhooks.tend().catch((err: unknown) => log.warn({ err }, 'what webhooks have left stays for now'));
+  }, TEND_MS).unref();
+  stack.defer(() => clearInterval(tending));
   const rest = await createRestServer({
     ...parts,
     plugins: [{ prefix: '/webhooks', plugin: webhooks.plugin }],
@@ -243,6 +247,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 const ADMISSION_DRAIN_MS = 1000;
 /** As many requests as a webhook with a wrong key or signature counts for. */
 const STRANGER_COST = 20;
+const TEND_MS = 3600_000;
 
 const now = (): Date => new Date();
 

@@ -22,6 +22,7 @@ import { triggerPlanner } from './sessions/webhooks/plan.ts';
 import { LocalBuckets, RateLimits } from './sessions/webhooks/rate-limits.ts';
 import { SharedBuckets } from './sessions/webhooks/shared-buckets.ts';
 import { Refusals } from './sessions/webhooks/refusals.ts';
+import { isSpent, sweepSpent } from './sessions/webhooks/spent.ts';
 import { SigningSecrets } from './sessions/webhooks/signing-secrets.ts';
 import type { ArtifactStore } from './store/store.ts';
 
@@ -48,7 +49,8 @@ export interface WebhookDoorOptions {
 
 export interface WebhookDoor {
   plugin: WebhooksPlugin;
-  payloads: Payloads;
+  /** Removes what nobody needs any more; now and then. */
+  tend(): Promise<void>;
 }
 
 export function makeWebhookDoor(options: WebhookDoorOptions): WebhookDoor {
@@ -81,6 +83,7 @@ export function makeWebhookDoor(options: WebhookDoorOptions): WebhookDoor {
         nonce: () => randomBytes(16).toString('hex'),
       }),
       payloads,
+      isSpent: (namespace, name) => isSpent(store, namespace, name),
       audit,
       operator: operatorUser(options.operatorNamespace),
       now,
@@ -101,5 +104,11 @@ export function makeWebhookDoor(options: WebhookDoorOptions): WebhookDoor {
     logger: log,
     metrics: options.registry,
   });
-  return { plugin, payloads };
+  return {
+    plugin,
+    tend: async () => {
+      await payloads.sweep();
+      await sweepSpent(store, now());
+    },
+  };
 }

@@ -8,6 +8,7 @@ import { SessionSpec } from '../../../../common/api/session.ts';
 import type { Session } from '../../../../common/api/session.ts';
 import type { SessionTriggerSpec } from '../../../../common/api/session-trigger.ts';
 import { KubeError } from '../../../../common/kube/errors.ts';
+import { markSpent } from '../../../../operator/sessions/webhooks/spent.ts';
 import { signatureOf } from '../../../../operator/record/notifications/signature.ts';
 import {
   DIRECT,
@@ -345,6 +346,17 @@ describe('the webhook door', () => {
     it('for each that has no id', async () => {
       const ids = [(await withKey(DIRECT)).body['sessionId'], (await withKey(DIRECT)).body['sessionId']];
       assert.equal(new Set(ids).size, 2);
+    });
+
+    it('and none again when that one was deleted', async () => {
+      await withKey(DIRECT, { 'idempotency-key': 'x' });
+      const [session] = sessions();
+      assert.ok(session);
+      await markSpent(door.store.store, session);
+      door.api.sessions.clear();
+      const { status, body } = await withKey(DIRECT, { 'idempotency-key': 'x' });
+      assert.deepEqual([status, body['error']], [410, 'gone']);
+      assert.equal((await withKey(DIRECT, { 'idempotency-key': 'y' })).status, 202);
     });
 
     it('whose payload is completed by the next sending when the first one broke off', async () => {

@@ -128,6 +128,7 @@ export class Deliveries {
         });
         continue;
       }
+      if (known === undefined) this.#assertRunnable(planned);
       const spec = this.#completed(planned, { delivery, payload });
       const { session, isRepeated } =
         known === undefined
@@ -164,6 +165,7 @@ export class Deliveries {
     });
     const violations = judged.flatMap((each) => each.violations);
     if (violations.length > 0) throw refusalOf(violations);
+    for (const planned of plan.sessions) this.#assertRunnable(planned);
     if (delivery.id === undefined && judged.length > 0)
       warnings.push('The delivery has no id: sent twice, it starts two sessions. Send an Idempotency-Key.');
     return {
@@ -176,16 +178,14 @@ export class Deliveries {
 
   #plan({ tenant, id, headers, payload, mayAsk }: Delivery): Plan {
     const direct = mayAsk ? directPlan(payload) : undefined;
-    if (direct !== undefined) {
-      this.#assertRunnable(direct.spec);
-      return { sessions: [direct], reasons: [], warnings: [] };
-    }
+    if (direct !== undefined) return { sessions: [direct], reasons: [], warnings: [] };
     const { namespace, source } = tenant;
     return this.#options.planner({ namespace, source, headers, payload, deliveryId: id });
   }
 
   /** Whoever asks for a session is there to hear what is wrong with it; otherwise its controller would say so to nobody. */
-  #assertRunnable(spec: SessionSpec): void {
+  #assertRunnable({ trigger, spec }: PlannedSession): void {
+    if (trigger !== '') return;
     const admission = admit(spec, 0, this.#options.frameworks.list());
     if (!admission.accepted) throw new AmbientError('invalid_payload', admission.message);
   }

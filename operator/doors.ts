@@ -152,6 +152,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     admission: new Admission({
       policies,
       framework: (name) => watches.frameworks.store.get({ name }),
+      frameworks: () => watches.frameworks.store.list(),
       ready: () => watches.namespacePolicies.state.lastSync !== undefined,
       audit,
       operator: operatorUser(config.namespace),

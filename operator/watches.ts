@@ -11,6 +11,7 @@ import * as resources from '../common/kube/resource.ts';
 import { dropManagedFields } from '../common/kube/trim.ts';
 import { byUid, UID_INDEX } from './controllers/session/cleanup.ts';
 import { bySessionUid, SESSION_INDEX, trimJob, trimPod, trimSession } from './controllers/session/index.ts';
+import { byTrigger, TRIGGER_INDEX } from './controllers/triggers/index.ts';
 import { byPhase, PHASE_INDEX } from './metrics.ts';
 import {
   byWebhookHash,
@@ -38,7 +39,7 @@ export function makeWatches(client: KubeClient, onError: (error: unknown) => voi
       client,
       resource: resources.sessions,
       trim: trimSession,
-      indexes: { [UID_INDEX]: byUid, [PHASE_INDEX]: byPhase },
+      indexes: { [UID_INDEX]: byUid, [PHASE_INDEX]: byPhase, [TRIGGER_INDEX]: byTrigger },
       onError,
     }),
     jobs: new Reflector({ client, resource: resources.jobs, trim: trimJob, ...ofSessions, onError }),

@@ -26,7 +26,7 @@ export interface OperatorProcessOptions {
   ports?: OperatorPorts;
   /** Where it finds the API server; default the cluster's own address. */
   server?: string;
-  /** Run dist/operator/main.mjs instead of the sources. */
+  /** Run dist/operator/main.mjs as its image does, instead of the sources. */
   bundle?: boolean;
   /** Name in the lease. One process at a time may have it: it takes over from one that died at once. */
   identity?: string;
@@ -63,6 +63,14 @@ export interface OperatorProcess extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
+/** What its image starts, behind `node`. */
+async function bundleCommand(): Promise<string[]> {
+  const dockerfile = await readFile(join(root, 'operator/Dockerfile'), 'utf8');
+  const [, command = ''] = /^ENTRYPOINT (\[.*\])$/m.exec(dockerfile) ?? [];
+  const [, ...args] = JSON.parse(command) as string[];
+  return args.map((arg) => (arg === '/app/main.mjs' ? join(root, 'dist/operator/main.mjs') : arg));
+}
+
 export async function runOperatorProcess(
   cluster: Cluster,
   options: OperatorProcessOptions = {},
@@ -94,10 +102,10 @@ export async function runOperatorProcess(
     options.admission === true
       ? await applyAdmission(cluster, `https://${address}:${ports.admission}/`)
       : undefined;
-  const entry = options.bundle === true ? 'dist/operator/main.mjs' : 'operator/main.ts';
+  const entry = options.bundle === true ? await bundleCommand() : [join(root, 'operator/main.ts')];
   const child = spawn(
     process.execPath,
-    [join(root, entry), ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)],
+    [...entry, ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)],
     {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],

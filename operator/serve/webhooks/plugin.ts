@@ -7,6 +7,7 @@ import type { Server } from 'node:https';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { Counter, Histogram, Registry } from 'prom-client';
 import type { Logger } from 'pino';
+import { receiveWebhook, validateWebhook } from '../../../common/api/rest/webhooks.ts';
 import { WEBHOOK_SOURCES } from '../../../common/api/session.ts';
 import type { WebhookSource } from '../../../common/api/session.ts';
 import { AmbientError, isAmbientError } from '../../../common/errors.ts';
@@ -121,7 +122,7 @@ async function serve(
   const started = performance.now();
   const exchange = exchangeOf(request);
   const { traceId, facts } = exchange;
-  facts.route = isDryRun ? 'validateWebhook' : 'webhook';
+  facts.route = (isDryRun ? validateWebhook : receiveWebhook).id;
   const progress: Progress = { source: undefined, tenant: undefined };
   let outcome: string;
   try {

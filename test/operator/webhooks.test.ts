@@ -8,7 +8,8 @@ import { REST_BASE } from '../../common/api/rest/operation.ts';
 import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../../common/api/names.ts';
 import type { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 import type { Session } from '../../common/api/session.ts';
-import { configMaps, sessions } from '../../common/kube/resource.ts';
+import { configMaps, namespacePolicies, sessions } from '../../common/kube/resource.ts';
+import { findCondition } from '../../common/rules/conditions.ts';
 import { recordedIn } from '../support/audit.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
@@ -171,6 +172,16 @@ describe('webhooks', function () {
     // The Secret is there, but the operator may not read it: for the sender that is a wrong signature.
     const early = await deliver();
     assert.deepEqual([early.status, field(early, 'error')], [401, 'invalid_signature']);
+    const configValid = async (): Promise<string> => {
+      const policy = await cluster.client.get(namespacePolicies, { namespace, name: 'policy' });
+      const { status, message = '' } = findCondition(policy.status?.conditions, 'ConfigValid') ?? {};
+      return `${status} ${message}`;
+    };
+    await until(
+      async () => /^False .*keys\[0\]\.signing: .*may not read Secret hook/.test(await configValid()),
+      'the policy says so',
+      20_000,
+    );
     const reader = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'hook' };
     await apply(
       {
@@ -201,6 +212,7 @@ describe('webhooks', function () {
     assert.ok(trigger?.payload?.['pull_request']);
     const second = await deliver(operators[1]);
     assert.deepEqual([second.status, field(second, 'sessionId')], [202, session?.metadata.name]);
+    await until(async () => (await configValid()).startsWith('True'), 'the policy is right', 20_000);
   });
 
   it('are held to their rate by both replicas together', async () => {

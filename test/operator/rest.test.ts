@@ -12,6 +12,7 @@ import { recordedIn } from '../support/audit.ts';
 import { manifests } from '../support/deploy.ts';
 import { aPolicy } from '../support/fixtures.ts';
 import type { Answer, Server } from '../support/https.ts';
+import { Contract } from '../support/openapi.ts';
 import { runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { aPerson, operatorAuthority, outcomeOf, restAt } from '../support/rest.ts';
@@ -53,7 +54,14 @@ describe('the REST API', function () {
       port: operator.ports.rest,
       ca: await operatorAuthority(cluster),
     };
-    rest = restAt(server);
+    const contract = new Contract();
+    const send = restAt(server);
+    // Whatever a test asks: no answer is outside of the document.
+    rest = async (path, request = {}) => {
+      const answer = await send(path, request);
+      contract.check(request.method ?? 'GET', path, answer);
+      return answer;
+    };
   });
   after(async function () {
     this.timeout(60_000);
@@ -242,6 +250,8 @@ describe('the REST API', function () {
       assert.match(errorOf(answer).traceId, /^[0-9a-f]{32}$/);
       assert.equal(typeof errorOf(answer).details['remedy'], 'string');
     }
+    const xml = await rest(at(own), { token: editor, headers: { accept: 'text/xml' } });
+    assert.equal(outcomeOf(xml), '406 not_acceptable');
     for (const query of [
       'limit=0',
       'limit=101',
@@ -381,6 +391,23 @@ describe('the REST API', function () {
       ),
       '400 invalid_request',
     );
+  });
+
+  it('shows its document and a page to try it to everybody, which loads nothing from elsewhere', async () => {
+    const plain = restAt(server);
+    const page = await plain('/');
+    assert.equal(page.status, 200);
+    const policy = String(page.headers['content-security-policy']);
+    assert.match(policy, /^default-src 'none'; script-src 'self'/);
+    assert.doesNotMatch(policy, /unsafe/);
+    for (const [, file = ''] of page.text.matchAll(/(?:src|href)="([^"]+)"/g)) {
+      const found = await plain(`/${file}`);
+      assert.equal(found.status, 200, file);
+      assert.equal(found.headers['x-content-type-options'], 'nosniff');
+    }
+    assert.deepEqual((await plain('/openapi.json')).json, new Contract().document);
+    const bare = await plain('');
+    assert.deepEqual([bare.status, bare.headers.location], [308, '/api/v1/']);
   });
 
   it('tells where a person may see sessions, and what holds there', async () => {

@@ -3,6 +3,8 @@ import type { Static, TObject, TSchema } from 'typebox';
 
 /** Base path of all operations. */
 export const REST_BASE = '/api/v1';
+/** Of the document: raised with what it says. */
+export const REST_VERSION = '1.0.0';
 
 export interface Answer {
   description: string;
@@ -27,8 +29,8 @@ export interface Operation<
   tag: string;
   summary: string;
   description?: string;
-  /** bearer: the token of a person; link: a signed, expiring address will do as well; open: everybody. */
-  access: 'bearer' | 'link' | 'open';
+  /** bearer: the token of a person; link: a signed, expiring address will do as well; key: an API key or a signature; open: everybody. */
+  access: 'bearer' | 'link' | 'key' | 'open';
   /** Objects of strings, integers and booleans; every query parameter that is not among them is refused. */
   params: P;
   query: Q;

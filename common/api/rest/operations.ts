@@ -1,4 +1,4 @@
-/** Every operation for people: what routes, document and tests are made of. */
+/** Every operation, for people and for tools: what routes, document and tests are made of. */
 import Type from 'typebox';
 import { operation } from './operation.ts';
 import type { Operation } from './operation.ts';
@@ -11,6 +11,7 @@ import {
   SessionDetail,
   SessionPage,
 } from './session.ts';
+import { receiveWebhook, validateWebhook } from './webhooks.ts';
 import { ARTIFACT_TYPES } from '../session.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -148,4 +149,6 @@ export const OPERATIONS: readonly Operation[] = [
   getSession,
   listArtifacts,
   listNamespaces,
+  receiveWebhook,
+  validateWebhook,
 ];

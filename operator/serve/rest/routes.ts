@@ -4,6 +4,7 @@ import type { Operation, Sent } from '../../../common/api/rest/operation.ts';
 import type { ResourceAttributes } from '../../../common/kube/access.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Caller } from '../identity/caller.ts';
+import { accept } from './accept.ts';
 import { exchangeOf } from './door.ts';
 import type { Guard } from './door.ts';
 import { methodNotAllowed } from './errors.ts';
@@ -38,6 +39,9 @@ export function addService<O extends Operation>(
   { operation, right, handle }: Service<O>,
 ): void {
   const { id, method, path, params, query, headers, body, access } = operation;
+  const types = Object.values(operation.answers).flatMap(({ schema, contentType }) =>
+    schema === undefined && contentType === undefined ? [] : [contentType ?? 'application/json'],
+  );
   const callers = new WeakMap<FastifyRequest, Caller>();
   scope.route({
     method,
@@ -49,6 +53,7 @@ export function addService<O extends Operation>(
       const named = namedIn(request.params);
       if (typeof named['namespace'] === 'string') facts.namespace = named['namespace'];
       if (typeof named['id'] === 'string') facts.session = named['id'];
+      accept(request.headers.accept, types);
       if (access === 'open') return;
       const caller = await guard.authenticate(request);
       callers.set(request, caller);

@@ -25,6 +25,7 @@ import type { Certificates, Door } from '../http/server.ts';
 import { Guard, exchangeOf, rememberExchange } from './door.ts';
 import type { GuardOptions } from './door.ts';
 import { bodyOf, noSuchPath, refusalOf } from './errors.ts';
+import { addPage } from './page/routes.ts';
 import { refuseOtherMethods } from './routes.ts';
 import { compileValidator } from './validation.ts';
 
@@ -133,9 +134,11 @@ export async function createRestServer(options: RestServerOptions): Promise<Door
   app.addHook('onRoute', ({ url, method }) => {
     for (const each of Array.isArray(method) ? method : [method]) taken.push({ url, method: each });
   });
-  await app.register(async (scope: RestScope) => options.services(scope, new Guard(options)), {
-    prefix: REST_BASE,
-  });
+  const forPeople = async (scope: RestScope): Promise<void> => {
+    addPage(scope);
+    options.services(scope, new Guard(options));
+  };
+  await app.register(forPeople, { prefix: REST_BASE });
   for (const { prefix, plugin } of options.plugins ?? [])
     await app.register(plugin, { prefix: `${REST_BASE}${prefix}` });
   refuseOtherMethods(app, [...taken]);

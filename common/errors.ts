@@ -10,6 +10,24 @@ interface CatalogueEntry {
 export const CATALOGUE = {
   invalid_request: { status: 400, reason: 'BadRequest', remedy: 'Correct the request as the message says.' },
   unsafe_path: { status: 400, reason: 'BadRequest', remedy: 'Use a relative path without . or .. segments.' },
+  missing_api_key: {
+    status: 400,
+    reason: 'BadRequest',
+    remedy:
+      'Send the key as X-API-Key, or let the source sign and use the address with ?key= and the id of the key.',
+  },
+  invalid_payload: { status: 400, reason: 'BadRequest', remedy: 'Correct the body as the message says.' },
+  invalid_api_key: {
+    status: 401,
+    reason: 'Unauthorized',
+    remedy: 'Ask an administrator of the namespace for a new key; a key is good for one source only.',
+  },
+  invalid_signature: {
+    status: 401,
+    reason: 'Unauthorized',
+    remedy:
+      "Check the key id in the address, that source and operator have the same secret, and the sender's clock.",
+  },
   unauthenticated: { status: 401, reason: 'Unauthorized', remedy: 'Sign in again, or renew the token.' },
   forbidden: {
     status: 403,

@@ -38,6 +38,7 @@ import { Sources } from './sessions/source.ts';
 import { Stops } from './sessions/stop.ts';
 import type { ArtifactStore } from './store/store.ts';
 import type { Watches } from './watches.ts';
+import { makeWebhookDoor } from './webhook-door.ts';
 
 export interface DoorsOptions {
   config: Config;
@@ -151,6 +152,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     admission: new Admission({
       policies,
       framework: (name) => watches.frameworks.store.get({ name }),
+      frameworks: () => watches.frameworks.store.list(),
       ready: () => watches.namespacePolicies.state.lastSync !== undefined,
       audit,
       operator: operatorUser(config.namespace),
@@ -160,24 +162,47 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   });
+  const parts = await restParts(
+    {
+      config,
+      client,
+      watches,
+      audit,
+      sessions,
+      artifacts,
+      policies,
+      accesses,
+      sessionLog,
+      stops,
+      approvals,
+      certificates,
+    },
+    stack,
+  );
+  const webhooks = makeWebhookDoor({
+    client,
+    store,
+    audit,
+    policies,
+    stores: {
+      sessions: watches.sessions.store,
+      namespacePolicies: watches.namespacePolicies.store,
+      frameworks: watches.frameworks.store,
+      sessionTriggers: watches.sessionTriggers.store,
+    },
+    ready: () => watches.namespacePolicies.state.lastSync !== undefined,
+    operatorNamespace: config.namespace,
+    onStranger: (address) => parts.limits.charge(address, STRANGER_COST),
+    registry,
+    log,
+  });
+  const tending = setInterval(() => {
+    webhooks.tend().catch((err: unknown) => log.warn({ err }, 'what webhooks have left stays for now'));
+  }, TEND_MS).unref();
+  stack.defer(() => clearInterval(tending));
   const rest = await createRestServer({
-    ...(await restParts(
-      {
-        config,
-        client,
-        watches,
-        audit,
-        sessions,
-        artifacts,
-        policies,
-        accesses,
-        sessionLog,
-        stops,
-        approvals,
-        certificates,
-      },
-      stack,
-    )),
+    ...parts,
+    plugins: [{ prefix: '/webhooks', plugin: webhooks.plugin }],
     accesses,
     certificates,
     logger: log,
@@ -224,6 +249,9 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 }
 
 const ADMISSION_DRAIN_MS = 1000;
+/** As many requests as a webhook with a wrong key or signature counts for. */
+const STRANGER_COST = 20;
+const TEND_MS = 3600_000;
 
 const now = (): Date => new Date();
 

@@ -21,6 +21,7 @@ import { AuditRetention } from './controllers/retention/audit-records.ts';
 import { RetentionController } from './controllers/retention/index.ts';
 import { Releases } from './controllers/retention/release.ts';
 import { bySessionUid, SESSION_INDEX, SessionController, Turns } from './controllers/session/index.ts';
+import { TriggerController } from './controllers/triggers/index.ts';
 import type { Doors } from './doors.ts';
 import type { AuditTrail } from './record/audit.ts';
 import { historyAppender } from './record/history.ts';
@@ -125,6 +126,11 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
   });
   const policies = new PolicyController({ ...common, reflectors: watches, turns, audit: doors.audit });
   using _turns = tenancy.watch(turns);
+  const triggers = new TriggerController({
+    ...common,
+    reflectors: watches,
+    operatorUser: operatorUser(config.namespace),
+  });
   const cleanup = new Cleanup({ ...common, sessions: watches.sessions, sweepMs: config.sweepMs });
   const retention = new RetentionController({
     ...common,
@@ -165,6 +171,7 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
   controller.start();
   const catchingUp = catchUpCosts(options, signal);
   policies.start();
+  triggers.start();
   cleanup.start();
   retention.start();
   auditRetention.start();
@@ -174,7 +181,7 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   // Every write is conditional, so that one that is under way does no harm; but none shall begin.
   const drainMs = signal.reason instanceof LeaseLost ? 0 : config.drainMs;
-  const running = [controller, policies, cleanup, networks, notifications];
+  const running = [controller, policies, triggers, cleanup, networks, notifications];
   const removing = [retention, auditRetention, releases];
   await Promise.all([catchingUp, ...[...running, ...removing].map((each) => each.close(drainMs))]);
 }

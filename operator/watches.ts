@@ -3,6 +3,7 @@ import { LABEL_SESSION_UID, RUNNER_NETWORK_POLICY, RUNNER_SERVICE_ACCOUNT } from
 import type { Framework } from '../common/api/framework.ts';
 import type { NamespacePolicy } from '../common/api/namespace-policy.ts';
 import type { Session } from '../common/api/session.ts';
+import type { SessionTrigger } from '../common/api/session-trigger.ts';
 import type { KubeClient } from '../common/kube/client.ts';
 import type { Job, Namespace, NetworkPolicy, Pod, ServiceAccount } from '../common/kube/core-types.ts';
 import { Reflector } from '../common/kube/reflector.ts';
@@ -10,7 +11,14 @@ import * as resources from '../common/kube/resource.ts';
 import { dropManagedFields } from '../common/kube/trim.ts';
 import { byUid, UID_INDEX } from './controllers/session/cleanup.ts';
 import { bySessionUid, SESSION_INDEX, trimJob, trimPod, trimSession } from './controllers/session/index.ts';
+import { byTrigger, TRIGGER_INDEX } from './controllers/triggers/index.ts';
 import { byPhase, PHASE_INDEX } from './metrics.ts';
+import {
+  byWebhookHash,
+  byWebhookId,
+  WEBHOOK_HASH_INDEX,
+  WEBHOOK_ID_INDEX,
+} from './sessions/webhooks/keys.ts';
 
 export interface Watches {
   sessions: Reflector<Session>;
@@ -19,6 +27,7 @@ export interface Watches {
   frameworks: Reflector<Framework>;
   namespaces: Reflector<Namespace>;
   namespacePolicies: Reflector<NamespacePolicy>;
+  sessionTriggers: Reflector<SessionTrigger>;
   serviceAccounts: Reflector<ServiceAccount>;
   networkPolicies: Reflector<NetworkPolicy>;
 }
@@ -30,7 +39,7 @@ export function makeWatches(client: KubeClient, onError: (error: unknown) => voi
       client,
       resource: resources.sessions,
       trim: trimSession,
-      indexes: { [UID_INDEX]: byUid, [PHASE_INDEX]: byPhase },
+      indexes: { [UID_INDEX]: byUid, [PHASE_INDEX]: byPhase, [TRIGGER_INDEX]: byTrigger },
       onError,
     }),
     jobs: new Reflector({ client, resource: resources.jobs, trim: trimJob, ...ofSessions, onError }),
@@ -40,6 +49,13 @@ export function makeWatches(client: KubeClient, onError: (error: unknown) => voi
     namespacePolicies: new Reflector({
       client,
       resource: resources.namespacePolicies,
+      trim: dropManagedFields,
+      indexes: { [WEBHOOK_HASH_INDEX]: byWebhookHash, [WEBHOOK_ID_INDEX]: byWebhookId },
+      onError,
+    }),
+    sessionTriggers: new Reflector({
+      client,
+      resource: resources.sessionTriggers,
       trim: dropManagedFields,
       onError,
     }),
@@ -73,6 +89,7 @@ export const allOf = ({
   frameworks,
   namespaces,
   namespacePolicies,
+  sessionTriggers,
   serviceAccounts,
   networkPolicies,
 }: Watches) => [
@@ -82,6 +99,7 @@ export const allOf = ({
   { resource: 'frameworks', reflector: frameworks },
   { resource: 'namespaces', reflector: namespaces },
   { resource: 'namespacepolicies', reflector: namespacePolicies },
+  { resource: 'sessiontriggers', reflector: sessionTriggers },
   { resource: 'serviceaccounts', reflector: serviceAccounts },
   { resource: 'networkpolicies', reflector: networkPolicies },
 ];

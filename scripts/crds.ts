@@ -10,10 +10,15 @@ import {
   NamespacePolicyStatus,
 } from '../common/api/namespace-policy.ts';
 import { SESSION_RULES, SessionSpec, SessionStatus } from '../common/api/session.ts';
+import {
+  SESSION_TRIGGER_RULES,
+  SessionTriggerSpec,
+  SessionTriggerStatus,
+} from '../common/api/session-trigger.ts';
 
 interface PrinterColumn {
   name: string;
-  type: 'string' | 'integer' | 'date' | 'number';
+  type: 'string' | 'integer' | 'date' | 'number' | 'boolean';
   jsonPath: string;
   description?: string;
   priority?: number;
@@ -74,6 +79,27 @@ const definitions: Definition[] = [
         jsonPath: '.status.usage.budget.percentUsed',
         description: 'Percent',
       },
+      age,
+    ],
+  },
+  {
+    kind: 'SessionTrigger',
+    plural: 'sessiontriggers',
+    singular: 'sessiontrigger',
+    shortNames: ['strig'],
+    scope: 'Namespaced',
+    description: 'Which events of a source start a session in its namespace, and what that session is.',
+    spec: SessionTriggerSpec,
+    status: SessionTriggerStatus,
+    rules: SESSION_TRIGGER_RULES,
+    columns: [
+      { name: 'Source', type: 'string', jsonPath: '.spec.source' },
+      { name: 'Events', type: 'string', jsonPath: '.spec.when.events' },
+      { name: 'Framework', type: 'string', jsonPath: '.spec.session.framework.type' },
+      { name: 'Enabled', type: 'boolean', jsonPath: '.spec.enabled' },
+      { name: 'Valid', type: 'string', jsonPath: ".status.conditions[?(@.type=='Valid')].status" },
+      { name: 'Last Matched', type: 'date', jsonPath: '.status.lastMatched.time' },
+      { name: 'Sessions', type: 'integer', jsonPath: '.status.sessions.total', priority: 1 },
       age,
     ],
   },

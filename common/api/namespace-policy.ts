@@ -1,6 +1,6 @@
 /** NamespacePolicy: what a tenant's sessions may do and cost. One per namespace, named `policy`. */
 import Type from 'typebox';
-import { TRIGGER_SOURCES } from './session.ts';
+import { TRIGGER_SOURCES, WEBHOOK_SOURCES } from './session.ts';
 import { Condition, Timestamp } from './kubernetes.ts';
 import type { KubeObject, ValidationRule } from './kubernetes.ts';
 import { POLICY_NAME } from './names.ts';
@@ -26,6 +26,37 @@ export const NOTIFICATION_EVENTS = [
 export const DEFAULT_SESSION_BUDGET = '5.00';
 /** Sessions of a namespace that run at once where its policy says nothing. */
 export const DEFAULT_MAX_SESSIONS = 50;
+
+/** Digest of an API key. A key is 32 random bytes, which nobody guesses however fast the hash is. */
+export const KEY_HASH_PATTERN = '^sha256:[0-9a-f]{64}$';
+const KeyHash = (options: { description?: string } = {}) =>
+  Type.String({ maxLength: 71, pattern: KEY_HASH_PATTERN, ...options });
+
+/** A credential of senders of events. Two of one source may be valid at once, so that keys are changed without a gap. */
+export const WebhookKey = Type.Object({
+  id: Type.String({
+    minLength: 1,
+    maxLength: 63,
+    pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$',
+    description:
+      'Public: the address of a signed webhook ends in ?key=ID. Random ids are never those of another namespace.',
+  }),
+  source: Type.Enum([...WEBHOOK_SOURCES]),
+  hash: Type.Optional(KeyHash({ description: 'Of the key that is sent as X-API-Key.' })),
+  signing: Type.Optional(
+    Type.Object(
+      {
+        secretName: Type.String({ minLength: 1, maxLength: 253 }),
+        key: Type.String({ minLength: 1, maxLength: 253, description: 'In the Secret.' }),
+      },
+      { description: "The Secret of this namespace with which the source signs; the operator's to read." },
+    ),
+  ),
+  createdAt: Type.Optional(Timestamp()),
+  expiresAt: Type.Optional(Timestamp('From then on it is refused.')),
+});
+export type WebhookKey = Type.Static<typeof WebhookKey>;
+export const WEBHOOK_KEYS_MAX = 50;
 
 const Globs = (what: string) =>
   Type.Array(Type.String({ minLength: 1, maxLength: 253 }), { maxItems: 200, description: what });
@@ -128,9 +159,17 @@ export const NamespacePolicySpec = Type.Object({
   webhookAuth: Type.Optional(
     Type.Object({
       apiKeys: Type.Optional(
-        Type.Record(Type.String(), Type.String({ maxLength: 71, pattern: '^sha256:[0-9a-f]{64}$' }), {
+        Type.Record(Type.String(), KeyHash(), {
           maxProperties: 50,
           description: 'Source to digest of its key; never the key.',
+        }),
+      ),
+      keys: Type.Optional(
+        Type.Array(WebhookKey, {
+          maxItems: WEBHOOK_KEYS_MAX,
+          description: 'Keys that are named, may expire, or sign.',
+          'x-kubernetes-list-type': 'map',
+          'x-kubernetes-list-map-keys': ['id'],
         }),
       ),
       rateLimit: Type.Optional(

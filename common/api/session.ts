@@ -4,7 +4,10 @@ import { ATOMIC, Condition, FreeObject, Quantity, Timestamp } from './kubernetes
 import type { KubeObject, ValidationRule } from './kubernetes.ts';
 import { USER_MAX } from './names.ts';
 
-export const TRIGGER_SOURCES = ['github', 'jira', 'slack', 'generic', 'manual'] as const;
+/** Where events come from that start sessions. */
+export const WEBHOOK_SOURCES = ['github', 'jira', 'slack', 'generic'] as const;
+export type WebhookSource = (typeof WEBHOOK_SOURCES)[number];
+export const TRIGGER_SOURCES = [...WEBHOOK_SOURCES, 'manual'] as const;
 export const PHASES = ['Pending', 'Running', 'Completed', 'Failed'] as const;
 export const TERMINAL_PHASES = ['Completed', 'Failed'] as const;
 export const SESSION_CONDITIONS = [
@@ -104,8 +107,85 @@ export const SessionSource = Type.Object(
   },
 );
 
+/** Which agent, and what it is told. */
+export const SessionFramework = Type.Object({
+  type: Type.String({
+    minLength: 1,
+    maxLength: 63,
+    pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$',
+    description: 'Name of a Framework object.',
+  }),
+  version: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 63, description: 'The default version when absent.' }),
+  ),
+  config: Type.Optional(
+    FreeObject({ maxProperties: 100, description: "Validated by the framework's own configSchema." }),
+  ),
+});
+
+/** What a session may not do although its namespace may. */
+export const SessionPolicy = Type.Object(
+  {
+    modelConstraints: Type.Optional(
+      Type.Object({
+        allowed: Type.Optional(Globs('Models this session may use.')),
+        budget: Type.Optional(
+          Type.String({
+            pattern: '^[0-9]{1,9}(\\.[0-9]{1,2})?$',
+            maxLength: 12,
+            description: 'USD for this session.',
+          }),
+        ),
+      }),
+    ),
+    toolConstraints: Type.Optional(
+      Type.Object({ allowed: Type.Optional(Globs('Tools.')), blocked: Type.Optional(Globs('Tools.')) }),
+    ),
+    approvalRequired: Type.Optional(
+      Type.Boolean({ description: 'Waits for an approver even if the namespace would not.' }),
+    ),
+  },
+  { description: "May only narrow the namespace's policy." },
+);
+
+/** Of the pod, and of time. */
+export const SESSION_LIMITS = {
+  timeoutSeconds: Type.Integer({
+    minimum: 1,
+    maximum: 604800,
+    default: DEFAULT_TIMEOUT_SECONDS,
+    description: 'From the start of the pod.',
+  }),
+  gracePeriodSeconds: Type.Integer({
+    minimum: 0,
+    maximum: 600,
+    default: DEFAULT_GRACE_SECONDS,
+    description: 'Between the request to stop and the kill.',
+  }),
+  cpu: Type.Optional(Quantity('CPU limit of the pod.')),
+  memory: Type.Optional(Quantity('Memory limit of the pod.')),
+  storage: Type.Optional(Quantity('Ephemeral storage limit of the pod.')),
+};
+
 /** Groups kept of the one who launched a session. */
 export const GROUPS_MAX = 256;
+
+/** Fields of a session that hold something from an event. */
+export const OUTSIDE_MAX = 100;
+
+const OutsideValue = Type.Object({
+  field: Type.String({ maxLength: 1024, description: 'As spec.framework.config.prompt.' }),
+  from: Type.Array(Type.String({ maxLength: 512 }), {
+    maxItems: 50,
+    description: 'Placeholders that were filled in, as event.title.',
+  }),
+  delimiter: Type.Optional(
+    Type.String({
+      maxLength: 128,
+      description: 'Name of the tags that mark it to the agent; absent where the whole value is data.',
+    }),
+  ),
+});
 
 export const SessionSpec = Type.Object(
   {
@@ -136,50 +216,40 @@ export const SessionSpec = Type.Object(
               description: 'The original event, capped; the full one is an artifact.',
             }),
           ),
+          action: Type.Optional(Type.String({ maxLength: 253, description: 'For example opened.' })),
+          name: Type.Optional(
+            Type.String({ maxLength: 253, description: 'The SessionTrigger that made this session.' }),
+          ),
+          delivery: Type.Optional(
+            Type.String({ maxLength: 253, description: "The sender's own id of this event." }),
+          ),
+          received: Type.Optional(
+            Type.Object(
+              {
+                key: Type.Optional(
+                  Type.String({ maxLength: 63, description: 'Id of the key that let it in.' }),
+                ),
+                digest: Type.String({ pattern: '^sha256:[0-9a-f]{64}$' }),
+                sizeBytes: Type.Integer({ minimum: 0 }),
+                artifact: Type.String({ maxLength: 1024, description: 'Path of the artifact that is it.' }),
+              },
+              { description: 'The whole body that came in. Set by the operator.' },
+            ),
+          ),
+          outside: Type.Optional(
+            Type.Array(OutsideValue, {
+              maxItems: OUTSIDE_MAX,
+              description:
+                'What of this spec was written by whoever caused the event, not by this namespace.',
+            }),
+          ),
         },
         { default: { source: 'manual' }, description: 'What caused the session.' },
       ),
     ),
-    framework: Type.Object({
-      type: Type.String({
-        minLength: 1,
-        maxLength: 63,
-        pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$',
-        description: 'Name of a Framework object.',
-      }),
-      version: Type.Optional(
-        Type.String({ minLength: 1, maxLength: 63, description: 'The default version when absent.' }),
-      ),
-      config: Type.Optional(
-        FreeObject({ maxProperties: 100, description: "Validated by the framework's own configSchema." }),
-      ),
-    }),
+    framework: SessionFramework,
     source: Type.Optional(SessionSource),
-    policy: Type.Optional(
-      Type.Object(
-        {
-          modelConstraints: Type.Optional(
-            Type.Object({
-              allowed: Type.Optional(Globs('Models this session may use.')),
-              budget: Type.Optional(
-                Type.String({
-                  pattern: '^[0-9]{1,9}(\\.[0-9]{1,2})?$',
-                  maxLength: 12,
-                  description: 'USD for this session.',
-                }),
-              ),
-            }),
-          ),
-          toolConstraints: Type.Optional(
-            Type.Object({ allowed: Type.Optional(Globs('Tools.')), blocked: Type.Optional(Globs('Tools.')) }),
-          ),
-          approvalRequired: Type.Optional(
-            Type.Boolean({ description: 'Waits for an approver even if the namespace would not.' }),
-          ),
-        },
-        { description: "May only narrow the namespace's policy." },
-      ),
-    ),
+    policy: Type.Optional(SessionPolicy),
     artifacts: Type.Optional(
       Type.Object({
         references: Type.Optional(
@@ -201,26 +271,9 @@ export const SessionSpec = Type.Object(
       }),
     ),
     limits: Type.Optional(
-      Type.Object(
-        {
-          timeoutSeconds: Type.Integer({
-            minimum: 1,
-            maximum: 604800,
-            default: DEFAULT_TIMEOUT_SECONDS,
-            description: 'From the start of the pod.',
-          }),
-          gracePeriodSeconds: Type.Integer({
-            minimum: 0,
-            maximum: 600,
-            default: DEFAULT_GRACE_SECONDS,
-            description: 'Between the request to stop and the kill.',
-          }),
-          cpu: Type.Optional(Quantity('CPU limit of the pod.')),
-          memory: Type.Optional(Quantity('Memory limit of the pod.')),
-          storage: Type.Optional(Quantity('Ephemeral storage limit of the pod.')),
-        },
-        { default: { timeoutSeconds: DEFAULT_TIMEOUT_SECONDS, gracePeriodSeconds: DEFAULT_GRACE_SECONDS } },
-      ),
+      Type.Object(SESSION_LIMITS, {
+        default: { timeoutSeconds: DEFAULT_TIMEOUT_SECONDS, gracePeriodSeconds: DEFAULT_GRACE_SECONDS },
+      }),
     ),
   },
   { ...ATOMIC, 'x-kubernetes-validations': immutable('the spec of a Session') },

@@ -3,6 +3,7 @@ import type { Framework } from '../api/framework.ts';
 import type { KubeObject } from '../api/kubernetes.ts';
 import type { NamespacePolicy } from '../api/namespace-policy.ts';
 import type { Session } from '../api/session.ts';
+import type { SessionTrigger } from '../api/session-trigger.ts';
 import { GROUP, VERSION } from '../api/names.ts';
 import type {
   ApiService,
@@ -54,6 +55,12 @@ export const namespacePolicies = namespacedResource<NamespacePolicy>(
   VERSION,
   'namespacepolicies',
   'NamespacePolicy',
+);
+export const sessionTriggers = namespacedResource<SessionTrigger>(
+  GROUP,
+  VERSION,
+  'sessiontriggers',
+  'SessionTrigger',
 );
 export const frameworks = clusterResource<Framework>(GROUP, VERSION, 'frameworks', 'Framework');
 

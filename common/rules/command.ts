@@ -6,6 +6,9 @@
 const PLACEHOLDER = /^\{\{\s*config\.([A-Za-z_][A-Za-z0-9_-]*)\s*\}\}$/;
 const EMBEDDED = /\{\{\s*config\.[^}]*\}\}/;
 
+/** The setting of which an element is the place; undefined for what stands for itself. */
+export const configNameOf = (element: string): string | undefined => PLACEHOLDER.exec(element)?.[1];
+
 /** Linux refuses a single argument or variable of 128 KiB and more (MAX_ARG_STRLEN), whatever the total. */
 export const ARGUMENT_BYTES_MAX = 128 * 1024 - 1;
 
@@ -62,7 +65,7 @@ export function resolveEnv(
 }
 
 function placeholder(element: string, problems: TemplateProblem[], where: string): string | undefined {
-  const name = PLACEHOLDER.exec(element)?.[1];
+  const name = configNameOf(element);
   // A literal would run with braces in it, which its author cannot have meant.
   if (name === undefined && EMBEDDED.test(element))
     problems.push({

@@ -5,8 +5,8 @@ import { formatList } from './wording.ts';
 
 export type ConfigCheck =
   | { ok: true; config: Record<string, unknown> }
-  /** framework: the schema itself cannot be used. */
-  | { ok: false; whose: 'framework' | 'config'; message: string };
+  /** framework: the schema itself cannot be used. `wrong`: the fields, as config.args.0. */
+  | { ok: false; whose: 'framework' | 'config'; message: string; wrong: string[] };
 
 /**
  * Absent top-level properties take the schema's default first. The message names every field that is wrong.
@@ -21,18 +21,19 @@ export function checkConfig(
   try {
     const [valid, errors] = Errors(schema, config);
     if (valid) return { ok: true, config };
-    const lines = errors
-      // additionalProperties: false reports twice; the second line names no field.
-      .filter((error) => error.keyword !== 'boolean')
-      .map(
-        (error) =>
-          `config${error.instancePath.replaceAll('/', '.')} ${error.message}${detailOf(error.params, error.message)}`,
-      );
+    // additionalProperties: false reports twice; the second line names no field.
+    const told = errors.filter((error) => error.keyword !== 'boolean');
+    const fieldOf = (path: string): string => `config${path.replaceAll('/', '.')}`;
+    const lines = told.map(
+      (error) => `${fieldOf(error.instancePath)} ${error.message}${detailOf(error.params, error.message)}`,
+    );
+    const wrong = told.map((error) => fieldOf(error.instancePath));
     return lines.length === 0
-      ? { ok: false, whose: 'framework', message: 'its configSchema accepts nothing' }
-      : { ok: false, whose: 'config', message: formatList([...new Set(lines)], 10) };
+      ? { ok: false, whose: 'framework', message: 'its configSchema accepts nothing', wrong }
+      : { ok: false, whose: 'config', message: formatList([...new Set(lines)], 10), wrong };
   } catch (error) {
-    return { ok: false, whose: 'framework', message: `its configSchema cannot be used: ${messageOf(error)}` };
+    const message = `its configSchema cannot be used: ${messageOf(error)}`;
+    return { ok: false, whose: 'framework', message, wrong: [] };
   }
 }
 

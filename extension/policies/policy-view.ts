@@ -190,8 +190,8 @@ const deadLetters = (policy: NamespacePolicy | undefined): DeadLetterRow[] =>
   }));
 
 function webhookFacts(spec: NamespacePolicySpec | undefined): Fact[] {
-  const { apiKeys = {}, rateLimit } = spec?.webhookAuth ?? {};
-  const sources = Object.keys(apiKeys);
+  const { apiKeys = {}, keys = [], rateLimit } = spec?.webhookAuth ?? {};
+  const sources = [...new Set([...Object.keys(apiKeys), ...keys.map(({ source }) => source)])];
   return facts([
     ['Keys for', sources.length === 0 ? undefined : sources.join(', ')],
     [

@@ -5,13 +5,17 @@ import { USER_MAX } from '../../common/api/names.ts';
 import type { Framework } from '../../common/api/framework.ts';
 import { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 import { GROUPS_MAX, SessionSpec } from '../../common/api/session.ts';
+import { SessionTriggerSpec } from '../../common/api/session-trigger.ts';
 import { AmbientError } from '../../common/errors.ts';
 import { shorten } from '../../common/rules/conditions.ts';
 import { policyMistakes } from '../../common/rules/policy/config.ts';
 import { evaluate } from '../../common/rules/policy/evaluate.ts';
 import { executes } from '../../common/rules/policy/restrictions.ts';
+import { error } from '../../common/rules/policy/mistake.ts';
+import type { PolicyMistake } from '../../common/rules/policy/mistake.ts';
 import type { Violation } from '../../common/rules/policy/violation.ts';
 import { withDataHeld } from '../../common/rules/retention.ts';
+import { triggerMistakes } from '../../common/rules/triggers/mistakes.ts';
 import { oneLine } from '../../common/rules/wording.ts';
 import type { AuditTrail } from '../record/audit.ts';
 import type { Policies } from './policies.ts';
@@ -39,10 +43,15 @@ export interface Act {
   traceId: string;
 }
 
+/** Kinds of which it is recorded who changes them. */
+export type Governed = 'sessions' | 'namespacepolicies' | 'sessiontriggers';
+
 export interface AdmissionOptions {
   policies: Pick<Policies, 'of'>;
   /** Undefined where there is none of this name: the controller says so. */
   framework: (name: string) => Framework | undefined;
+  /** All of the cluster. */
+  frameworks: () => readonly Framework[];
   /** Whether all policies are known: before, none would seem to be set. */
   ready: () => boolean;
   audit: AuditTrail;
@@ -55,6 +64,7 @@ const WARNING_MAX = 256;
 
 const sessionSpec = Compile(SessionSpec);
 const policySpec = Compile(NamespacePolicySpec);
+const triggerSpec = Compile(SessionTriggerSpec);
 
 export class Admission {
   readonly #options: AdmissionOptions;
@@ -101,6 +111,10 @@ export class Admission {
       framework: framework.type,
       trigger: trigger?.source ?? 'manual',
       ...(isForOther ? { by: act.by.name } : {}),
+      ...(trigger?.name === undefined ? {} : { sessionTrigger: trigger.name }),
+      ...(trigger?.delivery === undefined ? {} : { delivery: trigger.delivery }),
+      // Which fields somebody wrote who is nobody here.
+      ...(trigger?.outside === undefined ? {} : { outside: trigger.outside.map(({ field }) => field) }),
       ...(violations.length === 0
         ? {}
         : {
@@ -113,15 +127,20 @@ export class Admission {
 
   /** What is wrong with a policy, for whoever sets it. Refuses nothing that the schema takes. */
   async policyWarnings(act: Act, action: 'create' | 'update', spec: unknown): Promise<string[]> {
-    const warnings = policySpec.Check(spec)
-      ? policyMistakes(spec).map(({ path, message, severity }) => `${severity}: ${path} ${message}`)
-      : [`error: spec ${problemsOf(policySpec, spec)}`];
-    const shown = warnings.map((text) => shorten(oneLine(text), WARNING_MAX));
-    return [...(await this.#note(act, action, 'namespacepolicies')), ...shown];
+    const mistakes = policySpec.Check(spec) ? policyMistakes(spec) : [misfit(problemsOf(policySpec, spec))];
+    return [...(await this.#note(act, action, 'namespacepolicies')), ...mistakes.map(warningOf)];
+  }
+
+  /** The same of a trigger. */
+  async triggerWarnings(act: Act, action: 'create' | 'update', spec: unknown): Promise<string[]> {
+    const mistakes = triggerSpec.Check(spec)
+      ? triggerMistakes(spec, this.#options.frameworks())
+      : [misfit(problemsOf(triggerSpec, spec))];
+    return [...(await this.#note(act, action, 'sessiontriggers')), ...mistakes.map(warningOf)];
   }
 
   /** Only to know who did it: a deletion is never held up. */
-  async deletion(act: Act, resource: 'sessions' | 'namespacepolicies'): Promise<string[]> {
+  async deletion(act: Act, resource: Governed): Promise<string[]> {
     return await this.#note(act, 'delete', resource);
   }
 
@@ -177,3 +196,8 @@ export function stampOf(by: Requester): CreatedBy {
 
 const invalid = (field: string, problems: string): AmbientError =>
   new AmbientError('invalid', `${field} ${problems}`);
+
+const misfit = (problems: string): PolicyMistake => error('spec', problems);
+
+const warningOf = ({ path, message, severity }: PolicyMistake): string =>
+  shorten(oneLine(`${severity}: ${path} ${message}`), WARNING_MAX);

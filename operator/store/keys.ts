@@ -19,6 +19,8 @@ const padded = (number: number): string => String(number).padStart(DIGITS, '0');
 
 /** No namespace can have this name, so that audit data is never taken for a session's. */
 const AUDIT = '_audit';
+/** Likewise. */
+const WEBHOOKS = '_webhooks';
 /** A chain of audit records: what one process of the operator has recorded in a namespace. */
 export interface ChainRef {
   namespace: string;
@@ -74,6 +76,13 @@ export const keys = {
   /** Entries trimmed from status.history, named by the padded number of their first. */
   histories: (ref: SessionRef): string => `${root(ref)}history/`,
   history: (ref: SessionRef, firstSeq: number): string => `${root(ref)}history/${padded(firstSeq)}.json`,
+
+  /** Bodies of webhooks that are not yet known to be anybody's. */
+  waitingPayloads: `${WEBHOOKS}/waiting/`,
+  waitingPayload: (id: string): string => `${WEBHOOKS}/waiting/${id}`,
+  /** Marks of deliveries whose sessions were deleted. */
+  spentDeliveries: `${WEBHOOKS}/spent/`,
+  spentDelivery: (namespace: string, session: string): string => `${WEBHOOKS}/spent/${namespace}/${session}`,
 
   /** Whether a folder of the root holds the sessions of a namespace. */
   isNamespace: (folder: string): boolean => NAMESPACE.test(folder),

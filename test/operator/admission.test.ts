@@ -384,6 +384,7 @@ describe('admission', function () {
       admission: new Admission({
         policies: { of: () => effectivePolicy(undefined) },
         framework: () => undefined,
+        frameworks: () => [],
         ready: () => true,
         audit: { record: () => Promise.reject(new AmbientError('internal', 'nobody should come so far')) },
         operator: '',

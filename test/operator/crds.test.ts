@@ -5,7 +5,7 @@ import { HISTORY_KEEP, HISTORY_MAX } from '../../common/api/session.ts';
 import type { HistoryEntry, Session, SessionStatus } from '../../common/api/session.ts';
 import type { KubeClient } from '../../common/kube/client.ts';
 import { isInvalid } from '../../common/kube/errors.ts';
-import { frameworks, namespacePolicies, sessions } from '../../common/kube/resource.ts';
+import { frameworks, namespacePolicies, sessions, sessionTriggers } from '../../common/kube/resource.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 
@@ -289,8 +289,100 @@ describe('the CRDs', () => {
         /events/,
       ],
       ['a key in the clear', { webhookAuth: { apiKeys: { github: 'secret' } } }, /apiKeys/],
+      [
+        'a named key in the clear',
+        { webhookAuth: { keys: [{ id: 'a', source: 'github', hash: 'secret' }] } },
+        /keys\[0\]\.hash/,
+      ],
+      ['a key of nobody', { webhookAuth: { keys: [{ id: 'a', source: 'manual' }] } }, /keys\[0\]\.source/],
+      [
+        'two keys of one name',
+        { webhookAuth: { keys: ['jira', 'slack'].map((source) => ({ id: 'a', source })) } },
+        /Duplicate value/,
+      ],
     ] as [string, object, RegExp][])
       it(`refuses ${what}`, () => refused(policy('policy', spec), says));
+  });
+
+  describe('SessionTrigger', () => {
+    const trigger = (spec: object, name = `t-${randomUUID().slice(0, 8)}`, dryRun = true) =>
+      client.create(
+        sessionTriggers,
+        {
+          apiVersion: 'ambient.ai/v1alpha1',
+          kind: 'SessionTrigger',
+          metadata: { name, namespace },
+          spec: { source: 'github', session: { framework: { type: 'generic' } }, ...spec },
+        } as never,
+        { dryRun },
+      );
+    it('fills in defaults, and keeps placeholders as they came', async () => {
+      const created = await trigger({
+        when: { events: ['pull_request'] },
+        session: {
+          displayName: 'Review {{event.title}}',
+          framework: { type: 'generic', config: { args: ['{{payload.pull_request.head.sha}}'] } },
+          source: { type: 'git', git: { url: '{{payload.repository.clone_url}}', ref: '{{event.commit}}' } },
+          limits: { memory: '1Gi' },
+        },
+      });
+      assert.equal(created.spec.enabled, true);
+      assert.equal(created.spec.when?.bots, false);
+      assert.deepEqual(created.spec.session.framework.config, {
+        args: ['{{payload.pull_request.head.sha}}'],
+      });
+      assert.equal(created.spec.session.limits?.timeoutSeconds, 3600);
+    });
+    it('shows what it waits for to kubectl, under the short name strig', async () => {
+      await trigger({ when: { events: ['push', 'pull_request'] } }, 'shown', false);
+      const text = await cluster.kubectl(['get', 'strig', 'shown', '-n', namespace]);
+      const [head, line] = text.split('\n').map((row) => row.trim().split(/\s{2,}/));
+      assert.deepEqual(head, [
+        'NAME',
+        'SOURCE',
+        'EVENTS',
+        'FRAMEWORK',
+        'ENABLED',
+        'VALID',
+        'LAST MATCHED',
+        'AGE',
+      ]);
+      assert.deepEqual(line?.slice(0, 5), ['shown', 'github', '["push","pull_request"]', 'generic', 'true']);
+    });
+    for (const [what, spec, says] of [
+      ['a source that sends nothing', { source: 'manual' }, /spec\.source/],
+      ['no session', { session: undefined }, /spec\.session/],
+      ['a filter with an empty entry', { when: { events: [''] } }, /events/],
+      ['101 labels', { when: { labels: Array.from({ length: 101 }, (_, i) => `l${i}`) } }, /labels/],
+      [
+        'a framework that the event chooses',
+        { session: { framework: { type: '{{event.action}}' } } },
+        /framework\.type/,
+      ],
+      [
+        'an upload as source',
+        { session: { framework: { type: 'generic' }, source: { type: 'upload' } } },
+        /source\.type/,
+      ],
+      [
+        'type git without the field git',
+        { session: { framework: { type: 'generic' }, source: { type: 'git' } } },
+        /go together/,
+      ],
+      [
+        'a budget from the event',
+        {
+          session: {
+            framework: { type: 'generic' },
+            policy: { modelConstraints: { budget: '{{event.text}}' } },
+          },
+        },
+        /budget/,
+      ],
+    ] as [string, object, RegExp][])
+      it(`refuses ${what}`, () => refused(trigger(spec), says));
+    it('refuses a name that no label could hold', () =>
+      refused(trigger({}, 'a'.repeat(64)), /at most 63 characters/));
   });
 
   describe('Framework', () => {

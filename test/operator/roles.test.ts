@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { livePaths } from '../../common/api/live.ts';
-import { GROUP, LIVE_GROUP } from '../../common/api/names.ts';
+import { API_VERSION, GROUP, LIVE_GROUP } from '../../common/api/names.ts';
 import type { Subject } from '../../common/kube/access.ts';
 import type { RequestOptions } from '../../common/kube/connection.ts';
 import { KubeError } from '../../common/kube/errors.ts';
-import { namespacePolicies, resourcePath, sessions } from '../../common/kube/resource.ts';
+import { namespacePolicies, resourcePath, sessions, sessionTriggers } from '../../common/kube/resource.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { manifests } from '../support/deploy.ts';
@@ -58,6 +58,16 @@ const EXPECTED: Record<string, Partial<Record<Verb, readonly Role[]>>> = {
     delete: ADMINS,
   },
   [`${GROUP}/namespacepolicies/status`]: {},
+  [`${GROUP}/sessiontriggers`]: {
+    get: ALL,
+    list: ALL,
+    watch: ALL,
+    create: ADMINS,
+    update: ADMINS,
+    patch: ADMINS,
+    delete: ADMINS,
+  },
+  [`${GROUP}/sessiontriggers/status`]: {},
   [`${GROUP}/frameworks`]: { get: EVERYBODY, list: EVERYBODY, watch: EVERYBODY },
   [`${LIVE_GROUP}/sessions`]: {},
   [`${LIVE_GROUP}/sessions/log`]: { get: ALL },
@@ -303,6 +313,23 @@ describe('roles of people', function () {
       (namespace) => [
         resourcePath(namespacePolicies, { namespace, name: 'policy', subresource: 'status' }),
         { ...merge, body: { status: {} } },
+      ],
+    ],
+    ['list triggers', ALL, (namespace) => [resourcePath(sessionTriggers, { namespace })]],
+    [
+      'make a trigger',
+      ADMINS,
+      (namespace) => [
+        resourcePath(sessionTriggers, { namespace, query: { dryRun: 'All' } }),
+        {
+          method: 'POST',
+          body: {
+            apiVersion: API_VERSION,
+            kind: 'SessionTrigger',
+            metadata: { name: 'fresh', namespace },
+            spec: { source: 'github', session: { framework: { type: 'generic' } } },
+          },
+        },
       ],
     ],
     ['read a log', ALL, (namespace) => [livePaths.log(namespace, 's1')]],

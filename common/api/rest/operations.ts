@@ -1,4 +1,4 @@
-/** Every operation for people: what routes, document and tests are made of. */
+/** Every operation, for people and for tools: what routes, document and tests are made of. */
 import Type from 'typebox';
 import { operation } from './operation.ts';
 import type { Operation } from './operation.ts';
@@ -14,6 +14,7 @@ import {
   StopWish,
 } from './session.ts';
 import { ApproveRequest, RejectRequest, StopRequest } from '../live.ts';
+import { receiveWebhook, validateWebhook } from './webhooks.ts';
 import { ARTIFACT_TYPES } from '../session.ts';
 
 const closed = { additionalProperties: false } as const;
@@ -296,4 +297,6 @@ export const OPERATIONS: readonly Operation[] = [
   listArtifacts,
   downloadArtifact,
   listNamespaces,
+  receiveWebhook,
+  validateWebhook,
 ];

@@ -3,19 +3,21 @@
  * error means that something asked for cannot be; a warning, that it can hardly be meant.
  */
 import type { NamespacePolicySpec } from '../../api/namespace-policy.ts';
-import { TRIGGER_SOURCES } from '../../api/session.ts';
 import { parseMoney } from '../money.ts';
-import { formatList } from '../wording.ts';
 import { DEFAULT_RETENTION } from './effective.ts';
 import { coversGlob } from './glob.ts';
 import { entries, error, warning } from './mistake.ts';
 import type { PolicyMistake } from './mistake.ts';
 import { notificationMistakes } from './notification-mistakes.ts';
+import { webhookMistakes } from './webhook-mistakes.ts';
 
 export type { PolicyMistake } from './mistake.ts';
 
-/** In the order of the fields; empty for a policy without mistakes. Never throws, whatever the schema lets through. */
-export function policyMistakes(spec: NamespacePolicySpec): PolicyMistake[] {
+/**
+ * In the order of the fields; empty for a policy without mistakes. Never throws, whatever the schema lets through.
+ * @param now milliseconds since the epoch; without it nothing has expired
+ */
+export function policyMistakes(spec: NamespacePolicySpec, now?: number): PolicyMistake[] {
   return [
     ...names('models', spec.models),
     ...budget(spec.models?.budget),
@@ -23,7 +25,7 @@ export function policyMistakes(spec: NamespacePolicySpec): PolicyMistake[] {
     ...approval(spec),
     ...retention(spec.retention),
     ...notificationMistakes(spec.notifications),
-    ...webhookAuth(spec.webhookAuth),
+    ...webhookMistakes(spec.webhookAuth, now),
     ...concurrency(spec.concurrency),
   ];
 }
@@ -135,31 +137,6 @@ function retention(spec: NamespacePolicySpec['retention']): PolicyMistake[] {
   if (days.artifacts > days.sessions) {
     const message = `artifacts go with their session, after ${spec.sessions ?? DEFAULT_RETENTION.sessions}. Set at most that, or keep sessions longer.`;
     found.push(warning('spec.retention.artifacts', message));
-  }
-  return found;
-}
-
-function webhookAuth(spec: NamespacePolicySpec['webhookAuth']): PolicyMistake[] {
-  const { apiKeys = {}, rateLimit } = spec ?? {};
-  const path = 'spec.webhookAuth';
-  const sources: readonly string[] = TRIGGER_SOURCES.filter((source) => source !== 'manual');
-  const found: PolicyMistake[] = [];
-  const owners = new Map<string, string>();
-  for (const [source, digest] of Object.entries(apiKeys)) {
-    const at = `${path}.apiKeys[${JSON.stringify(source)}]`;
-    if (!sources.includes(source))
-      found.push(error(at, `no event comes from there. Known sources: ${formatList(sources)}.`));
-    const other = owners.get(digest);
-    if (other !== undefined)
-      found.push(
-        error(at, `is the same key as that of ${JSON.stringify(other)}. Make a key for each source.`),
-      );
-    else owners.set(digest, source);
-  }
-  const { requestsPerMinute = 10, burstSize = 20 } = rateLimit ?? {};
-  if (rateLimit?.burstSize !== undefined && burstSize * 60 < requestsPerMinute) {
-    const message = `${burstSize} at once are never as many as ${requestsPerMinute} a minute. Set at least ${Math.ceil(requestsPerMinute / 60)}.`;
-    found.push(warning(`${path}.rateLimit.burstSize`, message));
   }
   return found;
 }

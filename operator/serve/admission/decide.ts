@@ -2,7 +2,7 @@
 import type { KubeStatus } from '../../../common/api/kubernetes.ts';
 import { GROUP } from '../../../common/api/names.ts';
 import { AmbientError, CATALOGUE } from '../../../common/errors.ts';
-import type { Act, Admission, Violation } from '../../sessions/admission.ts';
+import type { Act, Admission, Governed, Violation } from '../../sessions/admission.ts';
 import { fieldOf } from './review.ts';
 import type { Decision, JsonPatchAdd, ReviewRequest } from './review.ts';
 
@@ -10,8 +10,10 @@ export const WEBHOOKS = [
   'created-by.sessions.ambient.ai',
   'policy.sessions.ambient.ai',
   'config.namespacepolicies.ambient.ai',
+  'config.sessiontriggers.ambient.ai',
   'deletion.ambient.ai',
 ] as const;
+const GOVERNED = ['sessions', 'namespacepolicies', 'sessiontriggers'] as const satisfies readonly Governed[];
 export type Webhook = (typeof WEBHOOKS)[number];
 
 export const webhookOf = (name: string | undefined): Webhook | undefined =>
@@ -64,9 +66,14 @@ async function answer(
       const action = request.operation === 'CREATE' ? 'create' : 'update';
       return { warnings: await admission.policyWarnings(act, action, fieldOf(object, 'spec')) };
     }
+    case 'config.sessiontriggers.ambient.ai': {
+      expect(request, ['sessiontriggers'], ['CREATE', 'UPDATE']);
+      const action = request.operation === 'CREATE' ? 'create' : 'update';
+      return { warnings: await admission.triggerWarnings(act, action, fieldOf(object, 'spec')) };
+    }
     case 'deletion.ambient.ai': {
-      expect(request, ['sessions', 'namespacepolicies'], ['DELETE']);
-      const resource = request.resource.resource === 'sessions' ? 'sessions' : 'namespacepolicies';
+      expect(request, GOVERNED, ['DELETE']);
+      const resource = GOVERNED.find((each) => each === request.resource.resource) ?? 'sessions';
       return { warnings: await admission.deletion(act, resource) };
     }
   }

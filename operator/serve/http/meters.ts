@@ -13,7 +13,12 @@ export function durationHistogram<const L extends string>(
   return standing ?? new Histogram({ ...options, buckets: BUCKETS, registers: [registry] });
 }
 
-export function counter(registry: Registry, name: string, help: string): Counter {
-  const standing = registry.getSingleMetric(name) as Counter | undefined;
-  return standing ?? new Counter({ name, help, registers: [registry] });
+export function counter<const L extends string = never>(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly L[] = [],
+): Counter<L> {
+  const standing = registry.getSingleMetric(name) as Counter<L> | undefined;
+  return standing ?? new Counter({ name, help, labelNames, registers: [registry] });
 }

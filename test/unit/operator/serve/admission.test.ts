@@ -22,6 +22,7 @@ const TOKEN = 'a-token-nobody-knows';
 const STAMP = 'created-by.sessions.ambient.ai';
 const POLICY = 'policy.sessions.ambient.ai';
 const CONFIG = 'config.namespacepolicies.ambient.ai';
+const TRIGGER = 'config.sessiontriggers.ambient.ai';
 const DELETION = 'deletion.ambient.ai';
 
 interface Response {
@@ -71,6 +72,7 @@ describe('the admission door', () => {
       admission: new Admission({
         policies: { of: () => effectivePolicy(policy) },
         framework: (name) => (name === 'generic' ? aFramework() : undefined),
+        frameworks: () => [aFramework()],
         ready: () => isReady,
         audit: {
           record: async (event) => {
@@ -263,6 +265,51 @@ describe('the admission door', () => {
     const { warnings = [] } = await responseTo(CONFIG, reviewOf({ object: long }, 'namespacepolicies'));
     assert.ok(warnings.every((text) => text.length <= 256));
     assert.equal(warnings.at(-1), 'and 23 more');
+  });
+
+  it('warns of each mistake of a trigger and refuses none', async () => {
+    const spec = {
+      source: 'github',
+      when: { events: ['pull_request.opened'] },
+      session: { framework: { type: 'generic', config: { command: 'echo {{event.titel}}' } } },
+    };
+    const review = reviewOf({ object: { spec }, name: 't1' }, 'sessiontriggers');
+    const { allowed, warnings = [] } = await responseTo(TRIGGER, review);
+    assert.equal(allowed, true);
+    assert.match(warnings[0] ?? '', /^error: spec\.when\.events\[0\] "pull_request\.opened" is event/);
+    assert.match(
+      warnings[1] ?? '',
+      /^error: spec\.session\.framework\.config\.command an event has no "titel"/,
+    );
+    assert.deepEqual(
+      recorded.map(({ action, resource, sessionId }) => [action, resource, sessionId]),
+      [['create', 'sessiontriggers', undefined]],
+    );
+    const odd = reviewOf({ object: { spec: { source: 5 } }, operation: 'UPDATE' }, 'sessiontriggers');
+    assert.deepEqual((await responseTo(TRIGGER, odd)).warnings?.length, 1);
+    const oldObject = { metadata: { name: 't1' } };
+    const deletion = reviewOf({ operation: 'DELETE', object: null, oldObject, name: '' }, 'sessiontriggers');
+    assert.equal((await responseTo(DELETION, deletion)).allowed, true);
+    assert.deepEqual(recorded.at(-1)?.resource, 'sessiontriggers');
+  });
+
+  it('records which trigger made a session, and what in it came from outside', async () => {
+    const trigger = {
+      source: 'github',
+      event: 'pull_request',
+      name: 'review',
+      delivery: 'd-1',
+      payload: { secret: 'x' },
+      outside: [{ field: 'spec.framework.config.args[0]', from: ['event.title'] }],
+    };
+    await responseTo(POLICY, reviewOf(session({ trigger })));
+    assert.deepEqual(recorded[0]?.details, {
+      framework: 'generic',
+      trigger: 'github',
+      sessionTrigger: 'review',
+      delivery: 'd-1',
+      outside: ['spec.framework.config.args[0]'],
+    });
   });
 
   it('records who deletes, and holds no deletion up when it cannot', async () => {

@@ -6,6 +6,8 @@ import { NamespacePolicySpec } from '../../../../../common/api/namespace-policy.
 import { policyMistakes } from '../../../../../common/rules/policy/config.ts';
 
 const KEY = `sha256:${'a'.repeat(64)}`;
+const ID = 'k7f3q2m5x8c1v';
+const NOW = Date.UTC(2026, 5, 1);
 const hook = (more: object): NamespacePolicySpec => ({
   notifications: {
     webhooks: [{ url: 'https://hooks.example.com/a', events: ['session.failed'], secret: 'hook', ...more }],
@@ -223,6 +225,68 @@ const TABLE: Record<string, Case[]> = {
       'warning spec.webhookAuth.rateLimit.burstSize: Set at least 10',
     ],
     [
+      'two named keys of one source: a change without a gap',
+      {
+        webhookAuth: {
+          keys: [
+            { id: ID, source: 'github', signing: { secretName: 'hook', key: 'old' } },
+            { id: `${ID}2`, source: 'github', hash: KEY, expiresAt: '2030-01-01T00:00:00Z' },
+          ],
+        },
+      },
+    ],
+    [
+      'a key that nobody can use',
+      { webhookAuth: { keys: [{ id: ID, source: 'jira' }] } },
+      'error spec.webhookAuth.keys[0]: neither hash nor signing',
+    ],
+    [
+      'one key under two names',
+      { webhookAuth: { apiKeys: { generic: KEY }, keys: [{ id: ID, source: 'generic', hash: KEY }] } },
+      'error spec.webhookAuth.keys[0].hash: same key as that of "generic"',
+    ],
+    [
+      'a Secret that cannot be',
+      {
+        webhookAuth: {
+          keys: [{ id: ID, source: 'slack', signing: { secretName: '../up', key: 'a b' } }],
+        },
+      },
+      'error spec.webhookAuth.keys[0].signing.secretName: no name of a Secret',
+      'error spec.webhookAuth.keys[0].signing.key: no key',
+    ],
+    [
+      'a public id that others may choose too',
+      { webhookAuth: { keys: [{ id: 'ci', source: 'github', signing: { secretName: 'a', key: 'b' } }] } },
+      'warning spec.webhookAuth.keys[0].id: random characters',
+    ],
+    [
+      'a key that was never valid',
+      {
+        webhookAuth: {
+          keys: [
+            {
+              id: ID,
+              source: 'generic',
+              hash: KEY,
+              createdAt: '2026-05-02T00:00:00Z',
+              expiresAt: '2026-05-01T00:00:00Z',
+            },
+          ],
+        },
+      },
+      'error spec.webhookAuth.keys[0].expiresAt: never valid',
+    ],
+    [
+      'a key that has expired',
+      {
+        webhookAuth: {
+          keys: [{ id: ID, source: 'generic', hash: KEY, expiresAt: '2026-05-01T00:00:00Z' }],
+        },
+      },
+      'warning spec.webhookAuth.keys[0].expiresAt: Remove it',
+    ],
+    [
       'no turns',
       { concurrency: { maxSessions: 0 } },
       'warning spec.concurrency.maxSessions: nothing will run',
@@ -235,7 +299,7 @@ describe('mistakes of a policy, in', () => {
     describe(group, () => {
       for (const [about, policy, ...expected] of cases)
         it(`${about} → ${expected.length === 0 ? 'none' : expected.join('; ')}`, () => {
-          const mistakes = policyMistakes(policy as NamespacePolicySpec);
+          const mistakes = policyMistakes(policy as NamespacePolicySpec, NOW);
           assert.deepEqual(
             mistakes.map(({ severity, path }) => `${severity} ${path}`),
             expected.map((text) => text.slice(0, text.indexOf(': '))),

@@ -33,7 +33,8 @@ describe('the OpenAPI document', () => {
         const given = parameters.filter((each) => each.in === 'path').map(({ name }) => name);
         assert.deepEqual(given, named, operationId);
         for (const [status, { content }] of Object.entries(responses))
-          if (Number(status) >= 400)
+          // What a dry run would be refused with is its answer.
+          if (Number(status) >= 400 && `${operationId} ${status}` !== 'validateWebhook 400')
             assert.deepEqual(
               content?.['application/json']?.schema,
               { $ref: '#/components/schemas/Error' },

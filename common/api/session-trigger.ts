@@ -1,0 +1,114 @@
+/** SessionTrigger: which events of a source start a session in its namespace, and what that session is. */
+import Type from 'typebox';
+import { Condition, Timestamp } from './kubernetes.ts';
+import type { KubeObject, ValidationRule } from './kubernetes.ts';
+import { SESSION_LIMITS, SessionFramework, SessionPolicy, WEBHOOK_SOURCES } from './session.ts';
+
+export const TRIGGER_CONDITIONS = ['Valid'] as const;
+/** Entries of one filter. */
+export const FILTER_MAX = 100;
+/** Triggers of a namespace that one event is held against. */
+export const TRIGGERS_MAX = 200;
+
+const Globs = (description: string) =>
+  Type.Optional(
+    Type.Array(Type.String({ minLength: 1, maxLength: 253 }), { maxItems: FILTER_MAX, description }),
+  );
+
+/** All that are given must hold. `*` in an entry is any run of characters. Case counts. */
+export const TriggerFilter = Type.Object(
+  {
+    events: Globs('pull_request, issue_comment, push; issue_updated; app_mention, slash_command.'),
+    actions: Globs('What happened: opened, labeled, transitioned.'),
+    repositories: Globs('owner/name on GitHub, the project key in Jira, the channel id in Slack.'),
+    branches: Globs('The branch that was pushed to, or that a pull request wants to change.'),
+    labels: Globs('One of the labels; where a label was added or removed, that one.'),
+    authors: Globs('Who caused the event.'),
+    notAuthors: Globs('Who never starts a session.'),
+    associations: Globs('What the author is to a repository on GitHub: OWNER, MEMBER, COLLABORATOR.'),
+    paths: Globs('One of the changed files, where the event names them: push.'),
+    statuses: Globs('The state that was reached: Done in Jira, failure of a check.'),
+    texts: Globs('The text of the comment or message, as /review*.'),
+    bots: Type.Optional(
+      Type.Boolean({ default: false, description: 'Events that programs cause count too.' }),
+    ),
+  },
+  { description: 'All that are given must hold; without any, every event of the source counts.' },
+);
+export type TriggerFilter = Type.Static<typeof TriggerFilter>;
+
+/** A template: {{event.NAME}} and {{payload.PATH}} in displayName, framework.config, source.git.url and source.git.ref are filled in. */
+export const TriggerSession = Type.Object(
+  {
+    displayName: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
+    framework: SessionFramework,
+    source: Type.Optional(
+      Type.Object({
+        type: Type.Enum(['none', 'git'], { default: 'none' }),
+        git: Type.Optional(
+          Type.Object({
+            url: Type.String({ minLength: 1, maxLength: 2048 }),
+            ref: Type.Optional(Type.String({ minLength: 1, maxLength: 1024 })),
+          }),
+        ),
+      }),
+    ),
+    policy: Type.Optional(SessionPolicy),
+    limits: Type.Optional(Type.Partial(Type.Object(SESSION_LIMITS))),
+  },
+  { description: 'The session to make. Strings of it may hold {{event.NAME}} and {{payload.PATH}}.' },
+);
+export type TriggerSession = Type.Static<typeof TriggerSession>;
+
+export const SessionTriggerSpec = Type.Object({
+  description: Type.Optional(Type.String({ maxLength: 1024, description: 'What it is for, to people.' })),
+  source: Type.Enum([...WEBHOOK_SOURCES], { description: 'Who sends the event.' }),
+  enabled: Type.Optional(Type.Boolean({ default: true, description: 'false: it starts nothing.' })),
+  when: Type.Optional(TriggerFilter),
+  session: TriggerSession,
+});
+export type SessionTriggerSpec = Type.Static<typeof SessionTriggerSpec>;
+
+export const SessionTriggerStatus = Type.Object({
+  observedGeneration: Type.Optional(Type.Integer({ minimum: 0 })),
+  lastMatched: Type.Optional(
+    Type.Object(
+      {
+        time: Timestamp(),
+        session: Type.String({ maxLength: 253 }),
+        delivery: Type.Optional(Type.String({ maxLength: 253 })),
+      },
+      { description: 'The newest session that it made.' },
+    ),
+  ),
+  sessions: Type.Optional(
+    Type.Object({
+      active: Type.Integer({ minimum: 0, description: 'Not finished.' }),
+      total: Type.Integer({ minimum: 0, description: 'That are there.' }),
+    }),
+  ),
+  conditions: Type.Optional(
+    Type.Array(Condition(TRIGGER_CONDITIONS), {
+      maxItems: 8,
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['type'],
+    }),
+  ),
+});
+export type SessionTriggerStatus = Type.Static<typeof SessionTriggerStatus>;
+
+export const SESSION_TRIGGER_RULES: ValidationRule[] = [
+  // Session names, labels and messages hold it.
+  { rule: 'size(self.metadata.name) <= 63', message: 'a SessionTrigger name has at most 63 characters' },
+  {
+    rule: "!has(self.spec.session.source) || (self.spec.session.source.type == 'git') == has(self.spec.session.source.git)",
+    message: 'type git and the field git go together',
+    fieldPath: '.spec.session.source',
+  },
+];
+
+export interface SessionTrigger extends KubeObject {
+  kind: 'SessionTrigger';
+  spec: SessionTriggerSpec;
+  status?: SessionTriggerStatus;
+}

@@ -1,0 +1,79 @@
+/**
+ * The whole of what a source sent, as an artifact of the session it started. What is too long for memory waits in the store
+ * until it is known whose it is.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import type { Session } from '../../../common/api/session.ts';
+import { AmbientError } from '../../../common/errors.ts';
+import { OPERATOR_ARTIFACTS } from '../artifact-path.ts';
+import { keys, refOf } from '../../store/keys.ts';
+import type { ArtifactStore } from '../../store/store.ts';
+
+export const PAYLOAD_ARTIFACT = `${OPERATOR_ARTIFACTS}trigger-payload`;
+
+export interface Payload {
+  contentType: string;
+  /** `sha256:` and hex. */
+  digest: string;
+  size: number;
+  /** In memory, or where in the store it waits. */
+  body: Buffer | { waiting: string };
+}
+
+/** Older than any request. */
+const WAITING_MAX_MS = 3600_000;
+/** At once: of senders of whom nothing is known yet. */
+const WAITING_MAX = 16;
+
+export class Payloads {
+  readonly #store: ArtifactStore;
+  readonly #now: () => number;
+  #waiting = 0;
+
+  constructor(store: ArtifactStore, now: () => number) {
+    this.#store = store;
+    this.#now = now;
+  }
+
+  /**
+   * Puts what comes in where it waits. Forget it afterwards, in any case.
+   * @throws AmbientError `unavailable` when too many come in at once, and what the store throws
+   */
+  async wait(body: Readable, signal: AbortSignal): Promise<string> {
+    if (this.#waiting >= WAITING_MAX)
+      throw new AmbientError('unavailable', `${WAITING_MAX} long bodies are coming in already`);
+    this.#waiting++;
+    try {
+      const key = keys.waitingPayload(randomUUID());
+      await this.#store.put(key, body, { contentType: 'application/octet-stream', signal });
+      return key;
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  async forget({ body }: Pick<Payload, 'body'>): Promise<void> {
+    if (!Buffer.isBuffer(body)) await this.#store.remove(body.waiting);
+  }
+
+  /** What requests that broke off with their process have left. */
+  async sweep(): Promise<void> {
+    for await (const { key, createdAt } of this.#store.list(keys.waitingPayloads))
+      if (createdAt.getTime() < this.#now() - WAITING_MAX_MS) await this.#store.remove(key);
+  }
+
+  async has(session: Session): Promise<boolean> {
+    return (await this.#store.stat(keys.artifact(refOf(session), PAYLOAD_ARTIFACT))) !== undefined;
+  }
+
+  /** Throws what the store throws. */
+  async keep(session: Session, { body, contentType, digest }: Payload): Promise<void> {
+    const from = Buffer.isBuffer(body) ? body : (await this.#store.get(body.waiting)).body;
+    await this.#store.put(keys.artifact(refOf(session), PAYLOAD_ARTIFACT), from, {
+      contentType,
+      metadata: { type: 'intermediate' },
+      digest,
+    });
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Which sessions a delivery asks for. The SessionTriggers of the namespace decide it; a sender with a key of its own may also say
+ * it itself, by a `framework` in the body.
+ */
+import Type from 'typebox';
+import { Compile } from 'typebox/compile';
+import type { Framework } from '../../../common/api/framework.ts';
+import { SessionSpec } from '../../../common/api/session.ts';
+import type { SessionTrigger } from '../../../common/api/session-trigger.ts';
+import { AmbientError } from '../../../common/errors.ts';
+import type { ObjectStore } from '../../../common/kube/object-store.ts';
+import { planDelivery } from '../../../common/rules/triggers/plan.ts';
+import { fieldAt } from '../../../common/rules/webhooks/delivery.ts';
+import type { WebhookSource } from '../../../common/api/session.ts';
+import type { Headers } from '../../../common/rules/webhooks/delivery.ts';
+import type { Policies } from '../policies.ts';
+import { problemsOf } from '../validate.ts';
+
+export interface PlanInput {
+  namespace: string;
+  source: WebhookSource;
+  headers: Headers;
+  /** Hostile, whoever signed it. */
+  payload: unknown;
+  /** By which the source names it. */
+  deliveryId: string | undefined;
+}
+
+export interface PlannedSession {
+  /** Name of the SessionTrigger; '' for what the sender itself asks for. Part of what makes the session's name. */
+  trigger: string;
+  /** Without what the operator says of the delivery. */
+  spec: SessionSpec;
+}
+
+export interface Plan {
+  sessions: PlannedSession[];
+  /** Why which trigger starts nothing, in sentences. */
+  reasons: string[];
+  /** What a trigger's author should know. */
+  warnings: string[];
+}
+
+export type Planner = (input: PlanInput) => Plan;
+
+export interface TriggerPlannerOptions {
+  triggers: Pick<ObjectStore<SessionTrigger>, 'list'>;
+  frameworks: Pick<ObjectStore<Framework>, 'list'>;
+  policies: Pick<Policies, 'of'>;
+  /** Names the tags around what comes from outside: what nobody can know before. */
+  nonce: () => string;
+}
+
+export const triggerPlanner =
+  ({ triggers, frameworks, policies, nonce }: TriggerPlannerOptions): Planner =>
+  ({ namespace, source, headers, payload, deliveryId }) => {
+    const { triggers: plans } = planDelivery({
+      delivery: { source, headers, payload },
+      deliveryId,
+      triggers: triggers.list(namespace),
+      frameworks: frameworks.list(),
+      policy: policies.of(namespace),
+      nonce: nonce(),
+    });
+    const sessions: PlannedSession[] = [];
+    const reasons: string[] = [];
+    const warnings: string[] = [];
+    for (const { trigger, matched, reasons: against, mistakes, spec } of plans) {
+      const said = (lines: readonly { field?: string; path?: string; message: string }[]): string[] =>
+        lines.map(({ field, path, message }) => `${trigger}: ${field ?? path ?? ''} ${message}`);
+      if (!matched) reasons.push(...said(against));
+      else if (spec === undefined)
+        reasons.push(...said(mistakes.filter(({ severity }) => severity === 'error')));
+      else {
+        sessions.push({ trigger, spec });
+        warnings.push(...said(mistakes));
+      }
+    }
+    if (plans.length === 0)
+      reasons.push('The namespace has no SessionTrigger, so no event starts a session.');
+    return { sessions, reasons: reasons.slice(0, REASONS_MAX), warnings: warnings.slice(0, REASONS_MAX) };
+  };
+
+/** Of hundreds of triggers nobody reads more. */
+const REASONS_MAX = 50;
+
+const { framework, displayName, source, policy, limits } = SessionSpec.properties;
+const Direct = Compile(Type.Object({ framework, displayName, source, policy, limits }));
+
+/** Undefined for a body that names no framework. Throws invalid_payload for one that does and is wrong otherwise. */
+export function directPlan(payload: unknown): PlannedSession | undefined {
+  if (typeof fieldAt(fieldAt(payload, 'framework'), 'type') !== 'string') return undefined;
+  const fields = ['framework', 'displayName', 'source', 'policy', 'limits'];
+  const asked = Object.fromEntries(
+    fields.flatMap((name) => {
+      const value = fieldAt(payload, name);
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+  if (!Direct.Check(asked))
+    throw new AmbientError('invalid_payload', `the body ${problemsOf(Direct, asked)}`);
+  if (asked.source?.type === 'upload')
+    throw new AmbientError('invalid_payload', 'source.type is upload, which nobody can send here: use git');
+  return { trigger: '', spec: asked };
+}

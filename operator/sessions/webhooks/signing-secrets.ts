@@ -1,0 +1,87 @@
+/**
+ * The secrets with which sources sign, from the Secrets of tenants. Kept for seconds: long enough that a burst costs one read,
+ * short enough that nobody waits for a changed one. A value may hold several, one a line, so that old and new are both good
+ * while a secret is changed.
+ */
+import { SecretProblem } from '../../record/notifications/secrets.ts';
+import type { SecretReference } from '../../record/notifications/placeholders.ts';
+import type { Signer } from './keys.ts';
+
+export interface SigningSecretsOptions {
+  /** Throws SecretProblem, and what the API server's absence throws. */
+  read: (namespace: string, reference: SecretReference, signal?: AbortSignal) => Promise<Buffer>;
+  /** A key that its Secret makes useless; undefined: it is well. Told at each read. */
+  onState: (signer: Signer, problem: string | undefined) => void;
+  /** Milliseconds of a clock that never goes back. */
+  elapsed: () => number;
+}
+
+const KEPT_MS = 5000;
+const ENTRIES_MAX = 1000;
+const SECRETS_PER_KEY = 4;
+
+interface Entry {
+  at: number;
+  secrets: Promise<Buffer[]>;
+}
+
+export class SigningSecrets {
+  readonly #options: SigningSecretsOptions;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: SigningSecretsOptions) {
+    this.#options = options;
+  }
+
+  /** Empty when the Secret cannot be used: that is the tenant's business, not the sender's. Throws when nobody answers. */
+  async of(signer: Signer): Promise<Buffer[]> {
+    const { namespace, signing } = signer;
+    const name = `${namespace}/${signing.secretName}/${signing.key}`;
+    const now = this.#options.elapsed();
+    const known = this.#entries.get(name);
+    if (known !== undefined && now - known.at < KEPT_MS) return await known.secrets;
+    const entry: Entry = { at: now, secrets: this.#read(signer) };
+    this.#entries.delete(name);
+    this.#entries.set(name, entry);
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size <= ENTRIES_MAX) break;
+      this.#entries.delete(oldest);
+    }
+    try {
+      return await entry.secrets;
+    } catch (error) {
+      if (this.#entries.get(name) === entry) this.#entries.delete(name);
+      throw error;
+    }
+  }
+
+  async #read(signer: Signer): Promise<Buffer[]> {
+    const { read, onState } = this.#options;
+    const { secretName, key } = signer.signing;
+    try {
+      const secrets = linesOf(await read(signer.namespace, { name: secretName, key }));
+      onState(
+        signer,
+        secrets.length === 0 ? `Secret ${secretName} has nothing in its key ${key}` : undefined,
+      );
+      return secrets;
+    } catch (error) {
+      if (!(error instanceof SecretProblem)) throw error;
+      onState(signer, error.message);
+      return [];
+    }
+  }
+}
+
+function linesOf(value: Buffer): Buffer[] {
+  // As bytes: a secret need not be text.
+  const lines: Buffer[] = [];
+  let start = 0;
+  for (let at = 0; at <= value.length; at++) {
+    if (at < value.length && value[at] !== 0x0a) continue;
+    const end = at > start && value[at - 1] === 0x0d ? at - 1 : at;
+    if (end > start) lines.push(value.subarray(start, end));
+    start = at + 1;
+  }
+  return lines.slice(0, SECRETS_PER_KEY);
+}

@@ -140,6 +140,8 @@ export async function createRestServer(options: RestServerOptions): Promise<Door
       'x-trace-id': traceId,
     });
     limits.take(request.ip);
+    // Whatever is sent there.
+    if (request.is404) throw noSuchPath();
     if (!ready()) throw new AmbientError('unavailable', 'the operator has just started');
   });
   const taken: { url: string; method: string }[] = [];

@@ -7,7 +7,7 @@ import type { Caller } from '../identity/caller.ts';
 import { accept } from './accept.ts';
 import { exchangeOf } from './door.ts';
 import type { Guard } from './door.ts';
-import { methodNotAllowed, noSuchPath } from './errors.ts';
+import { methodNotAllowed } from './errors.ts';
 import type { RestScope } from './server.ts';
 
 /** One request of an operation. */
@@ -54,8 +54,6 @@ export function addService<O extends Operation>(
       const { facts } = exchangeOf(request);
       facts.route = id;
       const named = namedIn(request.params);
-      // For Kubernetes, no namespace is all of them.
-      if (Object.values(named).includes('')) throw noSuchPath();
       if (typeof named['namespace'] === 'string') facts.namespace = named['namespace'];
       if (typeof named['id'] === 'string') facts.session = named['id'];
       accept(request.headers.accept, types);

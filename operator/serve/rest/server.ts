@@ -140,8 +140,8 @@ export async function createRestServer(options: RestServerOptions): Promise<Door
       'x-trace-id': traceId,
     });
     limits.take(request.ip);
-    // Whatever is sent there.
-    if (request.is404) throw noSuchPath();
+    // Whatever is sent there. An empty part is none: for Kubernetes, no namespace is all of them.
+    if (request.is404 || Object.values(request.params ?? {}).includes('')) throw noSuchPath();
     if (!ready()) throw new AmbientError('unavailable', 'the operator has just started');
   });
   const taken: { url: string; method: string }[] = [];

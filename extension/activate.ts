@@ -27,6 +27,8 @@ import { PreviewDocuments } from './sessions/preview-documents.ts';
 import { SessionWatches } from './sessions/session-watch.ts';
 import { YamlDocuments } from './sessions/yaml-documents.ts';
 import { SessionsTree } from './tree/sessions-tree.ts';
+import { registerTriggers } from './triggers/index.ts';
+import { registerWebhooks } from './webhooks/index.ts';
 
 /** For tests, and for other extensions that want to know what is shown. */
 export interface AmbientApi {
@@ -123,6 +125,15 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
     notify,
     pickNamespace: () => pickNamespace({ clusters }, 'Policy'),
   });
+  const triggers = registerTriggers({ clusters, notify });
+  const webhooks = registerWebhooks({
+    clusters,
+    policies,
+    rights,
+    previews,
+    notify,
+    pickNamespace: () => pickNamespace({ clusters }, 'Webhooks'),
+  });
   const panels = registerPanels(context, {
     clusters,
     watches,
@@ -152,6 +163,8 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
     logs,
     audit,
     namespacePolicies,
+    triggers,
+    webhooks,
     panels,
     kubeconfigWatch,
     launched,

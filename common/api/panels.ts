@@ -42,6 +42,7 @@ export const SESSION_PAGE_REQUESTS = {
   openLog: Nothing,
   openAudit: Nothing,
   openPolicy: Nothing,
+  openTrigger: Nothing,
   openYaml: Nothing,
   copyName: Nothing,
   openArtifact: ArtifactPath,
@@ -107,6 +108,8 @@ export interface SessionView {
   deleted: boolean;
   canStop: boolean;
   canDelete: boolean;
+  /** By an event: there is something to be shown about it. */
+  triggered?: true;
   stop?: { requestedAt: string; requestedBy: string; reason?: string; gracePeriodSeconds: number };
   /** Its place in line while it waits for its turn. */
   queue?: string;

@@ -26,6 +26,11 @@ export const settings = {
   afterLaunch: (): AfterLaunch => get('afterLaunch', 'session'),
   notifyWhenFinished: (): boolean => get('notifyWhenFinished', true),
   notifyWhenApprovalNeeded: (): boolean => get('notifyWhenApprovalNeeded', true),
+  /** Base address of the REST API of a context's cluster; undefined where none is set. */
+  restUrl: (context: string): string | undefined => {
+    const value: unknown = Reflect.get(Object(get<unknown>('restUrl', {})) as object, context);
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  },
   installCommand: (): string => get('installCommand', INSTALL_COMMAND),
   tree: (): TreeSettings => ({
     contexts: strings('contexts'),
@@ -44,6 +49,13 @@ export async function updateSetting(key: 'contexts' | 'namespaces', value: strin
       ? vscode.ConfigurationTarget.Workspace
       : vscode.ConfigurationTarget.Global;
   await configuration.update(key, value, target);
+}
+
+/** For all windows: where keys are sent to is no workspace's to say. */
+export async function rememberRestUrl(context: string, url: string): Promise<void> {
+  const configuration = vscode.workspace.getConfiguration(SECTION);
+  const known = configuration.inspect<Record<string, string>>('restUrl')?.globalValue;
+  await configuration.update('restUrl', { ...known, [context]: url }, vscode.ConfigurationTarget.Global);
 }
 
 /** Keys of the section that decide what the tree shows. */

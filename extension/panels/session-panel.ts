@@ -186,6 +186,7 @@ export class SessionPanel {
     approve: () => this.#run('ambient.approve', this.ref),
     reject: () => this.#run('ambient.reject', this.ref),
     openAudit: () => this.#run('ambient.openAudit', this.ref),
+    openTrigger: () => this.#run('ambient.openTrigger', this.ref),
     openPolicy: () => this.#run('ambient.openPolicy', this.ref),
     openLog: () => this.#run('ambient.openLog', this.ref),
     openYaml: () => this.#run('ambient.openYaml', this.ref),

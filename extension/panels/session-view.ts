@@ -14,7 +14,7 @@ import type { GeneratedArtifact, Session } from '../../common/api/session.ts';
 import { findCondition, shorten } from '../../common/rules/conditions.ts';
 import { parseMoney, percentOf, ZERO } from '../../common/rules/money.ts';
 import { formatBytes, formatDuration } from '../../common/rules/wording.ts';
-import { isFinished, STATE_WORDS, stateOf, titleOf } from '../sessions/state.ts';
+import { isFinished, isTriggered, STATE_WORDS, stateOf, titleOf } from '../sessions/state.ts';
 import { placeInLine } from '../sessions/waiting.ts';
 import { approvalView, launcherOf, sourceText } from './approval-view.ts';
 import type { PageFacts } from './page-facts.ts';
@@ -54,6 +54,7 @@ export function sessionView(session: Session, options: ViewOptions = {}): Sessio
     deleted,
     canStop: going && !isFinished(session) && status?.stop === undefined,
     canDelete: going,
+    ...(isTriggered(session) && !deleted ? { triggered: true as const } : {}),
     ...(status?.stop === undefined ? {} : { stop: status.stop }),
     ...optional('queue', deleted ? undefined : placeInLine(session, options.facts?.turns)),
     ...optional('approval', deleted ? undefined : approvalView(session, options.facts)),
@@ -91,7 +92,9 @@ function detailsOf({ spec, status, metadata }: Session): Fact[] {
   return facts([
     ['Framework', version === undefined ? type : `${type} ${version}`],
     ['Launched by', launcherOf({ spec }) ?? (created === OPERATOR_ACTOR ? undefined : created)],
-    ['Trigger', [trigger?.source ?? 'manual', trigger?.event].filter(Boolean).join(', ')],
+    ['Trigger', [trigger?.source ?? 'manual', trigger?.event, trigger?.action].filter(Boolean).join(', ')],
+    ['Session trigger', trigger?.name, 'code'],
+    ['Delivery', trigger?.delivery, 'code'],
     ['Source', sourceText(source)],
     ['Time limit', limits === undefined ? undefined : formatDuration(limits.timeoutSeconds * 1000)],
     ['Created', metadata.creationTimestamp, 'time'],

@@ -22,6 +22,9 @@ export const isFinished = (session: Session): boolean =>
 /** Display name or else object name; as it came, so show it through `plain`. */
 export const titleOf = (session: Session): string => session.spec.displayName ?? session.metadata.name;
 
+/** By an event, not by a person. */
+export const isTriggered = ({ spec }: Session): boolean => (spec.trigger?.source ?? 'manual') !== 'manual';
+
 export function stateOf(session: Session): SessionState {
   if (session.metadata.deletionTimestamp !== undefined) return 'deleting';
   const { phase, stop } = session.status ?? {};

@@ -5,7 +5,15 @@ import { liveProblemOf } from '../clusters/problem.ts';
 import { markdownText, plain } from '../ide/plain-text.ts';
 import { refOf } from '../sessions/session-ref.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
-import { formatAge, isFinished, lastMoment, STATE_WORDS, stateOf, titleOf } from '../sessions/state.ts';
+import {
+  formatAge,
+  isFinished,
+  isTriggered,
+  lastMoment,
+  STATE_WORDS,
+  stateOf,
+  titleOf,
+} from '../sessions/state.ts';
 import type { SessionState } from '../sessions/state.ts';
 import { hasSpentItsBudget, placeInLine } from '../sessions/waiting.ts';
 import { artifactNodes } from './artifact-folder-node.ts';
@@ -81,7 +89,7 @@ export class SessionNode implements TreeNode, SessionRef {
       tooltip: this.#tooltip(state),
       icon: ICONS[state],
       collapsible: 'collapsed',
-      context: `session ${isFinished(session) ? 'finished' : 'active'} ${state}${this.#missingRights()}`,
+      context: `session ${isFinished(session) ? 'finished' : 'active'} ${state}${isTriggered(session) ? ' triggered' : ''}${this.#missingRights()}`,
       command: {
         command: 'ambient.openSession',
         title: 'Open Session',

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parse, parseAllDocuments } from 'yaml';
 import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../../common/api/names.ts';
+import { buildTargets } from '../../scripts/build.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { admissionAnswers, applyAdmission } from './admission.ts';
 import { operatorManifests } from './deploy.ts';
@@ -26,8 +27,6 @@ export interface OperatorProcessOptions {
   ports?: OperatorPorts;
   /** Where it finds the API server; default the cluster's own address. */
   server?: string;
-  /** Run dist/operator/main.mjs as its image does, instead of the sources. */
-  bundle?: boolean;
   /** Name in the lease. One process at a time may have it: it takes over from one that died at once. */
   identity?: string;
   env?: Record<string, string>;
@@ -63,8 +62,12 @@ export interface OperatorProcess extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
-/** What its image starts, behind `node`. */
-async function bundleCommand(): Promise<string[]> {
+let built: Promise<void> | undefined;
+
+/** What its image starts, behind `node`: of the sources as they are now. */
+async function imageCommand(): Promise<string[]> {
+  built ??= buildTargets(['operator']);
+  await built;
   const dockerfile = await readFile(join(root, 'operator/Dockerfile'), 'utf8');
   const [, command = ''] = /^ENTRYPOINT (\[.*\])$/m.exec(dockerfile) ?? [];
   const [, ...args] = JSON.parse(command) as string[];
@@ -102,10 +105,9 @@ export async function runOperatorProcess(
     options.admission === true
       ? await applyAdmission(cluster, `https://${address}:${ports.admission}/`)
       : undefined;
-  const entry = options.bundle === true ? await bundleCommand() : [join(root, 'operator/main.ts')];
   const child = spawn(
     process.execPath,
-    [...entry, ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)],
+    [...(await imageCommand()), ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)],
     {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],

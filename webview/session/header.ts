@@ -63,6 +63,7 @@ export const header = (
           : nothing
       }
       ${view.deleted ? nothing : button({ label: 'Open YAML', onClick: () => post('openYaml', {}) })}
+      ${view.triggered === true ? button({ label: 'Event', onClick: () => post('openTrigger', {}) }) : nothing}
       ${button({ label: 'Copy Name', onClick: () => post('copyName', {}) })}
       ${
         view.deleted

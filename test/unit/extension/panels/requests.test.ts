@@ -19,6 +19,7 @@ const recording = (calls: unknown[]): Handlers<SessionPageRequests> => {
     reject: note('reject'),
     openAudit: note('openAudit'),
     openPolicy: note('openPolicy'),
+    openTrigger: note('openTrigger'),
     openLog: note('openLog'),
     openYaml: note('openYaml'),
     copyName: note('copyName'),

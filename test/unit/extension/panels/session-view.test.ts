@@ -309,6 +309,22 @@ describe('the view of a session', () => {
     );
   });
 
+  it('says which event triggered it, and offers to show it', () => {
+    const trigger = {
+      source: 'github' as const,
+      event: 'issues',
+      action: 'labeled',
+      name: 'fix',
+      delivery: 'd-1',
+    };
+    const view = sessionView(aSession().spec({ trigger }).build());
+    const details = Object.fromEntries(view.details.map(({ label, value }) => [label, value]));
+    assert.equal(details['Trigger'], 'github, issues, labeled');
+    assert.deepEqual([details['Session trigger'], details['Delivery']], ['fix', 'd-1']);
+    assert.equal(view.triggered, true);
+    assert.equal(sessionView(aSession().build()).triggered, undefined);
+  });
+
   it('keeps what it last saw of a session that is gone', () => {
     const view = sessionView(aSession().running().build(), { deleted: true });
     assert.deepEqual([view.stateWord, view.canStop, view.canDelete], ['deleted', false, false]);

@@ -1,0 +1,46 @@
+/** What triggered a session, as JSON with comments. Pure; text from outside is made harmless, and stays recognizable as such. */
+import type { Session } from '../../common/api/session.ts';
+import { formatBytes } from '../../common/rules/wording.ts';
+import { plain } from '../ide/plain-text.ts';
+
+/** Directions, widths of nothing, and what only machines read: shown as escapes, which JSON takes too. */
+const UNSEEN =
+  /[\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e01ef}]/gu;
+
+export function eventText({ metadata, spec }: Session): string {
+  const { namespace = '', name } = metadata;
+  const { trigger } = spec;
+  const lines = [`What triggered session ${plain(name)} in ${plain(namespace)}.`];
+  if (trigger === undefined || trigger.source === 'manual') {
+    const by = spec.createdBy?.user;
+    lines.push(`Nothing from outside: it was launched by ${by === undefined ? 'a person' : plain(by)}.`);
+    return lines.map(comment).join('\n');
+  }
+  const { payload, outside = [], received, ...facts } = trigger;
+  lines.push(
+    `The payload was written by others. Nothing in it speaks for this namespace.`,
+    ...(received === undefined
+      ? []
+      : [
+          `Here it is shortened; the whole of ${formatBytes(received.sizeBytes)} is the artifact ${plain(received.artifact)}.`,
+        ]),
+  );
+  const shown = {
+    ...facts,
+    ...(received === undefined ? {} : { received }),
+    // What of the session came from there, and between which tags the agent sees it.
+    ...(outside.length === 0 ? {} : { outside }),
+    ...(payload === undefined ? {} : { payload }),
+  };
+  return `${lines.map(comment).join('\n')}\n${escaped(JSON.stringify(shown, undefined, 2))}\n`;
+}
+
+const comment = (line: string): string => `// ${line}`;
+
+const escaped = (json: string): string =>
+  json.replace(UNSEEN, (character) =>
+    Array.from(
+      { length: character.length },
+      (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`,
+    ).join(''),
+  );

@@ -1,0 +1,49 @@
+/** What triggered a session, as a person reads it. */
+import assert from 'node:assert/strict';
+import { eventText } from '../../../../extension/triggers/event-text.ts';
+import { aSession } from '../../../support/fixtures.ts';
+
+/** Without its comments. */
+const json = (text: string): unknown => JSON.parse(text.replace(/^\/\/.*\n/gm, ''));
+
+describe('what triggered a session', () => {
+  it('is told with what came from outside and the payload', () => {
+    const trigger = {
+      source: 'github' as const,
+      event: 'pull_request',
+      action: 'opened',
+      name: 'review',
+      delivery: 'd-1',
+      outside: [{ field: 'spec.framework.config.prompt', from: ['event.title'], delimiter: 'untrusted-x' }],
+      received: { key: 'k', digest: `sha256:${'0'.repeat(64)}`, sizeBytes: 2048, artifact: '.ambient/p' },
+      payload: { pull_request: { title: 'Round' } },
+    };
+    const text = eventText(aSession('s1').in('team-a').spec({ trigger }).build());
+    assert.deepEqual(json(text), trigger);
+    assert.match(text, /^\/\/ What triggered session s1 in team-a\.\n/);
+    assert.match(text, /shortened; the whole of 2 KiB is the artifact \.ambient\/p\./);
+  });
+
+  it('shows what people would not see', () => {
+    const payload = { title: 'a\u202eb\u200bc\u{e0061}\u0000' };
+    const text = eventText(
+      aSession('s1')
+        .spec({ trigger: { source: 'slack', payload } })
+        .build(),
+    );
+    assert.ok(text.includes(String.raw`a\u202eb\u200bc\udb40\udc61\u0000`), text);
+    assert.deepEqual(json(text), { source: 'slack', payload });
+  });
+
+  it('is nothing where a person launched it', () => {
+    const text = eventText(
+      aSession('s1')
+        .spec({ createdBy: { user: 'ann\n// x' } })
+        .build(),
+    );
+    assert.deepEqual(text.split('\n'), [
+      '// What triggered session s1 in default.',
+      '// Nothing from outside: it was launched by ann // x.',
+    ]);
+  });
+});

@@ -9,7 +9,7 @@ import type { SessionTrigger } from '../common/api/session-trigger.ts';
 import type { KubeClient } from '../common/kube/client.ts';
 import type { ObjectStore } from '../common/kube/object-store.ts';
 import { operatorUser } from '../common/rules/approval.ts';
-import { readSecret } from './record/notifications/secrets.ts';
+import { readSecret, SecretProblem } from './record/notifications/secrets.ts';
 import type { AuditTrail } from './record/audit.ts';
 import { webhooks } from './serve/webhooks/plugin.ts';
 import type { WebhooksPlugin } from './serve/webhooks/plugin.ts';
@@ -58,7 +58,11 @@ export function makeWebhookDoor(options: WebhookDoorOptions): WebhookDoor {
   const { now = () => Date.now(), elapsed = () => performance.now() } = options;
   const payloads = new Payloads(store, now);
   const secrets = new SigningSecrets({
-    read: (namespace, reference, signal) => readSecret(client, namespace, reference, signal),
+    read: async (namespace, reference, signal) => {
+      if (namespace === options.operatorNamespace)
+        throw new SecretProblem("no Secret of the operator's own namespace is used for webhooks");
+      return await readSecret(client, namespace, reference, signal);
+    },
     onState: ({ namespace, keyId }, problem) => {
       if (problem !== undefined) log.warn({ namespace, key: keyId, problem }, 'a webhook key cannot be used');
     },

@@ -17,6 +17,7 @@ import type { Requester } from './admission.ts';
 import { derivedUuid } from './derived-uuid.ts';
 import type { SessionLookup } from './lookup.ts';
 import type { Namespaces } from './namespaces.ts';
+import { isPayloadLeftOut } from './payload.ts';
 import type { Policies } from './policies.ts';
 
 export interface LaunchOptions {
@@ -67,7 +68,7 @@ export class Launches {
     const name = key === undefined ? newName() : derivedUuid('launch', namespace, by.name, key);
     if (key !== undefined) {
       const standing = this.#options.sessions.get(namespace, name);
-      if (standing !== undefined) return same(standing, digest, by);
+      if (standing !== undefined) return await this.#whole(same(standing, digest, by), signal);
     }
     const session = objectOf(request, name, key === undefined ? undefined : digest);
     await this.#judge(request, session);
@@ -81,6 +82,13 @@ export class Launches {
       }
       throw refusalOf(error, request);
     }
+  }
+
+  /** With the event that caused it, which is not kept in memory. */
+  async #whole(session: Session, signal: AbortSignal | undefined): Promise<Session> {
+    if (!isPayloadLeftOut(session)) return session;
+    const { namespace = '', name } = session.metadata;
+    return (await this.#options.sessions.fetch(namespace, name, signal)) ?? session;
   }
 
   /** Here, so that the answer can name everything; the API server asks admission once more. */

@@ -13,13 +13,14 @@ import { latency } from './latency.ts';
 import { logs } from './logs.ts';
 import { meetsBar } from './measure.ts';
 import type { Figure, Section } from './measure.ts';
+import { rest } from './rest.ts';
 import { scale } from './scale.ts';
 import { tree } from './tree.ts';
 import { webhooks } from './webhooks.ts';
 
 const SECTIONS: Section[] = [
   ...[bundles, activation, tree],
-  ...[latency, admission, burst, webhooks, budget, scale, audit, logs],
+  ...[latency, admission, burst, rest, webhooks, budget, scale, audit, logs],
 ];
 
 const wanted = process.argv.slice(2);

@@ -236,6 +236,22 @@ describe('the REST API', function () {
         /not JSON/,
       ],
       [{ body: 'a=b', headers: { 'content-type': 'text/plain' } }, '415 unsupported_media_type', /json/],
+      [
+        {
+          body: '{"framework":{"type":"generic","type":"other"}}',
+          headers: { 'content-type': 'application/json' },
+        },
+        '400 invalid_request',
+        /"type" stands there twice/,
+      ],
+      [
+        {
+          body: `{"framework":{"type":"generic","config":${'{"a":'.repeat(150_000)}1${'}'.repeat(150_000)}}}`,
+          headers: { 'content-type': 'application/json' },
+        },
+        '400 invalid_request',
+        /nested deeper/,
+      ],
       [{ json: { x: 'y'.repeat(2 * 1024 * 1024) } }, '413 too_large', /too large/],
       [
         { body: '{"__proto__":{}}', headers: { 'content-type': 'application/json' } },

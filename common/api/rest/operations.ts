@@ -20,8 +20,18 @@ import { ARTIFACT_TYPES } from '../session.ts';
 const closed = { additionalProperties: false } as const;
 const None = Type.Object({}, closed);
 
-const Namespace = Type.String({ minLength: 1, maxLength: 63, description: 'Name of a namespace.' });
-const Id = Type.String({ minLength: 1, maxLength: 253, description: 'Id of a session.' });
+const Namespace = Type.String({
+  minLength: 1,
+  maxLength: 63,
+  pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$',
+  description: 'Name of a namespace.',
+});
+const Id = Type.String({
+  minLength: 1,
+  maxLength: 253,
+  pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+  description: 'Id of a session.',
+});
 const inNamespace = Type.Object({ namespace: Namespace });
 const inSession = Type.Object({ namespace: Namespace, id: Id });
 

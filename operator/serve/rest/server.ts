@@ -22,9 +22,11 @@ import { listenerOf } from '../http/exchange.ts';
 import { durationHistogram } from '../http/meters.ts';
 import { createTlsServer, doorOf } from '../http/server.ts';
 import type { Certificates, Door } from '../http/server.ts';
+import { limitConnections } from './connections.ts';
 import { Guard, exchangeOf, rememberExchange } from './door.ts';
 import type { GuardOptions } from './door.ts';
 import { bodyOf, noSuchPath, refusalOf } from './errors.ts';
+import { checkJson } from './json.ts';
 import { addPage } from './page/routes.ts';
 import { refuseOtherMethods } from './routes.ts';
 import { compileValidator } from './validation.ts';
@@ -44,6 +46,14 @@ export interface RestPlugin {
   plugin: FastifyPluginAsync<Record<never, never>, Server>;
 }
 
+export interface Patience {
+  /** From the connection, or the end of the request before, to the end of the headers. */
+  headersMs: number;
+  /** To the last byte of the body: of 25 MB over a slow line, too. */
+  requestMs: number;
+  checkMs: number;
+}
+
 export interface RestServerOptions extends GuardOptions {
   /** Adds the operations for people. */
   services: (scope: RestScope, guard: Guard) => void;
@@ -51,6 +61,8 @@ export interface RestServerOptions extends GuardOptions {
   /** Whether everything that is watched has been read: before, nothing would seem to be there. */
   ready: () => boolean;
   certificates: Certificates;
+  /** How slow a sender may be. */
+  patience?: Patience;
   /** CIDRs whose X-Forwarded-For is believed. */
   trustedProxies?: readonly string[];
   logger: Logger;
@@ -60,15 +72,14 @@ export interface RestServerOptions extends GuardOptions {
 /** Of JSON; what is longer belongs into a source. */
 const BODY_BYTES_MAX = 1024 * 1024;
 const HEADER_BYTES_MAX = 64 * 1024;
-const HEADERS_MS = 10_000;
-/** From the first byte of a request to its last: of 25 MB over a slow line, too. */
-const REQUEST_MS = 60_000;
-const CHECK_MS = 2000;
+/** The last is how often it is looked. */
+const PATIENCE: Patience = { headersMs: 10_000, requestMs: 60_000, checkMs: 2000 };
 const CONNECTIONS_MAX = 10_000;
+const CONNECTIONS_OF_ADDRESS_MAX = 2000;
 const PART_CHARACTERS_MAX = 4096;
 
 export async function createRestServer(options: RestServerOptions): Promise<Door> {
-  const { certificates, logger, metrics, limits, ready } = options;
+  const { certificates, logger, metrics, limits, ready, patience = PATIENCE } = options;
   const closing = new AbortController();
   const duration = durationHistogram(metrics, {
     name: 'ambient_rest_request_duration_seconds',
@@ -93,12 +104,14 @@ export async function createRestServer(options: RestServerOptions): Promise<Door
       });
       const own = {
         maxHeaderSize: HEADER_BYTES_MAX,
-        headersTimeout: HEADERS_MS,
-        requestTimeout: REQUEST_MS,
-        connectionsCheckingInterval: CHECK_MS,
+        headersTimeout: patience.headersMs,
+        requestTimeout: patience.requestMs,
+        handshakeTimeout: patience.headersMs,
+        connectionsCheckingInterval: patience.checkMs,
       };
       const server = createTlsServer(certificates, own, listener);
       server.maxConnections = CONNECTIONS_MAX;
+      limitConnections(server, CONNECTIONS_OF_ADDRESS_MAX);
       return server;
     },
     logger: false,
@@ -128,6 +141,8 @@ export async function createRestServer(options: RestServerOptions): Promise<Door
       'x-trace-id': traceId,
     });
     limits.take(request.ip);
+    // Whatever is sent there. An empty part is none: for Kubernetes, no namespace is all of them.
+    if (request.is404 || Object.values(request.params ?? {}).includes('')) throw noSuchPath();
     if (!ready()) throw new AmbientError('unavailable', 'the operator has just started');
   });
   const taken: { url: string; method: string }[] = [];
@@ -135,6 +150,19 @@ export async function createRestServer(options: RestServerOptions): Promise<Door
     for (const each of Array.isArray(method) ? method : [method]) taken.push({ url, method: each });
   });
   const forPeople = async (scope: RestScope): Promise<void> => {
+    const parse = scope.getDefaultJsonParser('error', 'error');
+    scope.removeContentTypeParser('application/json');
+    scope.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
+      parse(request, body, (error, value: unknown) => {
+        if (error !== null) return done(error);
+        try {
+          checkJson(body);
+          done(null, value);
+        } catch (problem) {
+          done(problem as Error);
+        }
+      });
+    });
     addPage(scope);
     options.services(scope, new Guard(options));
   };
@@ -165,8 +193,15 @@ const RAW: Readonly<Record<string, { status: string; message: string }>> = {
   ERR_HTTP_REQUEST_TIMEOUT: { status: '408 Request Timeout', message: 'the request came too slowly' },
 };
 
+const refused = new WeakSet<Socket>();
+/** Until the answer is read by a client that is still sending; what it sends is thrown away. */
+const LINGER_MS = 1000;
+
 /** What is no HTTP, or too slow: there is no request to answer, only a connection. */
 function refuseRaw(error: Error & { code?: string }, socket: Socket): void {
+  // What goes on to come in is garbled, too.
+  if (refused.has(socket)) return;
+  refused.add(socket);
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
     return;
@@ -185,4 +220,7 @@ function refuseRaw(error: Error & { code?: string }, socket: Socket): void {
     'connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  socket.resume();
+  const linger = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(linger));
 }

@@ -8,7 +8,6 @@ import { problemsOf } from '../../sessions/validate.ts';
 /** Where the path and the query have texts only. */
 const WORDS: Readonly<Record<string, string>> = {
   querystring: 'the parameter',
-  params: 'the path',
   headers: 'the header',
 };
 
@@ -20,6 +19,14 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
     const value = httpPart === 'body' ? (sent ?? {}) : fromText(sent, properties, isQuery);
     if (value instanceof AmbientError) return { error: value };
     if (validator.Check(value)) return { value };
+    // A name that nothing can have is one that nothing has.
+    if (httpPart === 'params')
+      return {
+        error: new AmbientError(
+          'not_found',
+          `there is nothing here: the path ${problemsOf(validator, value)}`,
+        ),
+      };
     const where = WORDS[httpPart];
     const problems = problemsOf(validator, value);
     return {

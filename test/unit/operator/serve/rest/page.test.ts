@@ -1,0 +1,162 @@
+/** The page of the REST API in a real browser, served by the real door. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import type { AxeResults } from 'axe-core';
+import { pino } from 'pino';
+import { chromium } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
+import { Registry } from 'prom-client';
+import { listNamespaces } from '../../../../../common/api/rest/operations.ts';
+import type { Door } from '../../../../../operator/serve/http/server.ts';
+import { AccessReviews } from '../../../../../operator/serve/identity/access.ts';
+import { Identities } from '../../../../../operator/serve/identity/identities.ts';
+import { ReviewedTokens } from '../../../../../operator/serve/identity/token-review.ts';
+import { AddressLimits } from '../../../../../operator/serve/rest/limits.ts';
+import { addService, service } from '../../../../../operator/serve/rest/routes.ts';
+import { createRestServer } from '../../../../../operator/serve/rest/server.ts';
+import { anAccesses, CollectedAudit } from '../../../../support/audit.ts';
+import { TestCertificates } from '../../../../support/certificates.ts';
+import { skipBecause } from '../../../../support/skip.ts';
+import { temporaryStore } from '../../../../support/temporary-store.ts';
+import type { TemporaryStore } from '../../../../support/temporary-store.ts';
+import { findChromium } from '../../../../vscode/chromium.ts';
+import { VscodeUnavailable } from '../../../../vscode/unavailable.ts';
+
+describe('the page of the REST API', function () {
+  this.timeout(60_000);
+  let browser: Browser | undefined;
+  let door: Door | undefined;
+  let temporary: TemporaryStore | undefined;
+  let base: string;
+  let axe: string;
+
+  before(async function () {
+    this.timeout(300_000);
+    try {
+      const executablePath = await findChromium(() => undefined, process.env);
+      // Chromium refuses its sandbox to root.
+      browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+    } catch (error) {
+      if (error instanceof VscodeUnavailable) skipBecause(this, error.message);
+      throw error;
+    }
+    axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+    temporary = await temporaryStore();
+    const elapsed = (): number => performance.now();
+    const reviewer = {
+      tokenReview: async (token: string) => ({
+        authenticated: token === 'good',
+        user: { username: '<b>ann</b>' },
+      }),
+      subjectAccessReview: async () => ({ allowed: true }),
+    };
+    door = await createRestServer({
+      identities: new Identities(new ReviewedTokens({ reviewer, now: () => new Date(), elapsed }), undefined),
+      access: new AccessReviews({ reviewer, elapsed }),
+      accesses: anAccesses(temporary.store, new CollectedAudit()),
+      limits: new AddressLimits({ perSecond: 1000, burst: 1000, elapsed }),
+      services: (scope, guard) =>
+        addService(
+          scope,
+          guard,
+          service({ operation: listNamespaces, handle: async ({ caller }) => ({ hello: caller.name }) }),
+        ),
+      ready: () => true,
+      certificates: await TestCertificates.make(),
+      logger: pino({ level: 'silent' }),
+      metrics: new Registry(),
+    });
+    base = `https://127.0.0.1:${await door.listen(0, '127.0.0.1')}/api/v1/`;
+  });
+  after(async () => {
+    await browser?.close();
+    await door?.close(0);
+    await temporary?.[Symbol.asyncDispose]();
+  });
+
+  const open = async (
+    colorScheme: 'dark' | 'light',
+    width = 1000,
+  ): Promise<{ page: Page; faults: string[] }> => {
+    assert.ok(browser);
+    const context = await browser.newContext({
+      ignoreHTTPSErrors: true,
+      colorScheme,
+      viewport: { width, height: 900 },
+    });
+    const page = await context.newPage();
+    const faults: string[] = [];
+    page.on('pageerror', (error) => faults.push(String(error)));
+    page.on('console', (message) => {
+      // The browser asks for an icon by itself, and says what it was refused.
+      if (
+        message.type() === 'error' &&
+        !/favicon|status of 401/.test(`${message.text()} ${message.location().url}`)
+      )
+        faults.push(message.text());
+    });
+    page.on('request', (request) => {
+      if (!request.url().startsWith(base) && !request.url().endsWith('/favicon.ico'))
+        faults.push(`asked for ${request.url()}`);
+    });
+    await page.goto(base);
+    await page.locator('main details').first().waitFor();
+    return { page, faults };
+  };
+
+  for (const colorScheme of ['dark', 'light'] as const)
+    it(`can be read and used by everybody, ${colorScheme}`, async () => {
+      const { page, faults } = await open(colorScheme);
+      for (const summary of await page.locator('summary').all()) await summary.click();
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() =>
+        (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
+      );
+      assert.deepEqual(
+        violations.map(
+          ({ id, nodes }) =>
+            `${id}: ${nodes
+              .map(({ html }) => html)
+              .join('; ')
+              .slice(0, 500)}`,
+        ),
+        [],
+      );
+      assert.deepEqual(faults, []);
+    });
+
+  it('shows every operation, and fits a narrow window', async () => {
+    const { page, faults } = await open('light', 320);
+    const document = JSON.parse(await readFile('docs/openapi.json', 'utf8')) as {
+      paths: Record<string, Record<string, object>>;
+    };
+    const count = Object.values(document.paths).reduce(
+      (sum, methods) => sum + Object.keys(methods).length,
+      0,
+    );
+    assert.equal(await page.locator('main details').count(), count);
+    const overflow = await page.evaluate(
+      () => globalThis.document.documentElement.scrollWidth - window.innerWidth,
+    );
+    assert.ok(overflow <= 0, `${overflow} pixels too wide`);
+    assert.deepEqual(faults, []);
+  });
+
+  it('tries an operation by keyboard alone, and shows what it answers as text', async () => {
+    const { page, faults } = await open('dark');
+    const operation = page.locator('details', { hasText: '/user/namespaces' });
+    await operation.locator('summary').focus();
+    await page.keyboard.press('Enter');
+    await operation.locator('button').focus();
+    await page.keyboard.press('Enter');
+    await operation.getByRole('status').getByText('401').waitFor();
+    await page.getByLabel('Bearer token').fill('good');
+    await operation.locator('button').focus();
+    await page.keyboard.press('Enter');
+    const shown = operation.getByRole('status').getByText('"hello"');
+    await shown.waitFor();
+    assert.match((await shown.textContent()) ?? '', /<b>ann<\/b>/);
+    assert.deepEqual(faults, []);
+  });
+});

@@ -172,7 +172,10 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       artifacts,
       policies,
       accesses,
-      log,
+      sessionLog,
+      stops,
+      approvals,
+      certificates,
     },
     stack,
   );

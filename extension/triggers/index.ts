@@ -1,12 +1,11 @@
 /** What triggers sessions: the event that a session came from, and the triggers of a namespace. What is heavy loads on first use. */
 import * as vscode from 'vscode';
-import { messageOf } from '../../common/errors.ts';
 import { sessions } from '../../common/kube/resource.ts';
 import type { Clusters } from '../clusters/clusters.ts';
 import type { Notify } from '../ide/notify.ts';
 import { isSessionRef } from '../sessions/session-ref.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
-import { EventDocuments } from './event-documents.ts';
+import { SessionTextDocuments } from '../sessions/text-documents.ts';
 
 export interface TriggersDeps {
   clusters: Pick<Clusters, 'client'>;
@@ -14,6 +13,7 @@ export interface TriggersDeps {
 }
 
 const READ_MS = 15_000;
+const KIND = { scheme: 'ambient-event', title: 'event.jsonc', language: 'jsonc', comment: '//' } as const;
 
 export function registerTriggers({ clusters, notify }: TriggersDeps): vscode.Disposable {
   const read = async ({ cluster, namespace, name }: SessionRef): Promise<string> => {
@@ -21,9 +21,7 @@ export function registerTriggers({ clusters, notify }: TriggersDeps): vscode.Dis
     const signal = AbortSignal.timeout(READ_MS);
     return eventText(await client.get(sessions, { namespace, name }, { signal }));
   };
-  const documents = new EventDocuments((ref) =>
-    read(ref).catch((error: unknown) => `// ${messageOf(error)}\n`),
-  );
+  const documents = new SessionTextDocuments(KIND, read);
   return vscode.Disposable.from(
     documents,
     vscode.commands.registerCommand('ambient.openTrigger', async (ref: unknown) => {
@@ -32,7 +30,7 @@ export function registerTriggers({ clusters, notify }: TriggersDeps): vscode.Dis
         return;
       }
       try {
-        await documents.show(ref, await read(ref));
+        await documents.show(ref);
       } catch (error) {
         notify.failed('read what triggered the session', error, ref.cluster);
       }

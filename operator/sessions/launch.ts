@@ -14,6 +14,7 @@ import type { Violation } from '../../common/rules/policy/violation.ts';
 import type { AuditTrail } from '../record/audit.ts';
 import { stampOf } from './admission.ts';
 import type { Requester } from './admission.ts';
+import { derivedUuid } from './derived-uuid.ts';
 import type { SessionLookup } from './lookup.ts';
 import type { Namespaces } from './namespaces.ts';
 import type { Policies } from './policies.ts';
@@ -63,7 +64,7 @@ export class Launches {
     if (!(await namespaces.exists(namespace, signal)))
       throw new AmbientError('not_found', `there is no namespace ${namespace}`);
     const digest = digestOf(request);
-    const name = key === undefined ? newName() : nameOf(namespace, by.name, key);
+    const name = key === undefined ? newName() : derivedUuid('launch', namespace, by.name, key);
     if (key !== undefined) {
       const standing = this.#options.sessions.get(namespace, name);
       if (standing !== undefined) return same(standing, digest, by);
@@ -151,22 +152,6 @@ const isOurs = (name: string): boolean =>
   name === LABEL_MANAGED_BY ||
   /^(.*\.)?ambient\.ai\//.test(name) ||
   /^(.*\.)?(kubernetes|k8s)\.io\//.test(name);
-
-/** A UUID (version 8) that nobody has but this person with this key in this namespace: the API server keeps it unique. */
-export function nameOf(namespace: string, user: string, key: string): string {
-  const bytes = createHash('sha256')
-    .update(JSON.stringify(['launch', namespace, user, key]))
-    .digest();
-  const hex = bytes.toString('hex');
-  const variant = ((Number.parseInt(hex[16] ?? '0', 16) & 0x3) | 0x8).toString(16);
-  return [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    `8${hex.slice(13, 16)}`,
-    `${variant}${hex.slice(17, 20)}`,
-    hex.slice(20, 32),
-  ].join('-');
-}
 
 const digestOf = ({ spec, labels = {}, annotations = {} }: LaunchRequest): string =>
   `sha256:${createHash('sha256')

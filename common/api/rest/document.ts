@@ -93,6 +93,7 @@ export function openApiDocument(operations: readonly Operation[], { version }: I
 function operationObject(operation: Operation): object {
   const { id, tag, summary, description, access, params, query, headers, body, answers, refusals } =
     operation;
+  const isRequired = operation.isBodyOptional !== true;
   const statuses = [...new Set([...refusals, ...ALWAYS])].sort();
   const responses: Record<string, object> = {};
   for (const [status, answer] of Object.entries(answers)) responses[status] = responseObject(answer);
@@ -111,7 +112,12 @@ function operationObject(operation: Operation): object {
     ],
     ...(body === undefined
       ? {}
-      : { requestBody: { required: true, content: { 'application/json': { schema: schemaObject(body) } } } }),
+      : {
+          requestBody: {
+            required: isRequired,
+            content: { 'application/json': { schema: schemaObject(body) } },
+          },
+        }),
     responses,
   };
 }

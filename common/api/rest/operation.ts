@@ -37,6 +37,10 @@ export interface Operation<
   /** Those that mean something, by their names in lower case. */
   headers: H;
   body?: B;
+  /** May be left out, and is then an empty object. */
+  isBodyOptional?: boolean;
+  /** The answer goes on for as long as there is something to tell. */
+  streams?: boolean;
   answers: Readonly<Record<number, Answer>>;
   /** Statuses with an error body. */
   refusals: readonly number[];

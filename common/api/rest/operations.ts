@@ -4,13 +4,16 @@ import { operation } from './operation.ts';
 import type { Operation } from './operation.ts';
 import {
   ArtifactPage,
+  Decision,
   NamespaceList,
   NewSession,
   PERMISSIONS,
   SESSION_STATES,
   SessionDetail,
   SessionPage,
+  StopWish,
 } from './session.ts';
+import { ApproveRequest, RejectRequest, StopRequest } from '../live.ts';
 import { receiveWebhook, validateWebhook } from './webhooks.ts';
 import { ARTIFACT_TYPES } from '../session.ts';
 
@@ -143,11 +146,156 @@ export const listNamespaces = operation({
   refusals: [400, 401],
 });
 
+const resumable = Type.Object({
+  'last-event-id': Type.Optional(
+    Type.String({
+      maxLength: 64,
+      description: 'Id of the last event that was received: what came later is sent.',
+    }),
+  ),
+});
+const ended = {
+  204: { description: 'It has ended, and everything was received: there is no need to ask again.' },
+};
+
+export const streamLog = operation({
+  id: 'streamLog',
+  method: 'GET',
+  path: '/namespaces/{namespace}/sessions/{id}/log',
+  tag: 'Streams',
+  summary: 'The log of a session, as it grows',
+  description:
+    'Server-sent events `record`, whose data is a log record and whose id its number; `end` when the session is over and everything was sent; `refused`, with an error body, when the right was taken away. Comments keep the connection alive.',
+  access: 'bearer',
+  streams: true,
+  params: inSession,
+  query: Type.Object(
+    {
+      since: Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        default: 0,
+        description: 'Number of the record after which to begin; Last-Event-ID wins over it.',
+      }),
+      follow: Type.Boolean({ default: true, description: 'false: only what there is now.' }),
+    },
+    closed,
+  ),
+  headers: resumable,
+  answers: { 200: { description: 'Events.', contentType: 'text/event-stream' }, ...ended },
+  refusals: [400, 401, 403, 404],
+});
+
+export const streamState = operation({
+  id: 'streamState',
+  method: 'GET',
+  path: '/namespaces/{namespace}/sessions/{id}/events',
+  tag: 'Streams',
+  summary: 'The state of a session, as it changes',
+  description:
+    'Server-sent events `state`, whose data is a SessionSummary: one at once, and one for each change; `end` after the last one, `deleted` when the session was deleted; `refused`, with an error body, when the right was taken away.',
+  access: 'bearer',
+  streams: true,
+  params: inSession,
+  query: None,
+  headers: resumable,
+  answers: { 200: { description: 'Events.', contentType: 'text/event-stream' }, ...ended },
+  refusals: [400, 401, 403, 404],
+});
+
+export const downloadArtifact = operation({
+  id: 'downloadArtifact',
+  method: 'GET',
+  path: '/namespaces/{namespace}/sessions/{id}/artifacts/{path+}',
+  tag: 'Artifacts',
+  summary: 'The bytes of an artifact',
+  description:
+    'With a token, or at the address that a list gave as `downloadUrl`. A part of it with Range; HEAD for its size alone.',
+  access: 'link',
+  params: Type.Object({
+    ...inSession.properties,
+    path: Type.String({
+      minLength: 1,
+      maxLength: 4096,
+      description: 'Path of the artifact, with its slashes.',
+    }),
+  }),
+  query: Type.Object(
+    {
+      expires: Type.Optional(
+        Type.Integer({ minimum: 0, maximum: 99_999_999_999, description: 'Of a signed address.' }),
+      ),
+      grant: Type.Optional(Type.String({ maxLength: 65_536, description: 'Of a signed address.' })),
+      signature: Type.Optional(Type.String({ maxLength: 128, description: 'Of a signed address.' })),
+    },
+    closed,
+  ),
+  headers: Type.Object({
+    ...conditional.properties,
+    range: Type.Optional(Type.String({ maxLength: 256, description: 'One range of bytes.' })),
+    'if-range': Type.Optional(Type.String({ maxLength: 256, description: 'The ETag that the range is of.' })),
+  }),
+  answers: {
+    200: { description: 'All of it.', contentType: '*/*', headers: etag },
+    206: { description: 'The range.', contentType: '*/*', headers: etag },
+    ...unchanged,
+  },
+  refusals: [400, 401, 403, 404, 416],
+});
+
+export const stopSession = operation({
+  id: 'stopSession',
+  method: 'POST',
+  path: '/namespaces/{namespace}/sessions/{id}/stop',
+  tag: 'Sessions',
+  summary: 'Ask a session to end',
+  access: 'bearer',
+  params: inSession,
+  query: None,
+  headers: Type.Object({}),
+  body: StopRequest,
+  isBodyOptional: true,
+  answers: { 202: { description: 'It is asked to; the first wish stands.', schema: StopWish } },
+  refusals: [400, 401, 403, 404, 409, 413, 415],
+});
+
+const decide = (id: string, verb: 'approve' | 'reject', summary: string) => ({
+  id,
+  method: 'POST' as const,
+  path: `/namespaces/{namespace}/sessions/{id}/${verb}`,
+  tag: 'Sessions',
+  summary,
+  description: 'The first decision stands; the same one by the same person again changes nothing.',
+  access: 'bearer' as const,
+  params: inSession,
+  query: None,
+  headers: Type.Object({}),
+  answers: { 200: { description: 'The decision that stands.', schema: Decision } },
+  refusals: [400, 401, 403, 404, 409, 413, 415],
+});
+
+export const approveSession = operation({
+  ...decide('approveSession', 'approve', 'Let a session start that waits for approval'),
+  body: ApproveRequest,
+  isBodyOptional: true,
+});
+
+export const rejectSession = operation({
+  ...decide('rejectSession', 'reject', 'Let a session that waits for approval not start'),
+  body: RejectRequest,
+});
+
 export const OPERATIONS: readonly Operation[] = [
   listSessions,
   createSession,
   getSession,
+  stopSession,
+  approveSession,
+  rejectSession,
+  streamLog,
+  streamState,
   listArtifacts,
+  downloadArtifact,
   listNamespaces,
   receiveWebhook,
   validateWebhook,

@@ -1,6 +1,12 @@
 /** Sessions and namespaces as the REST API shows them. */
 import Type from 'typebox';
-import { ARTIFACT_TYPES, SessionSource, SessionSpec, TRIGGER_SOURCES } from '../session.ts';
+import {
+  APPROVAL_DECISIONS,
+  ARTIFACT_TYPES,
+  SessionSource,
+  SessionSpec,
+  TRIGGER_SOURCES,
+} from '../session.ts';
 
 export const SESSION_STATES = ['pending', 'running', 'completed', 'failed'] as const;
 export const PERMISSIONS = ['viewer', 'editor'] as const;
@@ -187,3 +193,16 @@ export const NamespaceList = Type.Object({
   user: Type.Object({ username: Type.String(), groups: Type.Array(Type.String()) }),
 });
 export type NamespaceList = Type.Static<typeof NamespaceList>;
+
+export const StopWish = Type.Object({
+  requestedAt: Time(),
+  requestedBy: Type.String(),
+  gracePeriodSeconds: Type.Integer({ minimum: 0, description: 'Until it is ended by force.' }),
+});
+
+export const Decision = Type.Object({
+  decision: Type.Enum([...APPROVAL_DECISIONS]),
+  by: Type.String(),
+  at: Time(),
+  reason: Type.Optional(Type.String()),
+});

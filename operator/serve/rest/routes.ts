@@ -22,6 +22,8 @@ export interface Service<O extends Operation> {
   operation: O;
   /** What the caller must be allowed to; undefined: nothing but to be known. */
   right?: (params: Sent<O>['params']) => ResourceAttributes;
+  /** To whom a signed address was given; undefined: it is none, and there must be a token. Throws forbidden. */
+  link?: (params: Sent<O>['params'], request: FastifyRequest) => Caller | undefined;
   /** The body of the answer. What it has sent by itself it answers with undefined. */
   handle: (call: Call<O>) => Promise<unknown>;
 }
@@ -36,7 +38,7 @@ export const routePath = (path: string): string =>
 export function addService<O extends Operation>(
   scope: RestScope,
   guard: Guard,
-  { operation, right, handle }: Service<O>,
+  { operation, right, link, handle }: Service<O>,
 ): void {
   const { id, method, path, params, query, headers, body, access } = operation;
   const types = Object.values(operation.answers).flatMap(({ schema, contentType }) =>
@@ -47,6 +49,7 @@ export function addService<O extends Operation>(
     method,
     url: routePath(path),
     schema: { params, querystring: query, headers, ...(body === undefined ? {} : { body }) },
+    exposeHeadRoute: method === 'GET' && operation.streams !== true,
     onRequest: async (request) => {
       const { facts } = exchangeOf(request);
       facts.route = id;
@@ -55,10 +58,12 @@ export function addService<O extends Operation>(
       if (typeof named['id'] === 'string') facts.session = named['id'];
       accept(request.headers.accept, types);
       if (access === 'open') return;
-      const caller = await guard.authenticate(request);
+      const place = named as Sent<O>['params'];
+      const caller = link?.(place, request) ?? (await guard.authenticate(request));
+      facts.user = caller.name;
       callers.set(request, caller);
       // Checked only afterwards: what is wrong with it is not told to everybody.
-      if (right !== undefined) await guard.authorize(request, caller, right(named as Sent<O>['params']));
+      if (right !== undefined) await guard.authorize(request, caller, right(place));
     },
     handler: async (request, reply) => {
       const sent = {

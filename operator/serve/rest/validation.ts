@@ -17,7 +17,7 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
   const properties = propertiesOf(schema);
   const isQuery = httpPart === 'querystring';
   return (sent: unknown) => {
-    const value = httpPart === 'body' ? sent : fromText(sent, properties, isQuery);
+    const value = httpPart === 'body' ? (sent ?? {}) : fromText(sent, properties, isQuery);
     if (value instanceof AmbientError) return { error: value };
     if (validator.Check(value)) return { value };
     const where = WORDS[httpPart];

@@ -24,6 +24,7 @@ import type { Headers } from '../../../common/rules/webhooks/delivery.ts';
 import { excerptOf } from '../../../common/rules/webhooks/excerpt.ts';
 import type { AuditTrail } from '../../record/audit.ts';
 import type { Policies } from '../policies.ts';
+import { derivedUuid } from '../derived-uuid.ts';
 import { problemsOf } from '../validate.ts';
 import type { Tenant } from './keys.ts';
 import { outlookOf } from './outlook.ts';
@@ -33,7 +34,6 @@ import type { Payload, Payloads } from './payloads.ts';
 import { directPlan } from './plan.ts';
 import type { Plan, PlannedSession, Planner } from './plan.ts';
 import { senderOf } from './sender.ts';
-import { sessionIdOf } from './session-id.ts';
 
 export interface Delivery {
   tenant: Tenant;
@@ -114,7 +114,7 @@ export class Deliveries {
     const started: Started[] = [];
     const refused: Refusal[] = [];
     for (const planned of plan.sessions) {
-      const name = sessionIdOf({ namespace, source, delivery: id, trigger: planned.trigger });
+      const name = derivedUuid('delivery', namespace, source, id, planned.trigger);
       const known = this.#options.sessions.get({ namespace, name });
       if (known === undefined && delivery.id !== undefined && (await this.#options.isSpent(namespace, name)))
         throw new AmbientError('gone', 'the session of this delivery was started before, and deleted');

@@ -135,7 +135,9 @@ async function serve(
     exchange.failure = error;
     outcome = error.code;
     if (isAmbientError(error, 'invalid_api_key', 'invalid_signature')) options.onStranger(request.ip);
-    if (source !== undefined && !isDryRun) options.refusals.note({ source, tenant, error, traceId });
+    // What a policy forbids is on record by then, rule by rule.
+    const isRecorded = isDryRun || error.code === 'policy_violation';
+    if (source !== undefined && !isRecorded) options.refusals.note({ source, tenant, error, traceId });
     // A sender that is still sending when the connection is closed on it may never see why.
     await drain(request.raw);
     if (!request.raw.complete) headers['connection'] = 'close';

@@ -36,7 +36,7 @@ export interface Received {
   digest: string;
   body: Buffer | { waiting: string };
   contentType: string;
-  /** Throws invalid_payload. */
+  /** Call once. Throws invalid_payload. */
   payload: () => unknown;
 }
 
@@ -48,26 +48,37 @@ export async function receive(incoming: AsyncIterable<Buffer>, options: ReceiveO
   const chunks: Buffer[] = [];
   let size = 0;
   await using overflow = new Overflow(options.wait);
+  const pass = async (chunk: Buffer): Promise<void> => {
+    reader.write(chunk);
+    await overflow.write(chunk);
+  };
   for await (const chunk of incoming) {
     size += chunk.length;
     if (size > BODY_BYTES_MAX) throw tooLarge(BODY_BYTES_MAX);
     hash.update(chunk);
     options.onChunk(chunk);
-    reader.write(chunk);
-    if (!overflow.isOpen) {
-      chunks.push(chunk);
-      if (size > MEMORY_BYTES_MAX) for (const early of chunks.splice(0)) await overflow.write(early);
-    } else await overflow.write(chunk);
+    if (overflow.isOpen) await pass(chunk);
+    else chunks.push(chunk);
+    if (!overflow.isOpen && size > MEMORY_BYTES_MAX) await pass(Buffer.concat(chunks.splice(0)));
   }
-  const body = overflow.isOpen ? { waiting: await overflow.end() } : Buffer.concat(chunks);
+  const isLong = overflow.isOpen;
+  const body = isLong ? { waiting: await overflow.end() } : Buffer.concat(chunks);
+  const isForm = isLong ? reader.isForm : options.media === 'form' && isFormText(Buffer.concat(chunks));
   return {
     size,
     digest: `sha256:${hash.digest('hex')}`,
     body,
-    contentType: reader.isForm ? FORM_TYPE : JSON_TYPE,
-    payload: () => reader.payload(),
+    contentType: isForm ? FORM_TYPE : JSON_TYPE,
+    payload: () => {
+      // A short one is read only when it is known whose it is.
+      if (Buffer.isBuffer(body)) reader.write(body);
+      return reader.payload();
+    },
   };
 }
+
+/** Tools that send JSON without saying so say that it is a form: no form begins like this. */
+const isFormText = (bytes: Buffer): boolean => !/^\s*[{[]/.test(bytes.subarray(0, 16).toString('latin1'));
 
 /** The way into the store, opened when it is needed; one that does not come to its end leaves nothing there. */
 class Overflow implements AsyncDisposable {
@@ -127,8 +138,7 @@ class BodyReader {
   }
 
   write(chunk: Buffer): void {
-    // Tools that send JSON without saying so say that it is a form: no form begins like this.
-    this.#isForm ??= this.#media === 'form' && !/^\s*[{[]/.test(chunk.subarray(0, 16).toString('latin1'));
+    this.#isForm ??= this.#media === 'form' && isFormText(chunk);
     if (this.#isForm) {
       this.#formSize += chunk.length;
       if (this.#formSize > FORM_BYTES_MAX) throw tooLarge(FORM_BYTES_MAX, 'Send it as application/json.');

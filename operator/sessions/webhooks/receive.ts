@@ -19,7 +19,8 @@ const FORM_FIELDS_MAX = 1000;
 export const JSON_TYPE = 'application/json';
 export const FORM_TYPE = 'application/x-www-form-urlencoded';
 
-export type MediaType = 'json' | 'form';
+/** form: JSON in its field `payload`, as GitHub sends it; fields: that, or the fields themselves, as Slack sends commands. */
+export type MediaType = 'json' | 'form' | 'fields';
 
 export interface ReceiveOptions {
   media: MediaType;
@@ -63,7 +64,7 @@ export async function receive(incoming: AsyncIterable<Buffer>, options: ReceiveO
   }
   const isLong = overflow.isOpen;
   const body = isLong ? { waiting: await overflow.end() } : Buffer.concat(chunks);
-  const isForm = isLong ? reader.isForm : options.media === 'form' && isFormText(Buffer.concat(chunks));
+  const isForm = isLong ? reader.isForm : options.media !== 'json' && isFormText(Buffer.concat(chunks));
   return {
     size,
     digest: `sha256:${hash.digest('hex')}`,
@@ -138,7 +139,7 @@ class BodyReader {
   }
 
   write(chunk: Buffer): void {
-    this.#isForm ??= this.#media === 'form' && isFormText(chunk);
+    this.#isForm ??= this.#media !== 'json' && isFormText(chunk);
     if (this.#isForm) {
       this.#formSize += chunk.length;
       if (this.#formSize > FORM_BYTES_MAX) throw tooLarge(FORM_BYTES_MAX, 'Send it as application/json.');
@@ -154,14 +155,14 @@ class BodyReader {
   }
 
   payload(): unknown {
-    if (this.isForm) return fromForm(Buffer.concat(this.#form));
+    if (this.isForm) return fromForm(Buffer.concat(this.#form), this.#media === 'fields');
     if (this.#problem !== undefined) throw noJson(this.#problem);
     return ended(this.#json);
   }
 }
 
 /** The fields, or the JSON in its field `payload`. */
-function fromForm(bytes: Buffer): unknown {
+function fromForm(bytes: Buffer, takesFields: boolean): unknown {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -173,7 +174,8 @@ function fromForm(bytes: Buffer): unknown {
     throw new AmbientError('invalid_payload', `the form has more than ${FORM_FIELDS_MAX} fields`);
   const inner = fields.getAll('payload');
   const [only] = inner;
-  if (only === undefined) return Object.fromEntries(fields);
+  if (only === undefined && takesFields && fields.size > 0) return Object.fromEntries(fields);
+  if (only === undefined) throw noJson(new JsonProblem('it is a form without a field payload'));
   if (inner.length > 1) throw new AmbientError('invalid_payload', 'the form has two fields named payload');
   const json = new JsonSkim();
   try {

@@ -230,6 +230,18 @@ describe('the webhook door', () => {
       ['a source that is none', 404, 'not_found', () => send('gitlab', DIRECT, { 'x-api-key': KEY })],
       ['__proto__', 404, 'not_found', () => send('__proto__', DIRECT, { 'x-api-key': KEY })],
       ['no JSON', 400, 'invalid_payload', () => withKey('{"a":')],
+      [
+        'text that curl says is a form',
+        400,
+        'invalid_payload',
+        () => withKey('not JSON', { 'content-type': 'application/x-www-form-urlencoded' }),
+      ],
+      [
+        'an empty form',
+        400,
+        'invalid_payload',
+        () => withKey('', { 'content-type': 'application/x-www-form-urlencoded' }),
+      ],
       ['nothing', 400, 'invalid_payload', () => withKey('')],
       ['a bomb', 400, 'invalid_payload', () => withKey('['.repeat(200_000))],
       [
@@ -414,10 +426,14 @@ describe('the webhook door', () => {
       assert.match(String(said['text']), /Nothing was started/);
     });
 
-    it('tools that say form and send JSON, as curl -d does', async () => {
-      const type = { 'content-type': 'application/x-www-form-urlencoded' };
-      assert.equal((await withKey(DIRECT, type)).status, 202);
-    });
+    for (const type of [
+      'application/x-www-form-urlencoded',
+      'text/plain;charset=UTF-8',
+      'application/cloudevents+json',
+    ])
+      it(`tools that say ${type} and send JSON`, async () => {
+        assert.equal((await withKey(DIRECT, { 'content-type': type })).status, 202);
+      });
 
     it('Jira, which adds parameters of its own', async () => {
       const headers = { 'x-hub-signature': githubSignature(SECRET, '{}') };

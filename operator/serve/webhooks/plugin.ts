@@ -205,7 +205,8 @@ async function handle(
       isDryRun,
       mayAsk: apiKey !== '' || source === 'generic',
       traceId,
-      signal: AbortSignal.any([gone.signal, AbortSignal.timeout(PATIENCE_MS)]),
+      // Also when the sender does not wait: he comes again, and finds it done.
+      signal: AbortSignal.timeout(PATIENCE_MS),
     });
     return answerOf(tenant.namespace, said);
   } finally {

@@ -40,6 +40,16 @@ export const CATALOGUE = {
     remedy: "Change the request so that the namespace's policy allows it.",
   },
   not_found: { status: 404, reason: 'NotFound', remedy: 'Check the name; it may have been deleted.' },
+  method_not_allowed: {
+    status: 405,
+    reason: 'MethodNotAllowed',
+    remedy: 'Use one of the methods that the message names.',
+  },
+  not_acceptable: {
+    status: 406,
+    reason: 'NotAcceptable',
+    remedy: 'Accept a media type that the message names.',
+  },
   conflict: { status: 409, reason: 'Conflict', remedy: 'Read the current state and try again.' },
   already_finished: { status: 409, reason: 'Conflict', remedy: 'The session has ended; launch a new one.' },
   gone: { status: 410, reason: 'Expired', remedy: 'Start again from the beginning.' },

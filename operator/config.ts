@@ -10,6 +10,8 @@ import type { AddressRules } from './record/notifications/addresses.ts';
 import { listOf } from './record/notifications/addresses.ts';
 import { isMailAddress, SMTP_SECURITY } from './record/notifications/mail.ts';
 import type { SmtpSettings } from './record/notifications/mail.ts';
+import { OIDC_ALGORITHMS } from './serve/identity/oidc.ts';
+import type { OidcSettings } from './serve/identity/oidc.ts';
 
 const ON_AUDIT_FAILURE = ['stop', 'continue'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -38,6 +40,45 @@ const OPTIONS = {
     kind: 'port',
     default: 9443,
     about: 'Admission, called by kube-apiserver. 0: any free port.',
+  },
+  'rest-port': {
+    kind: 'port',
+    default: 8447,
+    about: 'The REST API, for people and tools without a kubeconfig. 0: any free port.',
+  },
+  'rest-url': {
+    kind: 'text',
+    about: 'How people reach the REST API, for links in its answers. Default: as each request says.',
+  },
+  'rest-per-second': {
+    kind: 'count',
+    default: 500,
+    about: 'Requests of one address that the REST API takes in a second; four times as many at once.',
+  },
+  'rest-trusted-proxies': {
+    kind: 'text',
+    about: 'Comma-separated CIDRs of proxies whose X-Forwarded-For the REST API believes.',
+  },
+  'oidc-issuer-url': {
+    kind: 'text',
+    about: 'OpenID Connect provider whose tokens the REST API takes, beside those of the cluster.',
+  },
+  'oidc-client-id': {
+    kind: 'text',
+    about: 'For whom its tokens must be meant (aud); several with commas in between.',
+  },
+  'oidc-username-claim': { kind: 'text', default: 'sub', about: 'Claim that names the user.' },
+  'oidc-username-prefix': {
+    kind: 'text',
+    about: 'Before user names; - for none. Default: none for email, else the issuer and #.',
+  },
+  'oidc-groups-claim': { kind: 'text', about: 'Claim with the groups of the user; absent: no groups.' },
+  'oidc-groups-prefix': { kind: 'text', about: 'Before the names of groups.' },
+  'oidc-ca-file': { kind: 'text', about: 'PEM file of whom to trust at the provider.' },
+  'oidc-signing-algs': {
+    kind: 'text',
+    default: 'RS256',
+    about: `Comma-separated, of ${OIDC_ALGORITHMS.join(', ')}.`,
   },
   'health-port': { kind: 'port', default: 8080, about: 'Liveness, readiness and metrics. 0: any free port.' },
   'runner-url': {
@@ -139,6 +180,12 @@ export interface Config {
   livePort: number;
   runnerPort: number;
   admissionPort: number;
+  restPort: number;
+  /** Undefined: as each request says. */
+  restUrl: string | undefined;
+  restPerSecond: number;
+  restTrustedProxies: string[];
+  oidc: OidcConfig | undefined;
   healthPort: number;
   /** Undefined until the port is known, when that is 0. */
   runnerUrl: string | undefined;
@@ -159,6 +206,9 @@ export interface Config {
   smtp: SmtpSettings | undefined;
   logLevel: (typeof LOG_LEVELS)[number];
 }
+
+/** As it is configured: the authority is still a file. */
+export type OidcConfig = Omit<OidcSettings, 'ca'> & { caFile: string | undefined };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -203,10 +253,46 @@ export function readConfig(args: readonly string[], env: Environment): Config {
     (runnerPort === 0 ? undefined : `https://${OPERATOR_NAME}.${namespace}.svc:${runnerPort}`);
   if (runnerUrl !== undefined && !(URL.canParse(runnerUrl) && runnerUrl.startsWith('https://')))
     wrong('runner-url', runnerUrl, 'an https:// URL');
-  const closed = (text('runner-closed-cidrs') ?? '').split(',').map((each) => each.trim());
-  const runnerClosedCidrs = closed.filter((each) => each !== '');
-  const noCidr = runnerClosedCidrs.find((each) => !isCidr(each));
-  if (noCidr !== undefined) wrong('runner-closed-cidrs', noCidr, 'CIDRs such as 10.0.0.0/8,fd00::/8');
+  const listed = (name: OptionName): string[] =>
+    (text(name) ?? '').split(',').flatMap((each) => (each.trim() === '' ? [] : [each.trim()]));
+  const cidrs = (name: OptionName): string[] => {
+    const noCidr = listed(name).find((each) => !isCidr(each));
+    if (noCidr !== undefined) wrong(name, noCidr, 'CIDRs such as 10.0.0.0/8,fd00::/8');
+    return listed(name);
+  };
+  const restUrl = text('rest-url');
+  if (restUrl !== undefined && !(URL.canParse(restUrl) && /^https?:\/\//.test(restUrl)))
+    wrong('rest-url', restUrl, 'an https:// URL');
+  const oidc = (): OidcConfig | undefined => {
+    const issuer = text('oidc-issuer-url');
+    if (issuer === undefined) return undefined;
+    const audiences = listed('oidc-client-id');
+    const algorithms = listed('oidc-signing-algs');
+    const usernameClaim = text('oidc-username-claim') ?? '';
+    const prefix = text('oidc-username-prefix') ?? (usernameClaim === 'email' ? '-' : `${issuer}#`);
+    const groupsPrefix = text('oidc-groups-prefix') ?? '';
+    if (!(URL.canParse(issuer) && issuer.startsWith('https://')))
+      wrong('oidc-issuer-url', issuer, 'an https:// URL');
+    if (audiences.length === 0) wrong('oidc-client-id', '', 'set when there is an oidc-issuer-url');
+    const unknown = algorithms.find((each) => !OIDC_ALGORITHMS.includes(each));
+    if (unknown !== undefined || algorithms.length === 0)
+      wrong('oidc-signing-algs', unknown ?? '', `of ${OIDC_ALGORITHMS.join(', ')}`);
+    for (const [name, value] of [
+      ['oidc-username-prefix', prefix],
+      ['oidc-groups-prefix', groupsPrefix],
+    ] as const)
+      if (value.startsWith('system:')) wrong(name, value, 'something that does not begin with system:');
+    return {
+      issuer,
+      audiences,
+      usernameClaim,
+      usernamePrefix: prefix === '-' ? '' : prefix,
+      groupsClaim: text('oidc-groups-claim'),
+      groupsPrefix,
+      caFile: text('oidc-ca-file'),
+      algorithms,
+    };
+  };
   const networks = (): AddressRules['allowed'] => {
     const value = text('notify-allow') ?? '';
     try {
@@ -240,9 +326,14 @@ export function readConfig(args: readonly string[], env: Environment): Config {
     livePort: port('live-port'),
     runnerPort,
     admissionPort: port('admission-port'),
+    restPort: port('rest-port'),
+    restUrl: restUrl?.replace(/\/+$/, ''),
+    restPerSecond: number('rest-per-second', 1, 1_000_000, true),
+    restTrustedProxies: cidrs('rest-trusted-proxies'),
+    oidc: oidc(),
     healthPort: port('health-port'),
     runnerUrl: runnerUrl?.replace(/\/+$/, ''),
-    runnerClosedCidrs,
+    runnerClosedCidrs: cidrs('runner-closed-cidrs'),
     workers: number('workers', 1, 1000, true),
     leaderElection: choiceOf(raw('leader-election') ?? 'true', (value) =>
       wrong('leader-election', value, 'true or false'),

@@ -12,6 +12,7 @@ import type { Resource } from '../common/kube/resource.ts';
 import type { KubeObject } from '../common/api/kubernetes.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
+import { restParts } from './rest-parts.ts';
 import { jobNameOf, trimJob, trimPod } from './controllers/session/index.ts';
 import type { AuditTrail } from './record/audit.ts';
 import { createAdmissionServer } from './serve/admission/server.ts';
@@ -19,6 +20,7 @@ import { createLiveServer } from './serve/live/server.ts';
 import { WatchedFrontProxy } from './serve/live/front-proxy.ts';
 import { RunnerIdentity } from './serve/runners/identity.ts';
 import { createRunnerServer } from './serve/runners/server.ts';
+import { createRestServer } from './serve/rest/server.ts';
 import { OperatorCertificates } from './serve/tls/certificates.ts';
 import { Publisher } from './serve/tls/publisher.ts';
 import { Admission } from './sessions/admission.ts';
@@ -36,6 +38,7 @@ import { Sources } from './sessions/source.ts';
 import { Stops } from './sessions/stop.ts';
 import type { ArtifactStore } from './store/store.ts';
 import type { Watches } from './watches.ts';
+import { makeWebhookDoor } from './webhook-door.ts';
 
 export interface DoorsOptions {
   config: Config;
@@ -48,7 +51,7 @@ export interface DoorsOptions {
 }
 
 export interface Doors {
-  ports: { live: number; runners: number; admission: number };
+  ports: { live: number; runners: number; admission: number; rest: number };
   /** Where runners report to, and the PEM of whom they may trust there. */
   endpoint(): { url: string; ca: string };
   records: StoredRecords;
@@ -159,6 +162,52 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   });
+  const parts = await restParts(
+    {
+      config,
+      client,
+      watches,
+      audit,
+      sessions,
+      artifacts,
+      policies,
+      accesses,
+      sessionLog,
+      stops,
+      approvals,
+      certificates,
+    },
+    stack,
+  );
+  const webhooks = makeWebhookDoor({
+    client,
+    store,
+    audit,
+    policies,
+    stores: {
+      sessions: watches.sessions.store,
+      namespacePolicies: watches.namespacePolicies.store,
+      frameworks: watches.frameworks.store,
+      sessionTriggers: watches.sessionTriggers.store,
+    },
+    ready: () => watches.namespacePolicies.state.lastSync !== undefined,
+    operatorNamespace: config.namespace,
+    onStranger: (address) => parts.limits.charge(address, STRANGER_COST),
+    registry,
+    log,
+  });
+  const tending = setInterval(() => {
+    webhooks.tend().catch((err: unknown) => log.warn({ err }, 'what webhooks have left stays for now'));
+  }, TEND_MS).unref();
+  stack.defer(() => clearInterval(tending));
+  const rest = await createRestServer({
+    ...parts,
+    plugins: [{ prefix: '/webhooks', plugin: webhooks.plugin }],
+    accesses,
+    certificates,
+    logger: log,
+    metrics: registry,
+  });
   let drain = 0;
   const livePort = await live.listen(config.livePort, config.listenAddress);
   stack.defer(() => live.close(drain));
@@ -167,13 +216,15 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const admissionPort = await admission.listen(config.admissionPort, config.listenAddress);
   // An answer takes milliseconds, and kube-apiserver keeps connections that it has not used yet.
   stack.defer(() => admission.close(Math.min(drain, ADMISSION_DRAIN_MS)));
+  const restPort = await rest.listen(config.restPort, config.listenAddress);
+  stack.defer(() => rest.close(drain));
   const publisher = stack.use(new Publisher({ client, certificates, clock: systemClock, log }));
   await publisher.start();
 
   const opened = stack.move();
   const url = config.runnerUrl ?? `https://${config.listenAddress}:${runnerPort}`;
   return {
-    ports: { live: livePort, runners: runnerPort, admission: admissionPort },
+    ports: { live: livePort, runners: runnerPort, admission: admissionPort, rest: restPort },
     endpoint: () => ({ url, ca: certificates.caBundle }),
     policies,
     audit,
@@ -198,6 +249,9 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 }
 
 const ADMISSION_DRAIN_MS = 1000;
+/** As many requests as a webhook with a wrong key or signature counts for. */
+const STRANGER_COST = 20;
+const TEND_MS = 3600_000;
 
 const now = (): Date => new Date();
 

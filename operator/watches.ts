@@ -5,7 +5,7 @@ import type { NamespacePolicy } from '../common/api/namespace-policy.ts';
 import type { Session } from '../common/api/session.ts';
 import type { SessionTrigger } from '../common/api/session-trigger.ts';
 import type { KubeClient } from '../common/kube/client.ts';
-import type { Job, NetworkPolicy, Pod, ServiceAccount } from '../common/kube/core-types.ts';
+import type { Job, Namespace, NetworkPolicy, Pod, ServiceAccount } from '../common/kube/core-types.ts';
 import { Reflector } from '../common/kube/reflector.ts';
 import * as resources from '../common/kube/resource.ts';
 import { dropManagedFields } from '../common/kube/trim.ts';
@@ -25,6 +25,7 @@ export interface Watches {
   jobs: Reflector<Job>;
   pods: Reflector<Pod>;
   frameworks: Reflector<Framework>;
+  namespaces: Reflector<Namespace>;
   namespacePolicies: Reflector<NamespacePolicy>;
   sessionTriggers: Reflector<SessionTrigger>;
   serviceAccounts: Reflector<ServiceAccount>;
@@ -44,6 +45,7 @@ export function makeWatches(client: KubeClient, onError: (error: unknown) => voi
     jobs: new Reflector({ client, resource: resources.jobs, trim: trimJob, ...ofSessions, onError }),
     pods: new Reflector({ client, resource: resources.pods, trim: trimPod, ...ofSessions, onError }),
     frameworks: new Reflector({ client, resource: resources.frameworks, onError }),
+    namespaces: new Reflector({ client, resource: resources.namespaces, trim: onlyName, onError }),
     namespacePolicies: new Reflector({
       client,
       resource: resources.namespacePolicies,
@@ -72,12 +74,20 @@ export function makeWatches(client: KubeClient, onError: (error: unknown) => voi
   };
 }
 
+/** All that is asked of a namespace is whether it is there. */
+const onlyName = ({ apiVersion, kind, metadata: { name, resourceVersion } }: Namespace): Namespace => ({
+  apiVersion,
+  kind,
+  metadata: { name, ...(resourceVersion === undefined ? {} : { resourceVersion }) },
+});
+
 /** With the name of what each watches. The kinds differ; who takes all of them looks only at their state. */
 export const allOf = ({
   sessions,
   jobs,
   pods,
   frameworks,
+  namespaces,
   namespacePolicies,
   sessionTriggers,
   serviceAccounts,
@@ -87,6 +97,7 @@ export const allOf = ({
   { resource: 'jobs', reflector: jobs },
   { resource: 'pods', reflector: pods },
   { resource: 'frameworks', reflector: frameworks },
+  { resource: 'namespaces', reflector: namespaces },
   { resource: 'namespacepolicies', reflector: namespacePolicies },
   { resource: 'sessiontriggers', reflector: sessionTriggers },
   { resource: 'serviceaccounts', reflector: serviceAccounts },

@@ -1,6 +1,5 @@
 /** Composes the webhook door: what senders prove, what they may, and what becomes of it. */
 import { randomBytes } from 'node:crypto';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Framework } from '../common/api/framework.ts';
@@ -10,9 +9,10 @@ import type { SessionTrigger } from '../common/api/session-trigger.ts';
 import type { KubeClient } from '../common/kube/client.ts';
 import type { ObjectStore } from '../common/kube/object-store.ts';
 import { operatorUser } from '../common/rules/approval.ts';
-import { readSecret } from './record/notifications/secrets.ts';
+import { readSecret, SecretProblem } from './record/notifications/secrets.ts';
 import type { AuditTrail } from './record/audit.ts';
 import { webhooks } from './serve/webhooks/plugin.ts';
+import type { WebhooksPlugin } from './serve/webhooks/plugin.ts';
 import type { Policies } from './sessions/policies.ts';
 import { WebhookCredentials } from './sessions/webhooks/credentials.ts';
 import { Deliveries } from './sessions/webhooks/deliveries.ts';
@@ -20,13 +20,14 @@ import { WebhookKeys } from './sessions/webhooks/keys.ts';
 import { Payloads } from './sessions/webhooks/payloads.ts';
 import { triggerPlanner } from './sessions/webhooks/plan.ts';
 import { LocalBuckets, RateLimits } from './sessions/webhooks/rate-limits.ts';
-import type { Buckets } from './sessions/webhooks/rate-limits.ts';
+import { SharedBuckets } from './sessions/webhooks/shared-buckets.ts';
 import { Refusals } from './sessions/webhooks/refusals.ts';
+import { isSpent, sweepSpent } from './sessions/webhooks/spent.ts';
 import { SigningSecrets } from './sessions/webhooks/signing-secrets.ts';
 import type { ArtifactStore } from './store/store.ts';
 
 export interface WebhookDoorOptions {
-  client: Pick<KubeClient, 'create' | 'get'>;
+  client: Pick<KubeClient, 'create' | 'get' | 'mergePatch'>;
   store: ArtifactStore;
   audit: AuditTrail;
   policies: Policies;
@@ -39,8 +40,7 @@ export interface WebhookDoorOptions {
   /** Whether all policies are known. */
   ready: () => boolean;
   operatorNamespace: string;
-  traceIdOf: (request: FastifyRequest) => string;
-  buckets?: Buckets;
+  onStranger: (address: string) => void;
   registry: Registry;
   log: Logger;
   now?: () => number;
@@ -48,8 +48,9 @@ export interface WebhookDoorOptions {
 }
 
 export interface WebhookDoor {
-  plugin: (app: FastifyInstance) => Promise<void>;
-  payloads: Payloads;
+  plugin: WebhooksPlugin;
+  /** Removes what nobody needs any more; now and then. */
+  tend(): Promise<void>;
 }
 
 export function makeWebhookDoor(options: WebhookDoorOptions): WebhookDoor {
@@ -57,7 +58,11 @@ export function makeWebhookDoor(options: WebhookDoorOptions): WebhookDoor {
   const { now = () => Date.now(), elapsed = () => performance.now() } = options;
   const payloads = new Payloads(store, now);
   const secrets = new SigningSecrets({
-    read: (namespace, reference, signal) => readSecret(client, namespace, reference, signal),
+    read: async (namespace, reference, signal) => {
+      if (namespace === options.operatorNamespace)
+        throw new SecretProblem("no Secret of the operator's own namespace is used for webhooks");
+      return await readSecret(client, namespace, reference, signal);
+    },
     onState: ({ namespace, keyId }, problem) => {
       if (problem !== undefined) log.warn({ namespace, key: keyId, problem }, 'a webhook key cannot be used');
     },
@@ -82,6 +87,7 @@ export function makeWebhookDoor(options: WebhookDoorOptions): WebhookDoor {
         nonce: () => randomBytes(16).toString('hex'),
       }),
       payloads,
+      isSpent: (namespace, name) => isSpent(store, namespace, name),
       audit,
       operator: operatorUser(options.operatorNamespace),
       now,
@@ -89,7 +95,7 @@ export function makeWebhookDoor(options: WebhookDoorOptions): WebhookDoor {
     payloads,
     limits: new RateLimits({
       rateLimitOf: (namespace) => policies.object(namespace)?.spec.webhookAuth?.rateLimit,
-      buckets: options.buckets ?? new LocalBuckets(now),
+      buckets: new SharedBuckets({ client, namespace: options.operatorNamespace, now }),
       dryRuns: new LocalBuckets(now),
     }),
     refusals: new Refusals({
@@ -98,9 +104,15 @@ export function makeWebhookDoor(options: WebhookDoorOptions): WebhookDoor {
       now,
       onError: (err) => log.warn({ err }, 'recording a refused delivery failed'),
     }),
-    traceIdOf: options.traceIdOf,
+    onStranger: options.onStranger,
     logger: log,
     metrics: options.registry,
   });
-  return { plugin, payloads };
+  return {
+    plugin,
+    tend: async () => {
+      await payloads.sweep();
+      await sweepSpent(store, now());
+    },
+  };
 }

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { arrowProblems } from './arrows.ts';
 import { crdFiles } from './crds.ts';
+import { OPENAPI_FILE, openApiText } from './openapi.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -15,15 +16,16 @@ function tool(script: string, ...args: string[]): string[] {
   return run.status === 0 ? [] : [`${run.stdout}${run.stderr}`.trim() || `exit code ${run.status}`];
 }
 
-function staleCrds(): string[] {
-  return [...crdFiles()].flatMap(([name, content]) => {
+function staleFiles(): string[] {
+  const crds = [...crdFiles()].map(([name, content]) => [`manifests/crds/${name}`, content] as const);
+  return [...crds, [OPENAPI_FILE, openApiText()] as const].flatMap(([name, content]) => {
     let present = '';
     try {
-      present = readFileSync(join(root, 'manifests', 'crds', name), 'utf8');
+      present = readFileSync(join(root, name), 'utf8');
     } catch {
       // absent counts as stale
     }
-    return present === content ? [] : [`manifests/crds/${name} is stale: npm run generate`];
+    return present === content ? [] : [`${name} is stale: npm run generate`];
   });
 }
 
@@ -33,7 +35,7 @@ const CHECKS: Record<string, () => string[]> = {
     tool('eslint/bin/eslint.js', '--max-warnings=0', '--cache', '--cache-location', '.cache/eslint', '.'),
   format: () => tool('prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.'),
   arrows: arrowProblems,
-  generated: staleCrds,
+  generated: staleFiles,
 };
 
 export interface CheckResult {

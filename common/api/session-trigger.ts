@@ -58,12 +58,57 @@ export const TriggerSession = Type.Object(
 );
 export type TriggerSession = Type.Static<typeof TriggerSession>;
 
+export const ANSWER_EVENTS = ['session.started', 'session.completed', 'session.failed'] as const;
+/** APIs of sources that are in one place for most people. */
+export const ANSWER_URLS = { github: 'https://api.github.com', slack: 'https://slack.com/api' } as const;
+
+export const TriggerAnswer = Type.Object(
+  {
+    as: Type.Enum(['comment', 'status'], {
+      default: 'comment',
+      description:
+        'comment: on the issue or pull request, the Jira issue, or in the Slack thread. status: of the commit, on GitHub.',
+    }),
+    events: Type.Optional(
+      Type.Array(Type.Enum([...ANSWER_EVENTS]), {
+        maxItems: ANSWER_EVENTS.length,
+        description: 'Of the session; absent: its end, and of a status its start too.',
+      }),
+    ),
+    credential: Type.Object(
+      {
+        secretName: Type.String({ minLength: 1, maxLength: 253 }),
+        key: Type.String({ minLength: 1, maxLength: 253, description: 'In the Secret: the token.' }),
+      },
+      { description: "The Secret of this namespace with the tenant's own token; the operator's to read." },
+    ),
+    user: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 320,
+        description:
+          'Jira Cloud: whose API token it is, an email address. Absent: the token is a bearer token.',
+      }),
+    ),
+    url: Type.Optional(
+      Type.String({
+        maxLength: 2048,
+        pattern: '^https?://[^\\s?#]+$',
+        description: 'The Jira site, or the API of a GitHub Enterprise server or of GovSlack.',
+      }),
+    ),
+  },
+  { description: 'What a session of this trigger tells where its event came from; absent: nothing.' },
+);
+export type TriggerAnswer = Type.Static<typeof TriggerAnswer>;
+
 export const SessionTriggerSpec = Type.Object({
   description: Type.Optional(Type.String({ maxLength: 1024, description: 'What it is for, to people.' })),
   source: Type.Enum([...WEBHOOK_SOURCES], { description: 'Who sends the event.' }),
   enabled: Type.Optional(Type.Boolean({ default: true, description: 'false: it starts nothing.' })),
   when: Type.Optional(TriggerFilter),
   session: TriggerSession,
+  answer: Type.Optional(TriggerAnswer),
 });
 export type SessionTriggerSpec = Type.Static<typeof SessionTriggerSpec>;
 

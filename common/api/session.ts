@@ -225,6 +225,23 @@ export const SessionSpec = Type.Object(
           delivery: Type.Optional(
             Type.String({ maxLength: 253, description: "The sender's own id of this event." }),
           ),
+          origin: Type.Optional(
+            Type.Object(
+              {
+                repository: Type.Optional(
+                  Type.String({ maxLength: 253, description: "owner/name; of Slack the channel's id." }),
+                ),
+                number: Type.Optional(
+                  Type.String({
+                    maxLength: 64,
+                    description: "Of the issue or pull request; the Jira issue's key; the Slack thread.",
+                  }),
+                ),
+                commit: Type.Optional(Type.String({ maxLength: 64 })),
+              },
+              { description: 'Where an answer to the event goes. Set by the operator.' },
+            ),
+          ),
           received: Type.Optional(
             Type.Object(
               {

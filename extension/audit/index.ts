@@ -1,13 +1,12 @@
 /** `ambient.openAudit`: who did what to a session, and what came of it. */
 import * as vscode from 'vscode';
-import { messageOf } from '../../common/errors.ts';
 import { isForbidden } from '../../common/kube/errors.ts';
 import type { Clusters } from '../clusters/clusters.ts';
 import type { Rights } from '../clusters/rights.ts';
 import type { Notify } from '../ide/notify.ts';
 import { isSessionRef } from '../sessions/session-ref.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
-import { AuditDocuments } from './audit-documents.ts';
+import { SessionTextDocuments } from '../sessions/text-documents.ts';
 
 export interface AuditDeps {
   clusters: Pick<Clusters, 'connection'>;
@@ -16,6 +15,7 @@ export interface AuditDeps {
 }
 
 const READ_MS = 60_000;
+const KIND = { scheme: 'ambient-audit', title: 'audit', comment: '#' } as const;
 
 export function registerAudit({ clusters, rights, notify }: AuditDeps): vscode.Disposable {
   const read = async (ref: SessionRef): Promise<string> => {
@@ -26,9 +26,7 @@ export function registerAudit({ clusters, rights, notify }: AuditDeps): vscode.D
     ]);
     return auditText(ref, await readAudit(connection, ref, AbortSignal.timeout(READ_MS)));
   };
-  const documents = new AuditDocuments((ref) =>
-    read(ref).catch((error: unknown) => `# ${messageOf(error)}\n`),
-  );
+  const documents = new SessionTextDocuments(KIND, read);
   return vscode.Disposable.from(
     documents,
     vscode.commands.registerCommand('ambient.openAudit', async (ref: unknown) => {
@@ -39,7 +37,7 @@ export function registerAudit({ clusters, rights, notify }: AuditDeps): vscode.D
       const refusal = await rights.refusal(ref.cluster, ref.namespace, 'audit');
       if (refusal !== undefined) return notify.warn(refusal);
       try {
-        await documents.show(ref, await read(ref));
+        await documents.show(ref);
       } catch (error) {
         if (isForbidden(error)) rights.forget(ref.cluster, ref.namespace);
         notify.failed('read the audit records', error, ref.cluster);

@@ -1,6 +1,5 @@
 /** What triggers sessions: the event that a session came from, and the triggers of a namespace. What is heavy loads on first use. */
 import * as vscode from 'vscode';
-import { messageOf } from '../../common/errors.ts';
 import type { PolicyRef } from '../../common/api/panels.ts';
 import { sessions } from '../../common/kube/resource.ts';
 import type { Clusters } from '../clusters/clusters.ts';
@@ -12,7 +11,7 @@ import { policyRefOf } from '../policies/policy-ref.ts';
 import type { PreviewDocuments } from '../sessions/preview-documents.ts';
 import { isSessionRef } from '../sessions/session-ref.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
-import { EventDocuments } from './event-documents.ts';
+import { SessionTextDocuments } from '../sessions/text-documents.ts';
 import { triggerKind } from './trigger-kind.ts';
 
 export interface TriggersDeps {
@@ -27,6 +26,7 @@ export interface TriggersDeps {
 }
 
 const READ_MS = 15_000;
+const KIND = { scheme: 'ambient-event', title: 'event.jsonc', language: 'jsonc', comment: '//' } as const;
 
 export function registerTriggers(deps: TriggersDeps): vscode.Disposable {
   const { clusters, notify, now } = deps;
@@ -37,9 +37,7 @@ export function registerTriggers(deps: TriggersDeps): vscode.Disposable {
     const signal = AbortSignal.timeout(READ_MS);
     return eventText(await client.get(sessions, { namespace, name }, { signal }));
   };
-  const documents = new EventDocuments((ref) =>
-    read(ref).catch((error: unknown) => `// ${messageOf(error)}\n`),
-  );
+  const documents = new SessionTextDocuments(KIND, read);
   return vscode.Disposable.from(
     files,
     registerObjectLanguage(kind, files, deps),
@@ -60,7 +58,7 @@ export function registerTriggers(deps: TriggersDeps): vscode.Disposable {
         return;
       }
       try {
-        await documents.show(ref, await read(ref));
+        await documents.show(ref);
       } catch (error) {
         notify.failed('read what triggered the session', error, ref.cluster);
       }

@@ -37,6 +37,13 @@ export interface QueueOptions<K extends string> {
 const PATIENCE_MS = 5000;
 /** When patience is over, so many are taken from the lane that is ahead before one is taken from the other. */
 const AHEAD_IN_A_ROW = 3;
+/**
+ * Keys that are ahead come one by one and a worker is often faster than the next: for so long after the last of them most
+ * workers stay free for more, though others wait. Longer than the gaps within a burst, shorter than anybody notices.
+ */
+const LULL_MS = 250;
+/** As many may work on the others meanwhile: the news of one session alone is never held up. */
+const OTHERS_MEANWHILE = 2;
 
 const BACKOFF = { baseMs: 50, maxMs: 60_000 };
 
@@ -46,7 +53,11 @@ export class WorkQueue<K extends string> {
   readonly #ahead = new Map<K, number>();
   readonly #ready = new Map<K, number>();
   #aheadInARow = 0;
+  #lastAheadAt = -Infinity;
+  #lull: Disposable | undefined;
   readonly #working = new Map<K, Promise<void>>();
+  /** Of the keys worked on, those that were not ahead. */
+  readonly #others = new Set<K>();
   /** Added while being worked on: goes back to ready afterwards. */
   readonly #again = new Set<K>();
   readonly #delayed = new Map<K, { due: number; timer: Disposable }>();
@@ -73,6 +84,7 @@ export class WorkQueue<K extends string> {
   add(key: K, { ahead = false }: { ahead?: boolean } = {}): void {
     if (!this.#open) return;
     this.#cancelDelay(key);
+    if (ahead) this.#lastAheadAt = this.#options.clock.elapsed();
     if (this.#working.has(key)) this.#again.add(key);
     else if (!this.#ahead.has(key) && (ahead || !this.#ready.has(key))) {
       const since = this.#ready.get(key) ?? this.#options.clock.elapsed();
@@ -114,6 +126,7 @@ export class WorkQueue<K extends string> {
   async close(drainMs: number): Promise<void> {
     this.#open = false;
     for (const key of [...this.#delayed.keys()]) this.#cancelDelay(key);
+    this.#lull?.[Symbol.dispose]();
     this.#ahead.clear();
     this.#ready.clear();
     this.#again.clear();
@@ -142,14 +155,30 @@ export class WorkQueue<K extends string> {
 
   /** Takes the next key from its lane. */
   #next(): [key: K, since: number] | undefined {
-    const isTurnOfOthers = this.#aheadInARow >= AHEAD_IN_A_ROW && this.#isPatienceOver();
-    const lane = this.#ahead.size > 0 && !isTurnOfOthers ? this.#ahead : this.#ready;
-    this.#aheadInARow = lane === this.#ahead ? this.#aheadInARow + 1 : 0;
+    const isPatienceOver = this.#isPatienceOver();
+    const isTurnOfOthers = this.#aheadInARow >= AHEAD_IN_A_ROW && isPatienceOver;
+    const isAhead = this.#ahead.size > 0 && !isTurnOfOthers;
+    if (!isAhead && !isPatienceOver && this.#areOthersHeld()) return undefined;
+    const lane = isAhead ? this.#ahead : this.#ready;
+    this.#aheadInARow = isAhead ? this.#aheadInARow + 1 : 0;
     for (const entry of lane) {
       lane.delete(entry[0]);
+      if (!isAhead) this.#others.add(entry[0]);
       return entry;
     }
     return undefined;
+  }
+
+  /** More of those ahead are likely to come at once. Looks again when none have. */
+  #areOthersHeld(): boolean {
+    if (this.#ready.size === 0 || this.#others.size < OTHERS_MEANWHILE) return false;
+    const lullMs = this.#lastAheadAt + LULL_MS - this.#options.clock.elapsed();
+    if (lullMs <= 0) return false;
+    this.#lull ??= this.#options.clock.timer(lullMs, () => {
+      this.#lull = undefined;
+      if (this.#open) this.#dispatch();
+    });
+    return true;
   }
 
   /** Of the key that waits longest behind those ahead, which is the first. */
@@ -166,15 +195,20 @@ export class WorkQueue<K extends string> {
       const result = await this.#options.work(key, this.#abort.signal);
       this.#failures.delete(key);
       metrics?.worked(spent(), result === undefined ? 'done' : 'requeued');
-      this.#working.delete(key);
+      this.#done(key);
       if (result !== undefined) this.addAfter(key, result.requeueAfterMs);
     } catch (error) {
-      this.#working.delete(key);
+      this.#done(key);
       metrics?.worked(spent(), 'failed');
       this.#retry(key, error);
     }
     if (this.#again.delete(key)) this.add(key);
     if (this.#open) this.#dispatch();
+  }
+
+  #done(key: K): void {
+    this.#working.delete(key);
+    this.#others.delete(key);
   }
 
   #retry(key: K, error: unknown): void {

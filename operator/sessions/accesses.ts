@@ -9,7 +9,8 @@ import { refOf } from '../store/keys.ts';
 import type { ArtifactStore } from '../store/store.ts';
 
 export interface Access {
-  session: Session;
+  /** What is accessed: one session, or the sessions of a namespace. */
+  session: Session | { namespace: string };
   actor: string;
   action: AuditEvent['action'];
   /** Such as sessions/log. */
@@ -21,8 +22,12 @@ export interface Access {
 }
 
 export interface Refused {
-  door: 'live' | 'runners';
+  door: 'live' | 'runners' | 'rest';
   resource: string;
+  /** Where it is known who that is. */
+  actor?: string;
+  /** What was asked for. */
+  details?: Record<string, unknown>;
   error: AmbientError;
   traceId: string;
 }
@@ -78,7 +83,7 @@ export class Accesses {
   }
 
   /** Somebody was sent away before it was known what he may see. Never throws: he is sent away in any case. */
-  refused({ door, resource, error, traceId }: Refused): void {
+  refused({ door, resource, actor = ANONYMOUS, details, error, traceId }: Refused): void {
     if (!this.#takeToken()) {
       this.#suppressed++;
       return;
@@ -87,11 +92,12 @@ export class Accesses {
     this.#suppressed = 0;
     this.#note({
       namespace: this.#options.operatorNamespace,
-      actor: ANONYMOUS,
+      actor,
       action: 'view',
       resource,
       outcome: 'denied',
       details: {
+        ...details,
         door,
         code: error.code,
         reason: error.message,
@@ -126,9 +132,7 @@ export class Accesses {
 }
 
 const eventOf = ({ session, actor, action, resource, details, traceId }: Access): AuditEvent => ({
-  namespace: session.metadata.namespace ?? '',
-  sessionId: session.metadata.name,
-  ...(session.metadata.uid === undefined ? {} : { sessionUid: session.metadata.uid }),
+  ...subjectOf(session),
   actor,
   action,
   resource,
@@ -136,6 +140,12 @@ const eventOf = ({ session, actor, action, resource, details, traceId }: Access)
   ...(details === undefined ? {} : { details }),
   traceId,
 });
+
+function subjectOf(session: Access['session']): Pick<AuditEvent, 'namespace' | 'sessionId' | 'sessionUid'> {
+  if ('namespace' in session) return { namespace: session.namespace };
+  const { namespace = '', name, uid } = session.metadata;
+  return { namespace, sessionId: name, ...(uid === undefined ? {} : { sessionUid: uid }) };
+}
 
 const failureOf = (
   error: unknown,

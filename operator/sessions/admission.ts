@@ -79,15 +79,7 @@ export class Admission {
    */
   createdBy(sent: unknown, by: Requester): CreatedBy | undefined {
     if (sent !== undefined && by.name === this.#options.operator) return undefined;
-    if (by.name === '' || by.name.length > USER_MAX)
-      throw new AmbientError('invalid', `a user name of ${by.name.length} characters cannot be kept`);
-    const groups = by.groups.filter((group) => group.length <= USER_MAX).slice(0, GROUPS_MAX);
-    const isUidKept = by.uid !== undefined && by.uid !== '' && by.uid.length <= USER_MAX;
-    return {
-      user: by.name,
-      ...(isUidKept && by.uid !== undefined ? { uid: by.uid } : {}),
-      ...(groups.length === 0 ? {} : { groups }),
-    };
+    return stampOf(by);
   }
 
   /** What metadata.finalizers must be, so that the object stays until its data are gone; undefined: what was sent stays. */
@@ -108,13 +100,17 @@ export class Admission {
         'the operator has just started and does not know the policies yet',
       );
     if (!sessionSpec.Check(spec)) throw invalid('spec', problemsOf(sessionSpec, spec));
-    const { framework, trigger } = spec;
+    const { framework, trigger, createdBy } = spec;
+    // Whoever asked the operator to launch it is the one who acts.
+    const isForOther = act.by.name === this.#options.operator && createdBy !== undefined;
+    const actor = isForOther ? { ...act, by: { ...act.by, name: createdBy.user } } : act;
     const found = this.#options.framework(framework.type);
     const isExecuting = found === undefined ? undefined : executes(found.spec);
     const { violations } = evaluate(spec, this.#options.policies.of(act.namespace), isExecuting);
-    await this.#record(act, 'create', 'sessions', violations.length === 0 ? 'allowed' : 'denied', {
+    await this.#record(actor, 'create', 'sessions', violations.length === 0 ? 'allowed' : 'denied', {
       framework: framework.type,
       trigger: trigger?.source ?? 'manual',
+      ...(isForOther ? { by: act.by.name } : {}),
       ...(trigger?.name === undefined ? {} : { sessionTrigger: trigger.name }),
       ...(trigger?.delivery === undefined ? {} : { delivery: trigger.delivery }),
       // Which fields somebody wrote who is nobody here.
@@ -180,6 +176,22 @@ export class Admission {
       traceId,
     });
   }
+}
+
+/**
+ * spec.createdBy of whoever launches.
+ * @throws AmbientError `invalid` for a user whose name is too long to be kept: a cut one would be another user
+ */
+export function stampOf(by: Requester): CreatedBy {
+  if (by.name === '' || by.name.length > USER_MAX)
+    throw new AmbientError('invalid', `a user name of ${by.name.length} characters cannot be kept`);
+  const groups = by.groups.filter((group) => group.length <= USER_MAX).slice(0, GROUPS_MAX);
+  const isUidKept = by.uid !== undefined && by.uid !== '' && by.uid.length <= USER_MAX;
+  return {
+    user: by.name,
+    ...(isUidKept && by.uid !== undefined ? { uid: by.uid } : {}),
+    ...(groups.length === 0 ? {} : { groups }),
+  };
 }
 
 const invalid = (field: string, problems: string): AmbientError =>

@@ -6,7 +6,7 @@ import type { GeneratedArtifact, Session } from '../../common/api/session.ts';
 import { AmbientError } from '../../common/errors.ts';
 import { keys, refOf } from '../store/keys.ts';
 import type { ArtifactStore, ByteRange, ObjectInfo } from '../store/store.ts';
-import { safeArtifactPath } from './artifact-path.ts';
+import { OPERATOR_ARTIFACTS, safeArtifactPath } from './artifact-path.ts';
 
 export interface NewArtifact {
   path: string;
@@ -68,6 +68,8 @@ export class Artifacts {
   ): Promise<Artifact> {
     const ref = refOf(session);
     const path = safeArtifactPath(artifact.path);
+    if (path.startsWith(OPERATOR_ARTIFACTS))
+      throw new AmbientError('unsafe_path', `below ${OPERATOR_ARTIFACTS} only the operator writes`);
     const { type = 'output', contentType = UNKNOWN_CONTENT, digest } = artifact;
     if (!isArtifactType(type)) {
       throw new AmbientError('invalid_request', `an artifact's type is one of ${ARTIFACT_TYPES.join(', ')}`);

@@ -80,6 +80,9 @@ export const keys = {
   /** Bodies of webhooks that are not yet known to be anybody's. */
   waitingPayloads: `${WEBHOOKS}/waiting/`,
   waitingPayload: (id: string): string => `${WEBHOOKS}/waiting/${id}`,
+  /** Marks of deliveries whose sessions were deleted. */
+  spentDeliveries: `${WEBHOOKS}/spent/`,
+  spentDelivery: (namespace: string, session: string): string => `${WEBHOOKS}/spent/${namespace}/${session}`,
 
   /** Whether a folder of the root holds the sessions of a namespace. */
   isNamespace: (folder: string): boolean => NAMESPACE.test(folder),

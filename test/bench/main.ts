@@ -15,10 +15,11 @@ import { meetsBar } from './measure.ts';
 import type { Figure, Section } from './measure.ts';
 import { scale } from './scale.ts';
 import { tree } from './tree.ts';
+import { webhooks } from './webhooks.ts';
 
 const SECTIONS: Section[] = [
   ...[bundles, activation, tree],
-  ...[latency, admission, burst, budget, scale, audit, logs],
+  ...[latency, admission, burst, webhooks, budget, scale, audit, logs],
 ];
 
 const wanted = process.argv.slice(2);

@@ -2,7 +2,6 @@
 import { KubeClient } from '../../common/kube/client.ts';
 import { loadKubeconfig } from '../../common/kube/kubeconfig.ts';
 import { frameworks } from '../../common/kube/resource.ts';
-import { buildTargets } from '../../scripts/build.ts';
 import { clusterCapability, clusterUp } from '../cluster/index.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { applyApi } from '../support/deploy.ts';
@@ -15,7 +14,6 @@ export const FRAMEWORK = 'bench';
 export interface Plant extends AsyncDisposable {
   cluster: Cluster;
   client: KubeClient;
-  /** Started as its image starts it: the bundle, one process. */
   startOperator(): Promise<OperatorProcess>;
 }
 
@@ -23,7 +21,6 @@ export interface Plant extends AsyncDisposable {
 export async function openPlant(log: (line: string) => void): Promise<Plant | string> {
   const { controlPlane } = await clusterCapability();
   if (controlPlane !== true) return controlPlane;
-  await buildTargets(['operator']);
   await using stack = new AsyncDisposableStack();
   const cluster = stack.use(await clusterUp({ fakeNodes: 20, log }));
   const kubeconfig = await loadKubeconfig({ env: {}, homeDir: '/nonexistent', path: cluster.kubeconfig });
@@ -43,7 +40,7 @@ export async function openPlant(log: (line: string) => void): Promise<Plant | st
   return {
     cluster,
     client,
-    startOperator: () => runOperatorProcess(cluster, { bundle: true, flags: { 'lease-seconds': 15 } }),
+    startOperator: () => runOperatorProcess(cluster, { flags: { 'lease-seconds': 15 } }),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }

@@ -93,7 +93,7 @@ async function deploy(cluster: Cluster): Promise<Record<string, unknown>> {
   const file = path.join(import.meta.dirname, '../support/deploy.ts');
   if (!existsSync(file)) throw new CannotError(`--operator needs ${file}, which is not there`);
   const { deployOperator } = (await import(file)) as Deploy;
-  return deployOperator(cluster, { log });
+  return deployOperator(cluster, { log, rest: true });
 }
 
 async function down(): Promise<void> {

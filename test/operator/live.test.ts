@@ -90,6 +90,7 @@ describe('the live API behind a real API server', function () {
           '--live-port=0',
           '--runner-port=0',
           '--admission-port=0',
+          '--rest-port=0',
         ],
         {},
       ),

@@ -30,6 +30,8 @@ describe('an operator that is killed', function () {
   let proxy: ApiProxy;
   let storeDir: string;
   let ports: OperatorPorts;
+  /** Goes on from one story to the next: each kills it once. */
+  let operator: OperatorProcess | undefined;
 
   before(async function () {
     this.timeout(300_000);
@@ -42,6 +44,7 @@ describe('an operator that is killed', function () {
   });
 
   after(async () => {
+    await operator?.[Symbol.asyncDispose]();
     await proxy?.[Symbol.asyncDispose]();
     if (storeDir !== undefined) await rm(storeDir, { recursive: true, force: true });
   });
@@ -90,12 +93,13 @@ describe('an operator that is killed', function () {
     answered: boolean,
   ): Promise<{ killed: boolean; tale: object; writes: string[] }> {
     const namespace = await cluster.namespace('crash');
-    let operator = await start();
+    let current = (operator ??= await start());
     await liveApiAvailable(cluster);
     const writes: string[] = [];
     let killed: Promise<void> | undefined;
     const killNow = (): void => {
-      killed = operator.kill();
+      operator = undefined;
+      killed = current.kill();
     };
     proxy.onWrite = (write) => {
       if (!write.path.includes(`/${namespace}/`)) return true;
@@ -123,8 +127,8 @@ describe('an operator that is killed', function () {
       );
       if (killed !== undefined) {
         await killed;
-        await operator[Symbol.asyncDispose]();
-        operator = await start();
+        await current[Symbol.asyncDispose]();
+        operator = current = await start();
         await liveApiAvailable(cluster);
       }
       await driven;
@@ -132,7 +136,6 @@ describe('an operator that is killed', function () {
       return { killed: killed !== undefined, tale: await tale(session), writes };
     } finally {
       proxy.onWrite = undefined;
-      await operator[Symbol.asyncDispose]();
     }
   }
 

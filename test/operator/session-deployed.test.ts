@@ -6,6 +6,8 @@ import { HEADS_CONFIG_MAP } from '../../operator/record/audit/heads.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { deployOperator } from '../support/deploy.ts';
+import { aPerson } from '../support/rest.ts';
+import { restAnswers, restForwarder } from '../support/rest-forwarder.ts';
 import type { Deployed } from '../support/deploy.ts';
 import { aCommand, endOf, finished, launch, logOf, running } from '../support/sessions.ts';
 import { until } from '../support/until.ts';
@@ -89,7 +91,11 @@ describe('the deployed operator', function () {
       // What retention takes, and the finalizer that holds it.
       [true, 'delete ambient.ai/sessions'],
       [true, 'patch ambient.ai/sessions'],
-      [false, 'create ambient.ai/sessions'],
+      // In the name of callers of the REST API, once it is known who they are and what they may.
+      [true, 'create ambient.ai/sessions'],
+      [true, 'create authorization.k8s.io/subjectaccessreviews', ''],
+      [true, 'list /namespaces', ''],
+      [false, 'impersonate /users', ''],
       [false, 'get /secrets'],
       [false, 'list /secrets', OPERATOR_NAMESPACE],
       [true, 'get /secrets', OPERATOR_NAMESPACE, 'ambient-operator-tls'],
@@ -210,5 +216,24 @@ describe('the deployed operator', function () {
       log.split('\n').filter((line) => line.startsWith('line ')),
       Array.from({ length: count }, (_, index) => `line ${index + 1}`),
     );
+  });
+
+  it('serves the REST API to this machine by plain HTTP, and goes on doing so when its pod is exchanged', async () => {
+    const base = await restForwarder(cluster);
+    await restAnswers(base);
+    const token = await aPerson(cluster, namespace, 'rest-user', { [namespace]: 'ambient-editor' });
+    const ask = async (): Promise<number> => {
+      const answer = await fetch(`${base}/namespaces/${namespace}/sessions`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
+      await answer.arrayBuffer();
+      return answer.status;
+    };
+    assert.equal(await ask(), 200);
+    const pod = await podName();
+    await inSystem('delete', 'pod', pod, '--wait=false');
+    await until(async () => (await podName().catch(() => pod)) !== pod, 'there is another pod', 60_000);
+    await until(async () => (await ask().catch(() => 0)) === 200, 'the REST API is back', 60_000);
+    assert.equal(await restForwarder(cluster), base);
   });
 });

@@ -9,6 +9,7 @@ import type { Cluster } from '../cluster/index.ts';
 import { buildImage } from '../cluster/images.ts';
 import { admissionAnswers } from './admission.ts';
 import { removeHostService } from './host-service.ts';
+import { restAnswers, restForwarder } from './rest-forwarder.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 export const manifests = join(root, 'manifests');
@@ -17,6 +18,8 @@ export interface Deployed extends Record<string, unknown> {
   operatorImage: string;
   runnerImage: string;
   namespace: string;
+  /** Base address of the REST API, where it was asked for. */
+  rest?: string;
 }
 
 export interface DeployOptions {
@@ -25,6 +28,8 @@ export interface DeployOptions {
   built?: boolean;
   /** Arguments of the operator, beside those of its manifest. */
   args?: string[];
+  /** Make the REST API reachable from this machine. */
+  rest?: boolean;
 }
 
 /**
@@ -32,7 +37,11 @@ export interface DeployOptions {
  * nothing. Throws with what the operator says when it does not come up.
  */
 export async function deployOperator(cluster: Cluster, options: DeployOptions = {}): Promise<Deployed> {
-  const { log = () => undefined, args = [] } = options;
+  const { log = () => undefined } = options;
+  // The cluster's own folder knows its processes; a cluster that was there before has none.
+  const rest =
+    options.rest === true && cluster.provider !== 'context' ? await restForwarder(cluster) : undefined;
+  const args = [...(options.args ?? []), ...(rest === undefined ? [] : [`--rest-url=${rest}`])];
   if (!options.built) await buildTargets(['operator', 'runner']);
   const [operatorImage, runnerImage] = await loadImages(cluster, ['operator', 'runner'] as const, log);
   await applyApi(cluster);
@@ -48,7 +57,13 @@ export async function deployOperator(cluster: Cluster, options: DeployOptions = 
     );
   await cluster.kubectl(['apply', '-f', '-'], { input: text });
   await available(cluster, log);
-  return { operatorImage, runnerImage, namespace: OPERATOR_NAMESPACE };
+  if (rest !== undefined) await restAnswers(rest);
+  return {
+    operatorImage,
+    runnerImage,
+    namespace: OPERATOR_NAMESPACE,
+    ...(rest === undefined ? {} : { rest }),
+  };
 }
 
 /** Builds images from what stands in dist/ and loads them into the node. Their tags tell their content, so no pod runs an older one. */

@@ -34,6 +34,7 @@ export async function useHostService(cluster: Cluster): Promise<void> {
         { name: 'live', port: 443 },
         { name: 'runners', port: 8444 },
         { name: 'admission', port: 8445 },
+        { name: 'rest', port: 8447 },
       ],
     },
   };
@@ -68,7 +69,7 @@ export async function useHostService(cluster: Cluster): Promise<void> {
 export async function addHostEndpoint(
   cluster: Cluster,
   name: string,
-  ports: { live: number; runners: number; admission: number },
+  ports: { live: number; runners: number; admission: number; rest: number },
 ): Promise<AsyncDisposable> {
   const slice = {
     apiVersion: 'discovery.k8s.io/v1',
@@ -84,6 +85,7 @@ export async function addHostEndpoint(
       { name: 'live', port: ports.live },
       { name: 'runners', port: ports.runners },
       { name: 'admission', port: ports.admission },
+      { name: 'rest', port: ports.rest },
     ],
   };
   await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(slice) });

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parse, parseAllDocuments } from 'yaml';
 import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../../common/api/names.ts';
+import { buildTargets } from '../../scripts/build.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { admissionAnswers, applyAdmission } from './admission.ts';
 import { operatorManifests } from './deploy.ts';
@@ -26,8 +27,6 @@ export interface OperatorProcessOptions {
   ports?: OperatorPorts;
   /** Where it finds the API server; default the cluster's own address. */
   server?: string;
-  /** Run dist/operator/main.mjs instead of the sources. */
-  bundle?: boolean;
   /** Name in the lease. One process at a time may have it: it takes over from one that died at once. */
   identity?: string;
   env?: Record<string, string>;
@@ -41,6 +40,7 @@ export interface OperatorPorts {
   live: number;
   runners: number;
   admission: number;
+  rest: number;
   health: number;
 }
 
@@ -60,6 +60,18 @@ export interface OperatorProcess extends AsyncDisposable {
   stop(): Promise<number | string>;
   /** SIGKILL, and waits for the end. */
   kill(): Promise<void>;
+}
+
+let built: Promise<void> | undefined;
+
+/** What its image starts, behind `node`: of the sources as they are now. */
+async function imageCommand(): Promise<string[]> {
+  built ??= buildTargets(['operator']);
+  await built;
+  const dockerfile = await readFile(join(root, 'operator/Dockerfile'), 'utf8');
+  const [, command = ''] = /^ENTRYPOINT (\[.*\])$/m.exec(dockerfile) ?? [];
+  const [, ...args] = JSON.parse(command) as string[];
+  return args.map((arg) => (arg === '/app/main.mjs' ? join(root, 'dist/operator/main.mjs') : arg));
 }
 
 export async function runOperatorProcess(
@@ -83,6 +95,7 @@ export async function runOperatorProcess(
     'live-port': ports.live,
     'runner-port': ports.runners,
     'admission-port': ports.admission,
+    'rest-port': ports.rest,
     'health-port': ports.health,
     'runner-url': `https://${address}:${ports.runners}`,
     identity: options.identity ?? 'host-process',
@@ -92,10 +105,9 @@ export async function runOperatorProcess(
     options.admission === true
       ? await applyAdmission(cluster, `https://${address}:${ports.admission}/`)
       : undefined;
-  const entry = options.bundle === true ? 'dist/operator/main.mjs' : 'operator/main.ts';
   const child = spawn(
     process.execPath,
-    [join(root, entry), ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)],
+    [...(await imageCommand()), ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`)],
     {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -234,8 +246,10 @@ export async function freePorts(address: string): Promise<OperatorPorts> {
       const server = createServer().once('error', reject);
       server.listen(0, address, () => resolve(server));
     });
-  const servers = await Promise.all([hold(), hold(), hold(), hold()]);
-  const [live, runners, admission, health] = servers.map((server) => (server.address() as AddressInfo).port);
+  const servers = await Promise.all([hold(), hold(), hold(), hold(), hold()]);
+  const [live = 0, runners = 0, admission = 0, rest = 0, health = 0] = servers.map(
+    (server) => (server.address() as AddressInfo).port,
+  );
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return { live: live ?? 0, runners: runners ?? 0, admission: admission ?? 0, health: health ?? 0 };
+  return { live, runners, admission, rest, health };
 }

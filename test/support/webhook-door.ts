@@ -13,7 +13,8 @@ import type { NamespacePolicy, NamespacePolicySpec } from '../../common/api/name
 import { API_VERSION } from '../../common/api/names.ts';
 import type { Session } from '../../common/api/session.ts';
 import type { SessionTrigger, SessionTriggerSpec } from '../../common/api/session-trigger.ts';
-import type { KubeClient } from '../../common/kube/client.ts';
+import type { KubeClient, ObjectAddress } from '../../common/kube/client.ts';
+import type { ConfigMap } from '../../common/kube/core-types.ts';
 import { KubeError } from '../../common/kube/errors.ts';
 import { ObjectStore } from '../../common/kube/object-store.ts';
 import type { Resource } from '../../common/kube/resource.ts';
@@ -23,6 +24,7 @@ import {
   WEBHOOK_HASH_INDEX,
   WEBHOOK_ID_INDEX,
 } from '../../operator/sessions/webhooks/keys.ts';
+import { rememberExchange } from '../../operator/serve/rest/door.ts';
 import { Policies } from '../../operator/sessions/policies.ts';
 import { makeWebhookDoor } from '../../operator/webhook-door.ts';
 import type { WebhookDoorOptions } from '../../operator/webhook-door.ts';
@@ -78,42 +80,67 @@ export async function post(
   return await promise;
 }
 
-export class KeptObjects implements Pick<KubeClient, 'create' | 'get'> {
+/** Sessions, Secrets and ConfigMaps, each as it was put in last. */
+export class KeptObjects implements Pick<KubeClient, 'create' | 'get' | 'mergePatch'> {
   readonly sessions = new Map<string, Session>();
   readonly secrets = new Map<string, Record<string, string>>();
-  secretReads = 0;
+  readonly #configMaps = new Map<string, ConfigMap>();
   /** Thrown instead of an answer while it is set. */
   refuse: Error | undefined;
 
-  async create<T extends KubeObject>(_resource: Resource<T>, object: NoInfer<T>): Promise<T> {
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    if (this.refuse !== undefined) throw this.refuse;
+  async create<T extends KubeObject>(resource: Resource<T>, object: NoInfer<T>): Promise<T> {
+    await this.#answer();
     const key = `${object.metadata.namespace}/${object.metadata.name}`;
-    if (this.sessions.has(key)) throw new KubeError('exists', { status: 409, reason: 'AlreadyExists' });
-    const made = structuredClone(object) as unknown as Session;
-    made.metadata.uid = `uid-${this.sessions.size + 1}`;
-    this.sessions.set(key, made);
-    return made as unknown as T;
+    const kept = this.#of(resource.plural);
+    if (kept.has(key)) throw new KubeError('exists', { status: 409, reason: 'AlreadyExists' });
+    const made: KubeObject = structuredClone(object);
+    made.metadata.uid = `uid-${kept.size + 1}`;
+    made.metadata.resourceVersion = '1';
+    kept.set(key, made);
+    return made as T;
   }
 
-  async get<T extends KubeObject>(
-    resource: Resource<T>,
-    { namespace, name }: { namespace?: string | undefined; name: string },
-  ): Promise<T> {
+  async get<T extends KubeObject>(resource: Resource<T>, at: ObjectAddress): Promise<T> {
+    await this.#answer();
+    const key = `${at.namespace}/${at.name}`;
+    const found = resource.plural === 'secrets' ? this.#secret(key) : this.#of(resource.plural).get(key);
+    if (found === undefined) throw new KubeError(`${key} not found`, { status: 404, reason: 'NotFound' });
+    return found as T;
+  }
+
+  async mergePatch<T extends KubeObject>(_: Resource<T>, at: ObjectAddress, patch: object): Promise<T> {
+    await this.#answer();
+    const standing = this.#configMaps.get(`${at.namespace}/${at.name}`);
+    const { metadata, data } = patch as Pick<ConfigMap, 'metadata' | 'data'>;
+    if (standing === undefined) throw new KubeError('none', { status: 404, reason: 'NotFound' });
+    if (standing.metadata.resourceVersion !== metadata.resourceVersion)
+      throw new KubeError('changed', { status: 409, reason: 'Conflict' });
+    const version = String(Number(metadata.resourceVersion) + 1);
+    const next: ConfigMap = {
+      ...standing,
+      metadata: { ...standing.metadata, resourceVersion: version },
+      data: { ...standing.data, ...data },
+    };
+    this.#configMaps.set(`${at.namespace}/${at.name}`, next);
+    return next as KubeObject as T;
+  }
+
+  #of(plural: string): Map<string, KubeObject> {
+    return plural === 'sessions' ? this.sessions : this.#configMaps;
+  }
+
+  #secret(key: string): KubeObject | undefined {
+    const secret = this.secrets.get(key);
+    if (secret === undefined) return undefined;
+    const data = Object.fromEntries(
+      Object.entries(secret).map(([field, value]) => [field, Buffer.from(value).toString('base64')]),
+    );
+    return { apiVersion: 'v1', kind: 'Secret', metadata: { name: key }, data } as KubeObject;
+  }
+
+  async #answer(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 1));
     if (this.refuse !== undefined) throw this.refuse;
-    const key = `${namespace}/${name}`;
-    if (resource.plural === 'secrets') this.secretReads++;
-    const secret = this.secrets.get(key);
-    const data =
-      secret === undefined
-        ? undefined
-        : Object.fromEntries(
-            Object.entries(secret).map(([field, value]) => [field, Buffer.from(value).toString('base64')]),
-          );
-    const found = resource.plural === 'secrets' ? data && { data } : this.sessions.get(key);
-    if (found === undefined) throw new KubeError(`${key} not found`, { status: 404, reason: 'NotFound' });
-    return found as unknown as T;
   }
 }
 
@@ -123,6 +150,8 @@ export interface TestDoor extends AsyncDisposable {
   audit: CollectedAudit;
   store: TemporaryStore;
   registry: Registry;
+  /** Addresses with credentials that were no good. */
+  strangers: string[];
   policies: ObjectStore<NamespacePolicy>;
   frameworks: ObjectStore<Framework>;
   /** Settable. */
@@ -143,6 +172,7 @@ export async function testDoor(more: Partial<WebhookDoorOptions> = {}): Promise<
   const frameworks = new ObjectStore<Framework>({ cluster: 'test' });
   const sessionTriggers = new ObjectStore<SessionTrigger>({ cluster: 'test' });
   frameworks.upsert(aFramework());
+  const strangers: string[] = [];
   const clock = { now: Date.parse('2030-01-01T00:00:00Z'), ready: true };
   const door = makeWebhookDoor({
     client: api,
@@ -157,15 +187,28 @@ export async function testDoor(more: Partial<WebhookDoorOptions> = {}): Promise<
     },
     ready: () => clock.ready,
     operatorNamespace: 'ambient-system',
-    traceIdOf: () => 'c'.repeat(32),
+    onStranger: (address) => strangers.push(address),
     registry,
     log: pino({ level: 'silent' }),
     now: () => clock.now,
     elapsed: () => clock.now,
     ...more,
   });
+  const log = pino({ level: 'silent' });
   const app = fastify({ logger: false, bodyLimit: 1024 });
-  await app.register(door.plugin, { prefix: '/api/v1/webhooks' });
+  app.addHook('onRequest', async ({ raw }, reply) => {
+    rememberExchange({
+      request: raw,
+      response: reply.raw,
+      traceId: 'c'.repeat(32),
+      log,
+      signal: new AbortController().signal,
+      closing: new AbortController().signal,
+      facts: { route: 'unknown' },
+    });
+  });
+  // The server is one without TLS here, which the door cannot know.
+  await app.register(door.plugin as never, { prefix: '/api/v1/webhooks' });
   await app.listen({ port: 0, host: '127.0.0.1' });
   const { port } = app.server.address() as AddressInfo;
   return {
@@ -174,6 +217,7 @@ export async function testDoor(more: Partial<WebhookDoorOptions> = {}): Promise<
     audit,
     store,
     registry,
+    strangers,
     policies,
     frameworks,
     clock,

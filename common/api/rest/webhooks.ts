@@ -1,5 +1,8 @@
-/** What the webhook door answers. Its errors are those of every door of REST. */
+/** The webhook door: what it takes and answers. Its refusals are those of every operation of REST. */
 import Type from 'typebox';
+import { WEBHOOK_SOURCES } from '../session.ts';
+import { ErrorBody } from './error.ts';
+import { operation } from './operation.ts';
 
 const SessionId = () => Type.String({ format: 'uuid', description: 'Name of the Session.' });
 const StartTime = () => Type.String({ format: 'date-time', description: 'A guess; not before.' });
@@ -56,3 +59,65 @@ export const WebhookValid = Type.Object({
   warnings: Type.Array(Type.String()),
 });
 export type WebhookValid = Type.Static<typeof WebhookValid>;
+
+/** 400 of a dry run: it would be refused. */
+export const WebhookInvalid = Type.Object({
+  valid: Type.Literal(false),
+  violations: Type.Array(PolicyViolation, { description: "Of the namespace's policy." }),
+  ...ErrorBody.properties,
+});
+
+const header = (description: string) => Type.Optional(Type.String({ maxLength: 1024, description }));
+const asked = {
+  method: 'POST',
+  tag: 'Webhooks',
+  access: 'key',
+  params: Type.Object({
+    source: Type.Enum([...WEBHOOK_SOURCES], { description: 'Who sends the event.' }),
+  }),
+  query: Type.Object({
+    key: Type.Optional(
+      Type.String({ description: 'Id of the key whose secret signs the body, where no X-API-Key is sent.' }),
+    ),
+  }),
+  headers: Type.Object({
+    'x-api-key': header('An API key whose hash stands in the policy of a namespace, for this source.'),
+    'idempotency-key': header('Names the delivery where its source has no id of its own.'),
+    'x-hub-signature-256': header('GitHub: sha256= and the HMAC-SHA256 of the body.'),
+    'x-hub-signature': header('Jira: likewise.'),
+    'x-slack-signature': header('Slack: v0= and the HMAC-SHA256 of v0:timestamp:body.'),
+    'x-slack-request-timestamp': header('Slack: seconds since 1970, at most five minutes off.'),
+    'x-ambient-signature': header('generic: v1= and the HMAC-SHA256 of timestamp.delivery.body.'),
+    'x-ambient-timestamp': header('generic: seconds since 1970, at most five minutes off.'),
+    'x-ambient-delivery': header('generic: names the delivery.'),
+  }),
+  body: Type.Unknown({ description: 'The event, as its source sends it: JSON or a form, up to 25 MiB.' }),
+  refusals: [400, 401, 403, 404, 410, 413, 415, 429, 507],
+} as const;
+
+export const receiveWebhook = operation({
+  ...asked,
+  id: 'receiveWebhook',
+  path: '/webhooks/{source}',
+  summary: 'Take an event',
+  description:
+    'The namespace is that of the key or of the secret that signed. Its SessionTriggers say what is started; with an API key, `framework` in the body may say it instead. Sent again, a delivery is answered with the session that it has started.',
+  answers: {
+    200: { description: 'It was heard, and starts nothing.', schema: WebhookHeard },
+    202: {
+      description: 'A session was started, now or by the same delivery before.',
+      schema: WebhookAccepted,
+    },
+  },
+});
+
+export const validateWebhook = operation({
+  ...asked,
+  id: 'validateWebhook',
+  path: '/webhooks/{source}/validate',
+  summary: 'Tell what an event would start',
+  answers: {
+    200: { description: 'It would be taken.', schema: WebhookValid },
+    400: { description: 'It would be refused.', schema: WebhookInvalid },
+  },
+});

@@ -9,6 +9,7 @@ import { checkConfig } from '../config.ts';
 import { error } from '../policy/mistake.ts';
 import type { PolicyMistake } from '../policy/mistake.ts';
 import { formatList } from '../wording.ts';
+import { answerMistakes } from './answer-mistakes.ts';
 import { codeMistakes } from './argv.ts';
 import { filterMistakes } from './filter-mistakes.ts';
 import { holdsPlaceholder, partsOf } from './placeholder.ts';
@@ -28,6 +29,7 @@ export function triggerMistakes(
   const found = [
     ...filterMistakes(spec),
     ...templateMistakes(spec),
+    ...answerMistakes(spec),
     ...(frameworks === undefined ? [] : frameworkMistakes(spec, frameworks)),
   ];
   return found.slice(0, MISTAKES_MAX);

@@ -10,6 +10,8 @@ import type { Reflector } from '../../../common/kube/reflector.ts';
 import { namespacePolicies } from '../../../common/kube/resource.ts';
 import { findCondition } from '../../../common/rules/conditions.ts';
 import type { AuditTrail } from '../../record/audit.ts';
+import { readSecret } from '../../record/notifications/secrets.ts';
+import { WEBHOOK_HASH_INDEX } from '../../sessions/webhooks/keys.ts';
 import { timestamp } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import { WorkQueue } from '../queue.ts';
@@ -19,6 +21,7 @@ import type { Turns } from '../session/turns.ts';
 import { UID_INDEX } from '../session/cleanup.ts';
 import { eventsBetween, tell } from './events.ts';
 import { statusOf } from './status.ts';
+import { WebhookChecks } from './webhook-checks.ts';
 
 export { Settlements } from './settle.ts';
 
@@ -46,9 +49,16 @@ export class PolicyController {
   readonly #queue: WorkQueue<string>;
   readonly #subscriptions = new DisposableStack();
   readonly #written = new Map<string, Written>();
+  readonly #checks: WebhookChecks;
 
   constructor(options: PolicyControllerOptions) {
     this.#options = options;
+    const { client, reflectors, clock } = options;
+    this.#checks = new WebhookChecks({
+      read: (namespace, reference, signal) => readSecret(client, namespace, reference, signal),
+      holders: (hash) => reflectors.namespacePolicies.store.countByIndex(WEBHOOK_HASH_INDEX, hash),
+      clock,
+    });
     this.#queue = new WorkQueue<string>({
       work: (namespace, signal) => this.#reconcile(namespace, signal),
       onError: (namespace, err, { attempt }) =>
@@ -69,6 +79,7 @@ export class PolicyController {
         if (type === 'deleted') {
           this.#queue.forget(namespace);
           this.#written.delete(namespace);
+          this.#checks.forget(namespace);
         } else this.#queue.add(namespace);
       }),
     );
@@ -109,9 +120,12 @@ export class PolicyController {
     const sessions = reflectors.sessions.store;
     const isThere = (uid: string): boolean => sessions.countByIndex(UID_INDEX, uid) > 0;
     const total = sessions.list(namespace).length;
-    const next = statusOf(policy, { account, total, isThere, now: clock.now() });
+    const mistakes = await this.#checks.of(policy, signal);
+    const next = statusOf(policy, { account, total, isThere, now: clock.now(), mistakes });
+    const again = this.#checks.againMs(policy);
+    const later: Result = again === undefined ? undefined : { requeueAfterMs: again };
     const patch = mergePatchOf(policy.status ?? {}, next);
-    if (patch === undefined) return undefined;
+    if (patch === undefined) return later;
     const wait = (written?.at ?? -Infinity) + FIGURES_MS - clock.elapsed();
     if (wait > 0 && isFiguresOnly(policy.status, next)) return { requeueAfterMs: wait };
 
@@ -134,7 +148,7 @@ export class PolicyController {
       if (isConflict(error)) return { requeueAfterMs: 500 };
       if (!isNotFound(error)) throw error;
     }
-    return undefined;
+    return later;
   }
 
   /** A month's end decides over money: it is recorded before it takes effect for people. */

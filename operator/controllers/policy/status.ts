@@ -8,6 +8,7 @@ import { setCondition } from '../../../common/rules/conditions.ts';
 import type { ConditionChange } from '../../../common/rules/conditions.ts';
 import { formatMoney, parseMoney, percentOf, plus, sum, ZERO } from '../../../common/rules/money.ts';
 import { policyMistakes } from '../../../common/rules/policy/config.ts';
+import type { PolicyMistake } from '../../../common/rules/policy/config.ts';
 import { count, formatList } from '../../../common/rules/wording.ts';
 import { timestamp } from '../clock.ts';
 import type { Account, Entry } from '../session/account.ts';
@@ -25,6 +26,8 @@ export interface PolicyFacts {
   /** The session with this UID is still there. */
   isThere: (uid: string) => boolean;
   now: number;
+  /** Mistakes that only the cluster can tell. */
+  mistakes: readonly PolicyMistake[];
 }
 
 export function statusOf(policy: NamespacePolicy, facts: PolicyFacts): NamespacePolicyStatus {
@@ -35,7 +38,7 @@ export function statusOf(policy: NamespacePolicy, facts: PolicyFacts): Namespace
     ...(generation === undefined ? {} : { observedGeneration: generation }),
   };
   let conditions = policy.status?.conditions as Condition<PolicyCondition>[] | undefined;
-  for (const change of conditionsOf(policy, account, now)) conditions = setCondition(conditions, change, at);
+  for (const change of conditionsOf(policy, facts)) conditions = setCondition(conditions, change, at);
   const budget = budgetUsage(policy.status?.usage?.budget, facts);
   return {
     ...policy.status,
@@ -73,14 +76,13 @@ function budgetUsage(
 
 function conditionsOf(
   policy: NamespacePolicy,
-  account: Account,
-  now: number,
+  { account, now, mistakes }: PolicyFacts,
 ): ConditionChange<PolicyCondition>[] {
   const { level, policy: effective, running } = account;
   const monthly = effective.budget === undefined ? '' : usd(effective.budget.monthly);
   const isCrowded = running > effective.maxSessions;
   return [
-    configCondition(policy, now),
+    configCondition([...policyMistakes(policy.spec, now), ...mistakes]),
     budgetCondition('BudgetWarning', level, level === 'warning' || level === 'exceeded', {
       isSo: `At least ${WARNING_PERCENT} % of the month's budget of ${monthly} is spent.`,
       isNot: `Less than ${WARNING_PERCENT} % of the month's budget of ${monthly} is spent.`,
@@ -116,8 +118,7 @@ function budgetCondition(
   };
 }
 
-function configCondition({ spec }: NamespacePolicy, now: number): ConditionChange<PolicyCondition> {
-  const mistakes = policyMistakes(spec, now);
+function configCondition(mistakes: readonly PolicyMistake[]): ConditionChange<PolicyCondition> {
   const errors = mistakes.filter(({ severity }) => severity === 'error');
   const said = formatList(
     mistakes.map(({ path, message }) => `${path}: ${message}`),

@@ -17,6 +17,7 @@ import { holdsData, withDataHeld } from '../../../common/rules/retention.ts';
 import type { AuditTrail } from '../../record/audit.ts';
 import { removalOf } from '../../record/removal.ts';
 import { keys, refOf } from '../../store/keys.ts';
+import { markSpent } from '../../sessions/webhooks/spent.ts';
 import type { ArtifactStore } from '../../store/store.ts';
 import type { Clock } from '../clock.ts';
 import { Pace } from '../pace.ts';
@@ -131,6 +132,7 @@ export class Releases {
       if ((await store.listKeys(keys.session(ref))).length > 0)
         await audit.record(removalOf(ref, 'SessionDeleted', session.metadata.name));
       await store.remove(keys.session(ref));
+      await markSpent(store, session);
     } catch (error) {
       await this.#explain(session, error, signal);
       throw error;

@@ -5,10 +5,11 @@ import { LABEL_SESSION, LABEL_SESSION_UID } from '../../../common/api/names.ts';
 import type { ObjectMeta } from '../../../common/api/kubernetes.ts';
 import type { ContainerStatus, Job, Pod } from '../../../common/kube/core-types.ts';
 import { dropManagedFields } from '../../../common/kube/trim.ts';
+import { withoutPayload } from '../../sessions/payload.ts';
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
-/** Once a session has a phase its payload was measured and is of no more use here. */
+/** Once a session has a phase its payload was measured and is of no more use here. That there is one is still told: isPayloadLeftOut. */
 export function trimSession(session: Session): Session {
   dropManagedFields(session);
   const { annotations } = session.metadata;
@@ -17,8 +18,7 @@ export function trimSession(session: Session): Session {
       Object.entries(annotations).filter(([name]) => name !== LAST_APPLIED),
     );
   if (session.status?.phase !== undefined && session.spec.trigger?.payload !== undefined) {
-    const { payload: _, ...trigger } = session.spec.trigger;
-    session.spec = { ...session.spec, trigger };
+    session.spec = { ...session.spec, trigger: withoutPayload(session.spec.trigger) };
   }
   return session;
 }

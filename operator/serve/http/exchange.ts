@@ -18,6 +18,8 @@ export interface Exchange {
   readonly closing: AbortSignal;
   /** For the log line and the measurement; handlers fill in what they learn. */
   readonly facts: Facts;
+  /** Why it was refused, where the handler has answered so itself. */
+  failure?: AmbientError;
 }
 
 export interface Facts {
@@ -81,6 +83,7 @@ async function serve(exchange: Exchange, options: ListenerOptions): Promise<void
       if (!response.destroyed) options.refuse(exchange, failure);
     }
   }
+  failure ??= exchange.failure;
   const seconds = (performance.now() - started) / 1000;
   const isGone = response.destroyed && !response.writableFinished;
   // 499 as nginx has it: nobody was there any more to hear the answer.
@@ -99,13 +102,18 @@ async function serve(exchange: Exchange, options: ListenerOptions): Promise<void
 }
 
 /** The error to answer with. What the API server said about us, the operator, is not what our caller may be told. */
-function catalogued(error: unknown, { signal, closing }: Exchange): AmbientError {
+export function catalogued(
+  error: unknown,
+  { signal, closing }: Pick<Exchange, 'signal' | 'closing'>,
+): AmbientError {
   if (error instanceof KubeError) {
     return error.code === 'conflict'
       ? new AmbientError('conflict', 'the session changes all the time', { cause: error })
       : new AmbientError('unavailable', 'the API server does not serve the operator', { cause: error });
   }
   if (error instanceof AmbientError) return error;
+  if (error instanceof DOMException && error.name === 'TimeoutError')
+    return new AmbientError('unavailable', 'the API server takes too long', { cause: error });
   if (closing.aborted) return new AmbientError('unavailable', 'the operator restarts', { cause: error });
   if (signal.aborted) return new AmbientError('unavailable', messageOf(error), { cause: error });
   return new AmbientError('internal', 'something unexpected went wrong', { cause: error });

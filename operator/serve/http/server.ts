@@ -1,9 +1,8 @@
 /** A TLS server whose certificate changes while it runs, and that ends in order. */
 import type { RequestListener, Server as HttpServer } from 'node:http';
 import { createServer } from 'node:https';
-import type { Server } from 'node:https';
+import type { Server, ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { TlsOptions } from 'node:tls';
 
 export interface ServingCertificate {
   /** PEM, leaf first. */
@@ -35,12 +34,11 @@ export interface Door {
 
 export function createTlsServer(
   certificates: Certificates,
-  tls: TlsOptions,
+  own: ServerOptions,
   listener: RequestListener,
 ): Server {
   const server = createServer(
     {
-      ...tls,
       ...certificates.current,
       minVersion: 'TLSv1.2',
       ALPNProtocols: ['http/1.1'],
@@ -49,6 +47,7 @@ export function createTlsServer(
       headersTimeout: HEADERS_MS,
       // Uploads may take their time as long as something moves.
       requestTimeout: 0,
+      ...own,
     },
     listener,
   );

@@ -79,6 +79,11 @@ export class OperatorCertificates implements Certificates, AsyncDisposable {
     return this.#loaded.token;
   }
 
+  /** By which every replica signs, and checks, addresses that are good for a while. Throws before `start` has resolved. */
+  get linkKey(): Buffer {
+    return Buffer.from(this.#loaded.linkKey, 'hex');
+  }
+
   /** Whether it is that token, or was a moment ago. Takes the same time whatever is wrong with it. */
   async isAdmissionToken(sent: string): Promise<boolean> {
     if (this.#knowsToken(sent)) return true;

@@ -15,6 +15,8 @@ export interface Material {
   leaf: KeyPair;
   /** Part of the admission door's paths, which only kube-apiserver shall know; '' in a Secret from before there was one. */
   token: string;
+  /** Signs addresses that are good for a while; '' in a Secret from before there was one. */
+  linkKey: string;
 }
 
 /** Longer than a session may last: its pod was told at its start whom to trust. */
@@ -27,7 +29,8 @@ export const bundleOf = ({ authority, next, retired }: Material): string =>
 
 export async function makeMaterial(names: readonly string[], now: Date): Promise<Material> {
   const authority = await makeAuthority(now);
-  return { authority, retired: [], leaf: await makeLeaf(authority, names, now), token: newToken() };
+  const leaf = await makeLeaf(authority, names, now);
+  return { authority, retired: [], leaf, token: newToken(), linkKey: newToken() };
 }
 
 /** The API server's errors name the whole path to whoever launches while nobody answers: tokens must not live long. */
@@ -42,10 +45,11 @@ export async function renewMaterial(
   names: readonly string[],
   now: Date,
 ): Promise<Material> {
-  let { authority, next, retired, leaf, token } = material;
+  let { authority, next, retired, leaf, token, linkKey } = material;
   const isExpired = (pem: string): boolean => factsOf(pem).notAfter <= now;
   if (isExpired(authority.cert)) return await makeMaterial(names, now);
   if (token === '') token = newToken();
+  if (linkKey === '') linkKey = newToken();
   if (retired.some(isExpired)) retired = retired.filter((pem) => !isExpired(pem));
   if (next === undefined && isDue(factsOf(authority.cert), now)) next = await makeAuthority(now);
   const announcedSince = next === undefined ? Infinity : factsOf(next.cert).notBefore.getTime();
@@ -64,19 +68,22 @@ export async function renewMaterial(
     next === material.next &&
     retired === material.retired &&
     leaf === material.leaf &&
-    token === material.token;
-  return isSame ? material : { authority, retired, leaf, token, ...(next === undefined ? {} : { next }) };
+    token === material.token &&
+    linkKey === material.linkKey;
+  const renewed = { authority, retired, leaf, token, linkKey };
+  return isSame ? material : { ...renewed, ...(next === undefined ? {} : { next }) };
 }
 
 /** As base64 for a Secret of type kubernetes.io/tls. */
 export function toSecretData(material: Material): Record<string, string> {
-  const { authority, next, leaf, token } = material;
+  const { authority, next, leaf, token, linkKey } = material;
   const texts: Record<string, string> = {
     'tls.crt': leaf.cert,
     'tls.key': leaf.key,
     'ca.crt': bundleOf(material),
     'ca.key': authority.key,
     'admission-token': token,
+    'link-key': linkKey,
     ...(next === undefined ? {} : { 'next-ca.crt': next.cert, 'next-ca.key': next.key }),
   };
   return Object.fromEntries(
@@ -96,8 +103,9 @@ export async function fromSecretData(data: Record<string, string>): Promise<Mate
   const leaf = { cert: text('tls.crt'), key: text('tls.key') };
   await checkSignature(leaf.cert, signer);
   const token = data['admission-token'] === undefined ? '' : text('admission-token');
+  const linkKey = data['link-key'] === undefined ? '' : text('link-key');
   const authority = { cert: signer, key: text('ca.key') };
-  const material: Material = { authority, retired: others, leaf, token };
+  const material: Material = { authority, retired: others, leaf, token, linkKey };
   if (data['next-ca.crt'] === undefined) return material;
   const next = { cert: text('next-ca.crt'), key: text('next-ca.key') };
   const [same] = splitPem(next.cert);

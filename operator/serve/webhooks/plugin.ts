@@ -3,16 +3,18 @@
  * no login come here, so who they are is decided by an API key or a signature alone, and nothing is read, stored or asked for
  * anybody before what is cheap has been looked at.
  */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Server } from 'node:https';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { Counter, Histogram, Registry } from 'prom-client';
 import type { Logger } from 'pino';
+import { receiveWebhook, validateWebhook } from '../../../common/api/rest/webhooks.ts';
 import { WEBHOOK_SOURCES } from '../../../common/api/session.ts';
 import type { WebhookSource } from '../../../common/api/session.ts';
-import { AmbientError } from '../../../common/errors.ts';
+import { AmbientError, isAmbientError } from '../../../common/errors.ts';
 import type { WebhookCredentials } from '../../sessions/webhooks/credentials.ts';
 import type { Deliveries } from '../../sessions/webhooks/deliveries.ts';
 import { hear } from '../../sessions/webhooks/hear.ts';
-import type { Reply } from '../../sessions/webhooks/hear.ts';
+import type { Reply as Said } from '../../sessions/webhooks/hear.ts';
 import type { Tenant } from '../../sessions/webhooks/keys.ts';
 import type { Payloads } from '../../sessions/webhooks/payloads.ts';
 import type { RateLimits } from '../../sessions/webhooks/rate-limits.ts';
@@ -21,9 +23,10 @@ import type { MediaType, Received } from '../../sessions/webhooks/receive.ts';
 import type { Refusals } from '../../sessions/webhooks/refusals.ts';
 import { drain } from '../http/body.ts';
 import { counter, durationHistogram } from '../http/meters.ts';
+import { exchangeOf } from '../rest/door.ts';
 import { acceptedOf, commandAnswerOf, heardOf, validOf } from './answers.ts';
 import { inTime } from './in-time.ts';
-import { catalogued, refusalOf } from './refusal.ts';
+import { refusalOf } from './refusal.ts';
 
 export interface WebhooksOptions {
   credentials: WebhookCredentials;
@@ -31,8 +34,8 @@ export interface WebhooksOptions {
   payloads: Payloads;
   limits: RateLimits;
   refusals: Refusals;
-  /** Of the request, as the server that the door is part of has it. */
-  traceIdOf: (request: FastifyRequest) => string;
+  /** A sender whose credentials were no good: what an address may ask for is used up sooner. */
+  onStranger: (address: string) => void;
   logger: Logger;
   metrics: Registry;
   /** Of a body; default 30 s. */
@@ -58,7 +61,8 @@ interface Params {
 interface Query {
   key?: unknown;
 }
-type Request = FastifyRequest<{ Params: Params; Querystring: Query }>;
+type Request = FastifyRequest<{ Params: Params; Querystring: Query }, Server>;
+type Reply = FastifyReply<{ Params: Params; Querystring: Query }, Server>;
 
 interface Meters {
   deliveries: Counter<'source' | 'outcome'>;
@@ -77,7 +81,10 @@ interface Answer {
   outcome: string;
 }
 
-export function webhooks(options: WebhooksOptions): (app: FastifyInstance) => Promise<void> {
+export type WebhooksPlugin = FastifyPluginAsync<Record<never, never>, Server>;
+
+/** For a server whose requests have an exchange (../rest/door.ts). */
+export function webhooks(options: WebhooksOptions): WebhooksPlugin {
   const meters: Meters = {
     deliveries: counter(
       options.metrics,
@@ -110,43 +117,39 @@ export function webhooks(options: WebhooksOptions): (app: FastifyInstance) => Pr
 async function serve(
   options: WebhooksOptions,
   meters: Meters,
-  { request, reply, isDryRun }: { request: Request; reply: FastifyReply; isDryRun: boolean },
+  { request, reply, isDryRun }: { request: Request; reply: Reply; isDryRun: boolean },
 ): Promise<void> {
   const started = performance.now();
-  const traceId = options.traceIdOf(request);
+  const exchange = exchangeOf(request);
+  const { traceId, facts } = exchange;
+  facts.route = (isDryRun ? validateWebhook : receiveWebhook).id;
   const progress: Progress = { source: undefined, tenant: undefined };
   let outcome: string;
   try {
     const answer = await handle(options, { request, response: reply, isDryRun, progress, traceId });
     outcome = isDryRun ? 'validated' : answer.outcome;
-    reply.code(answer.status).headers(HEADERS).send(answer.body);
+    reply.code(answer.status).send(answer.body);
   } catch (thrown) {
-    const error = catalogued(thrown);
-    outcome = error.code;
+    const { error, status, headers, body } = refusalOf(thrown, exchange, isDryRun);
     const { source, tenant } = progress;
-    const line = { traceId, source, namespace: tenant?.namespace, code: error.code, reason: error.message };
-    if (error.status >= 500) options.logger.error({ ...line, err: error }, 'a delivery failed');
-    else options.logger.info(line, 'a delivery was refused');
+    exchange.failure = error;
+    outcome = error.code;
+    if (isAmbientError(error, 'invalid_api_key', 'invalid_signature')) options.onStranger(request.ip);
     if (source !== undefined && !isDryRun) options.refusals.note({ source, tenant, error, traceId });
-    const { status, body, headers } = refusalOf(error, traceId, isDryRun);
     // A sender that is still sending when the connection is closed on it may never see why.
     await drain(request.raw);
-    if (!request.raw.complete) reply.header('connection', 'close');
-    reply
-      .code(status)
-      .headers({ ...HEADERS, ...headers })
-      .send(body);
+    if (!request.raw.complete) headers['connection'] = 'close';
+    reply.code(status).headers(headers).send(body);
   }
+  if (progress.tenant !== undefined) facts.namespace = progress.tenant.namespace;
   const labels = { source: progress.source ?? 'unknown', outcome };
   meters.deliveries.inc(labels);
   meters.duration.observe(labels, (performance.now() - started) / 1000);
 }
 
-const HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
-
 interface Handling {
   request: Request;
-  response: FastifyReply;
+  response: Reply;
   isDryRun: boolean;
   progress: Progress;
   traceId: string;
@@ -193,7 +196,7 @@ async function handle(
     }
   } else throw new AmbientError('missing_api_key', 'X-API-Key header is required');
   try {
-    const reply = await hear(options.deliveries, {
+    const said = await hear(options.deliveries, {
       tenant,
       headers,
       received,
@@ -202,22 +205,22 @@ async function handle(
       traceId,
       signal: AbortSignal.any([gone.signal, AbortSignal.timeout(PATIENCE_MS)]),
     });
-    return answerOf(tenant.namespace, reply);
+    return answerOf(tenant.namespace, said);
   } finally {
     await forget(options, received);
   }
 }
 
-function answerOf(namespace: string, reply: Reply): Answer {
-  switch (reply.kind) {
+function answerOf(namespace: string, said: Said): Answer {
+  switch (said.kind) {
     case 'challenge':
-      return { status: 200, body: { challenge: reply.challenge }, outcome: 'greeted' };
+      return { status: 200, body: { challenge: said.challenge }, outcome: 'greeted' };
     case 'greeted':
       return { status: 200, body: heardOf(namespace, 'ok'), outcome: 'greeted' };
     case 'forecast':
-      return { status: 200, body: validOf(namespace, reply.forecast), outcome: 'validated' };
+      return { status: 200, body: validOf(namespace, said.forecast), outcome: 'validated' };
     case 'outcome': {
-      const { outcome, isCommand } = reply;
+      const { outcome, isCommand } = said;
       if (outcome.kind === 'ignored') {
         const heard = heardOf(namespace, 'ignored', outcome.reasons);
         const text = `Nothing was started: ${outcome.reasons.slice(0, REASONS_SHOWN).join(' ')}`;

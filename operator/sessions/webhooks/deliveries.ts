@@ -24,6 +24,7 @@ import type { Headers } from '../../../common/rules/webhooks/delivery.ts';
 import { excerptOf } from '../../../common/rules/webhooks/excerpt.ts';
 import type { AuditTrail } from '../../record/audit.ts';
 import type { Policies } from '../policies.ts';
+import { derivedUuid } from '../derived-uuid.ts';
 import { problemsOf } from '../validate.ts';
 import type { Tenant } from './keys.ts';
 import { outlookOf } from './outlook.ts';
@@ -33,7 +34,6 @@ import type { Payload, Payloads } from './payloads.ts';
 import { directPlan } from './plan.ts';
 import type { Plan, PlannedSession, Planner } from './plan.ts';
 import { senderOf } from './sender.ts';
-import { sessionIdOf } from './session-id.ts';
 
 export interface Delivery {
   tenant: Tenant;
@@ -81,6 +81,8 @@ export interface DeliveriesOptions {
   policies: Pick<Policies, 'of'>;
   planner: Planner;
   payloads: Payloads;
+  /** The session with this name was started by a delivery, and deleted. */
+  isSpent: (namespace: string, name: string) => Promise<boolean>;
   audit: AuditTrail;
   /** Its user name. Who launched such a session: what it says of its trigger is believed for that. */
   operator: string;
@@ -98,8 +100,8 @@ export class Deliveries {
 
   /**
    * Starts what the delivery asks for. Repeating it does no harm, and completes what broke off.
-   * @throws AmbientError `policy_violation` when everything was refused, `invalid_payload`, `audit_unavailable`, `unavailable`,
-   * and what the store throws
+   * @throws AmbientError `policy_violation` when everything was refused, `invalid_payload`, `gone`, `audit_unavailable`,
+   * `unavailable`, and what the store throws
    */
   async accept(delivery: Delivery, payload: Payload): Promise<Outcome> {
     const { namespace, source } = delivery.tenant;
@@ -112,8 +114,10 @@ export class Deliveries {
     const started: Started[] = [];
     const refused: Refusal[] = [];
     for (const planned of plan.sessions) {
-      const name = sessionIdOf({ namespace, source, delivery: id, trigger: planned.trigger });
+      const name = derivedUuid('delivery', namespace, source, id, planned.trigger);
       const known = this.#options.sessions.get({ namespace, name });
+      if (known === undefined && delivery.id !== undefined && (await this.#options.isSpent(namespace, name)))
+        throw new AmbientError('gone', 'the session of this delivery was started before, and deleted');
       const violations = known === undefined ? this.#judge(namespace, planned.spec).violations : [];
       if (violations.length > 0) {
         refused.push({ trigger: planned.trigger, violations });
@@ -124,6 +128,7 @@ export class Deliveries {
         });
         continue;
       }
+      if (known === undefined) this.#assertRunnable(planned);
       const spec = this.#completed(planned, { delivery, payload });
       const { session, isRepeated } =
         known === undefined
@@ -160,6 +165,7 @@ export class Deliveries {
     });
     const violations = judged.flatMap((each) => each.violations);
     if (violations.length > 0) throw refusalOf(violations);
+    for (const planned of plan.sessions) this.#assertRunnable(planned);
     if (delivery.id === undefined && judged.length > 0)
       warnings.push('The delivery has no id: sent twice, it starts two sessions. Send an Idempotency-Key.');
     return {
@@ -172,16 +178,14 @@ export class Deliveries {
 
   #plan({ tenant, id, headers, payload, mayAsk }: Delivery): Plan {
     const direct = mayAsk ? directPlan(payload) : undefined;
-    if (direct !== undefined) {
-      this.#assertRunnable(direct.spec);
-      return { sessions: [direct], reasons: [], warnings: [] };
-    }
+    if (direct !== undefined) return { sessions: [direct], reasons: [], warnings: [] };
     const { namespace, source } = tenant;
     return this.#options.planner({ namespace, source, headers, payload, deliveryId: id });
   }
 
   /** Whoever asks for a session is there to hear what is wrong with it; otherwise its controller would say so to nobody. */
-  #assertRunnable(spec: SessionSpec): void {
+  #assertRunnable({ trigger, spec }: PlannedSession): void {
+    if (trigger !== '') return;
     const admission = admit(spec, 0, this.#options.frameworks.list());
     if (!admission.accepted) throw new AmbientError('invalid_payload', admission.message);
   }

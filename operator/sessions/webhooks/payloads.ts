@@ -6,11 +6,11 @@ import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Session } from '../../../common/api/session.ts';
 import { AmbientError } from '../../../common/errors.ts';
+import { OPERATOR_ARTIFACTS } from '../artifact-path.ts';
 import { keys, refOf } from '../../store/keys.ts';
 import type { ArtifactStore } from '../../store/store.ts';
 
-/** Runners cannot write below this folder. */
-export const PAYLOAD_ARTIFACT = '.ambient/trigger-payload';
+export const PAYLOAD_ARTIFACT = `${OPERATOR_ARTIFACTS}trigger-payload`;
 
 export interface Payload {
   contentType: string;

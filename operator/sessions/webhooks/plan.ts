@@ -9,6 +9,8 @@ import { SessionSpec } from '../../../common/api/session.ts';
 import type { SessionTrigger } from '../../../common/api/session-trigger.ts';
 import { AmbientError } from '../../../common/errors.ts';
 import type { ObjectStore } from '../../../common/kube/object-store.ts';
+import { originOf } from '../../../common/rules/triggers/origin.ts';
+import type { Origin } from '../../../common/rules/triggers/origin.ts';
 import { planDelivery } from '../../../common/rules/triggers/plan.ts';
 import { fieldAt } from '../../../common/rules/webhooks/delivery.ts';
 import type { WebhookSource } from '../../../common/api/session.ts';
@@ -54,7 +56,7 @@ export interface TriggerPlannerOptions {
 export const triggerPlanner =
   ({ triggers, frameworks, policies, nonce }: TriggerPlannerOptions): Planner =>
   ({ namespace, source, headers, payload, deliveryId }) => {
-    const { triggers: plans } = planDelivery({
+    const { triggers: plans, event } = planDelivery({
       delivery: { source, headers, payload },
       deliveryId,
       triggers: triggers.list(namespace),
@@ -72,7 +74,7 @@ export const triggerPlanner =
       else if (spec === undefined)
         reasons.push(...said(mistakes.filter(({ severity }) => severity === 'error')));
       else {
-        sessions.push({ trigger, spec });
+        sessions.push({ trigger, spec: withOrigin(spec, originOf(event)) });
         warnings.push(...said(mistakes));
       }
     }
@@ -80,6 +82,11 @@ export const triggerPlanner =
       reasons.push('The namespace has no SessionTrigger, so no event starts a session.');
     return { sessions, reasons: reasons.slice(0, REASONS_MAX), warnings: warnings.slice(0, REASONS_MAX) };
   };
+
+const withOrigin = (spec: SessionSpec, origin: Origin | undefined): SessionSpec =>
+  origin === undefined || spec.trigger === undefined
+    ? spec
+    : { ...spec, trigger: { ...spec.trigger, origin } };
 
 /** Of hundreds of triggers nobody reads more. */
 const REASONS_MAX = 50;

@@ -102,6 +102,45 @@ describe('work queue', () => {
     assert.equal(queue.length, 0);
   });
 
+  it('keeps workers free for more of what is ahead, while one or two go on with the others', async () => {
+    const { queue, clock, take, jobs } = aQueue({ concurrency: 5 });
+    const worked = (): string[] => jobs.map(({ key }) => key);
+    queue.add('1', { ahead: true });
+    for (const key of ['a', 'b', 'c', 'd']) queue.add(key);
+    assert.deepEqual(worked(), ['1', 'a', 'b']);
+    queue.add('2', { ahead: true });
+    assert.deepEqual(worked(), ['1', 'a', 'b', '2']);
+    take('a').finish();
+    await settle();
+    assert.deepEqual(worked(), ['1', 'b', '2', 'c']);
+    await clock.advance(200);
+    queue.add('3', { ahead: true });
+    take('3').finish();
+    await clock.advance(249);
+    assert.deepEqual(worked(), ['1', 'b', '2', 'c'], 'more may come');
+    await clock.advance(1);
+    assert.deepEqual(worked(), ['1', 'b', '2', 'c', 'd']);
+    for (const key of worked()) take(key).finish();
+    await settle();
+    assert.equal(clock.pending, 0);
+  });
+
+  it('holds the others up no longer than patience lasts', async () => {
+    const { queue, clock, jobs } = aQueue({ concurrency: 5 });
+    for (const key of ['a', 'b', 'c']) queue.add(key, { ahead: key === 'a' });
+    queue.add('d');
+    for (let ms = 0; ms < 5000; ms += 200) {
+      assert.ok(!jobs.some(({ key }) => key === 'd'), `after ${ms} ms`);
+      queue.add('a', { ahead: true });
+      await clock.advance(200);
+    }
+    queue.add('e');
+    assert.deepEqual(
+      jobs.map(({ key }) => key),
+      ['a', 'b', 'c', 'd'],
+    );
+  });
+
   it('brings a key back after the asked delay, not before', async () => {
     const { queue, clock, take, jobs } = aQueue();
     queue.add('a');

@@ -5,6 +5,7 @@ import type { RunPlan } from '../../../../../common/rules/admission.ts';
 import { buildJob } from '../../../../../operator/controllers/session/job.ts';
 import { describeRun } from '../../../../../operator/controllers/session/run-description.ts';
 import { trimJob, trimSession } from '../../../../../operator/controllers/session/trim.ts';
+import { isPayloadLeftOut } from '../../../../../operator/sessions/payload.ts';
 import { aFramework, aSession } from '../../../../support/fixtures.ts';
 
 const endpoint = { url: 'https://operator:8444', ca: 'PEM' };
@@ -117,7 +118,9 @@ describe('the Job of a session', () => {
     assert.deepEqual(trimSession(fresh).spec.trigger, trigger);
     assert.equal('managedFields' in fresh.metadata, false);
     const seen = trimSession(aSession().spec({ trigger }).pending().build());
-    assert.deepEqual(seen.spec.trigger, { source: 'github', event: 'push' });
+    assert.equal(JSON.stringify(seen.spec.trigger), JSON.stringify({ source: 'github', event: 'push' }));
+    assert.equal(isPayloadLeftOut(seen), true, 'it tells that there is one');
+    assert.equal(isPayloadLeftOut(trimSession(aSession().pending().build())), false);
   });
 });
 

@@ -1,0 +1,59 @@
+/** Answers kept for a short while, so many at most; whoever asks the same at the same time waits for the one answer. */
+
+export interface Kept<V> {
+  value: V;
+  /** Milliseconds for which it may be given again. */
+  forMs: number;
+}
+
+export interface AnswersOptions {
+  most: number;
+  /** Milliseconds of a clock that never goes back. */
+  elapsed: () => number;
+}
+
+export class Answers<V> {
+  readonly #options: AnswersOptions;
+  /** The least recently used first. */
+  readonly #kept = new Map<string, { value: V; until: number }>();
+  readonly #asking = new Map<string, Promise<V>>();
+
+  constructor(options: AnswersOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  /** What failed is not kept, and fails for everybody who waits for it. */
+  async of(key: string, ask: () => Promise<Kept<V>>): Promise<V> {
+    const known = this.#kept.get(key);
+    if (known !== undefined) {
+      this.#kept.delete(key);
+      if (known.until > this.#options.elapsed()) {
+        this.#kept.set(key, known);
+        return known.value;
+      }
+    }
+    let asking = this.#asking.get(key);
+    if (asking === undefined) {
+      asking = this.#ask(key, ask).finally(() => this.#asking.delete(key));
+      this.#asking.set(key, asking);
+    }
+    return await asking;
+  }
+
+  async #ask(key: string, ask: () => Promise<Kept<V>>): Promise<V> {
+    const { most, elapsed } = this.#options;
+    // It is as old as the question.
+    const asked = elapsed();
+    const { value, forMs } = await ask();
+    this.#kept.set(key, { value, until: asked + forMs });
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= most) break;
+      this.#kept.delete(oldest);
+    }
+    return value;
+  }
+}

@@ -1,0 +1,82 @@
+/** What a request is to the REST door: the exchange that every door has, who asks, and whether they may. */
+import type { FastifyRequest } from 'fastify';
+import type { ResourceAttributes } from '../../../common/kube/access.ts';
+import { AmbientError, isAmbientError } from '../../../common/errors.ts';
+import type { Accesses } from '../../sessions/accesses.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { AccessReviews } from '../identity/access.ts';
+import type { Caller } from '../identity/caller.ts';
+import type { Identities } from '../identity/identities.ts';
+import type { AddressLimits } from './limits.ts';
+
+/** By the request as node has it. */
+const exchanges = new WeakMap<object, Exchange>();
+
+export const rememberExchange = (exchange: Exchange): void => {
+  exchanges.set(exchange.request, exchange);
+};
+
+export function exchangeOf({ raw }: Pick<FastifyRequest, 'raw'>): Exchange {
+  const exchange = exchanges.get(raw);
+  if (exchange === undefined) throw new Error('a request came in by another way');
+  return exchange;
+}
+
+export interface GuardOptions {
+  identities: Identities;
+  access: AccessReviews;
+  accesses: Accesses;
+  limits: AddressLimits;
+}
+
+/** As many requests as one with a token that nobody knows counts for: it costs the API server something. */
+const STRANGER_COST = 20;
+
+/** Who comes in, and what they may. */
+export class Guard {
+  readonly #options: GuardOptions;
+
+  constructor(options: GuardOptions) {
+    this.#options = options;
+  }
+
+  /** Throws unauthenticated, unavailable. */
+  async authenticate(request: FastifyRequest): Promise<Caller> {
+    const exchange = exchangeOf(request);
+    const { identities, accesses, limits } = this.#options;
+    try {
+      const caller = await identities.callerOf(request.headers.authorization);
+      exchange.facts.user = caller.name;
+      return caller;
+    } catch (error) {
+      if (isAmbientError(error, 'unauthenticated')) {
+        limits.charge(request.ip, STRANGER_COST);
+        accesses.refused({ door: 'rest', resource: 'sessions', error, traceId: exchange.traceId });
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * The same question and the same answer whether the namespace exists or not. Throws forbidden.
+   */
+  async authorize(request: FastifyRequest, caller: Caller, attributes: ResourceAttributes): Promise<void> {
+    if (await this.may(caller, attributes)) return;
+    const { verb, resource, subresource, namespace } = attributes;
+    const what = subresource === undefined ? resource : `${resource}/${subresource}`;
+    const error = new AmbientError('forbidden', `you may not ${verb} ${what} in this namespace`);
+    this.#options.accesses.refused({
+      door: 'rest',
+      resource: what,
+      actor: caller.name,
+      details: { verb, namespace },
+      error,
+      traceId: exchangeOf(request).traceId,
+    });
+    throw error;
+  }
+
+  may(caller: Caller, attributes: ResourceAttributes): Promise<boolean> {
+    return this.#options.access.allows(caller, attributes);
+  }
+}

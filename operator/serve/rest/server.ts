@@ -1,0 +1,188 @@
+/**
+ * The REST API (common/api/rest): for people and tools without a kubeconfig. Its callers prove who they are by a token, Kubernetes
+ * decides what they may, and what is done is done by the same use cases as behind the live API.
+ */
+import type { Server } from 'node:https';
+import type { Socket } from 'node:net';
+import { fastify } from 'fastify';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyPluginAsync,
+  FastifyReply,
+  FastifyRequest,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+} from 'fastify';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { REST_BASE } from '../../../common/api/rest/operation.ts';
+import { AmbientError } from '../../../common/errors.ts';
+import { listenerOf } from '../http/exchange.ts';
+import { durationHistogram } from '../http/meters.ts';
+import { createTlsServer, doorOf } from '../http/server.ts';
+import type { Certificates, Door } from '../http/server.ts';
+import { Guard, exchangeOf, rememberExchange } from './door.ts';
+import type { GuardOptions } from './door.ts';
+import { bodyOf, noSuchPath, refusalOf } from './errors.ts';
+import { addPage } from './page/routes.ts';
+import { refuseOtherMethods } from './routes.ts';
+import { compileValidator } from './validation.ts';
+
+/** Where routes are added. */
+export type RestScope = FastifyInstance<
+  Server,
+  RawRequestDefaultExpression<Server>,
+  RawReplyDefaultExpression<Server>,
+  FastifyBaseLogger
+>;
+
+/** Routes of another kind of caller, with rights of their own: limits, trace id, error body and log are the door's. */
+export interface RestPlugin {
+  /** Below the base path, as /webhooks. */
+  prefix: string;
+  plugin: FastifyPluginAsync<Record<never, never>, Server>;
+}
+
+export interface RestServerOptions extends GuardOptions {
+  /** Adds the operations for people. */
+  services: (scope: RestScope, guard: Guard) => void;
+  plugins?: readonly RestPlugin[];
+  /** Whether everything that is watched has been read: before, nothing would seem to be there. */
+  ready: () => boolean;
+  certificates: Certificates;
+  /** CIDRs whose X-Forwarded-For is believed. */
+  trustedProxies?: readonly string[];
+  logger: Logger;
+  metrics: Registry;
+}
+
+/** Of JSON; what is longer belongs into a source. */
+const BODY_BYTES_MAX = 1024 * 1024;
+const HEADER_BYTES_MAX = 64 * 1024;
+const HEADERS_MS = 10_000;
+/** From the first byte of a request to its last: of 25 MB over a slow line, too. */
+const REQUEST_MS = 60_000;
+const CHECK_MS = 2000;
+const CONNECTIONS_MAX = 10_000;
+const PART_CHARACTERS_MAX = 4096;
+
+export async function createRestServer(options: RestServerOptions): Promise<Door> {
+  const { certificates, logger, metrics, limits, ready } = options;
+  const closing = new AbortController();
+  const duration = durationHistogram(metrics, {
+    name: 'ambient_rest_request_duration_seconds',
+    help: 'Time from a request of the REST API to the end of its answer.',
+    labelNames: ['operation', 'method', 'status'],
+  });
+  const app = fastify<Server>({
+    serverFactory: (handler) => {
+      const listener = listenerOf({
+        handle: async (exchange) => {
+          const { request, response } = exchange;
+          rememberExchange(exchange);
+          const over = new Promise<void>((resolve) => response.once('close', resolve));
+          handler(request, response);
+          await over;
+        },
+        refuse: ({ response }) => response.destroy(),
+        observe: (operation, method, status, seconds) =>
+          duration.observe({ operation, method, status: String(status) }, seconds),
+        log: logger,
+        closing: closing.signal,
+      });
+      const own = {
+        maxHeaderSize: HEADER_BYTES_MAX,
+        headersTimeout: HEADERS_MS,
+        requestTimeout: REQUEST_MS,
+        connectionsCheckingInterval: CHECK_MS,
+      };
+      const server = createTlsServer(certificates, own, listener);
+      server.maxConnections = CONNECTIONS_MAX;
+      return server;
+    },
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    routerOptions: { maxParamLength: PART_CHARACTERS_MAX, caseSensitive: true },
+    trustProxy: options.trustedProxies === undefined ? false : [...options.trustedProxies],
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+    frameworkErrors: (error, request, reply) => refuse(error, request, reply),
+    clientErrorHandler: refuseRaw,
+    return503OnClosing: false,
+    forceCloseConnections: false,
+  });
+  app.setValidatorCompiler(compileValidator);
+  app.setSerializerCompiler(() => (body) => JSON.stringify(body));
+  // Nothing here takes it; a plugin may.
+  app.removeContentTypeParser('text/plain');
+  app.setErrorHandler(refuse);
+  app.setNotFoundHandler(() => {
+    throw noSuchPath();
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    const { traceId } = exchangeOf(request);
+    reply.headers({
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'x-trace-id': traceId,
+    });
+    limits.take(request.ip);
+    if (!ready()) throw new AmbientError('unavailable', 'the operator has just started');
+  });
+  const taken: { url: string; method: string }[] = [];
+  app.addHook('onRoute', ({ url, method }) => {
+    for (const each of Array.isArray(method) ? method : [method]) taken.push({ url, method: each });
+  });
+  const forPeople = async (scope: RestScope): Promise<void> => {
+    addPage(scope);
+    options.services(scope, new Guard(options));
+  };
+  await app.register(forPeople, { prefix: REST_BASE });
+  for (const { prefix, plugin } of options.plugins ?? [])
+    await app.register(plugin, { prefix: `${REST_BASE}${prefix}` });
+  refuseOtherMethods(app, [...taken]);
+  await app.ready();
+  const renewal = certificates.onChange(() => app.server.setSecureContext({ ...certificates.current }));
+  return doorOf(app.server, { closing, release: () => renewal[Symbol.dispose]() });
+}
+
+function refuse(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const exchange = exchangeOf(request);
+  const { error, status, headers, body } = refusalOf(thrown, exchange);
+  exchange.failure = error;
+  // A client that is still sending would not see the answer; what it sends is not read.
+  if (!request.raw.complete) headers['connection'] = 'close';
+  // Not as errors go: what they were thrown with is for the log alone.
+  reply.code(status).headers(headers).type('application/json').serializer(JSON.stringify).send(body);
+}
+
+const RAW: Readonly<Record<string, { status: string; message: string }>> = {
+  HPE_HEADER_OVERFLOW: {
+    status: '431 Request Header Fields Too Large',
+    message: 'the headers are too large',
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: { status: '408 Request Timeout', message: 'the request came too slowly' },
+};
+
+/** What is no HTTP, or too slow: there is no request to answer, only a connection. */
+function refuseRaw(error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const { status, message } = RAW[error.code ?? ''] ?? {
+    status: '400 Bad Request',
+    message: 'the request is no HTTP that can be read',
+  };
+  const traceId = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('hex');
+  const body = JSON.stringify(bodyOf(new AmbientError('invalid_request', message), traceId));
+  const head = [
+    `HTTP/1.1 ${status}`,
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'cache-control: no-store',
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+}

@@ -1,0 +1,188 @@
+/**
+ * A hundred senders for a minute: signed pull requests, each delivery a session by a trigger, one in ten sent twice. How long
+ * they wait for their answers, whether anything is lost or made twice, and what the operator's memory does.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { Agent } from 'node:https';
+import { REST_BASE } from '../../common/api/rest/operation.ts';
+import { API_VERSION, OPERATOR_NAME, OPERATOR_NAMESPACE, POLICY_NAME } from '../../common/api/names.ts';
+import { sessions } from '../../common/kube/resource.ts';
+import { admissionAnswers, applyAdmission } from '../support/admission.ts';
+import { ask } from '../support/https.ts';
+import { operatorAuthority } from '../support/rest.ts';
+import { until } from '../support/until.ts';
+import { githubSignature } from '../support/webhook-door.ts';
+import { webhookPayload } from '../support/webhook-payloads.ts';
+import { percentile, round } from './measure.ts';
+import type { Section } from './measure.ts';
+import { cpuMs, residentMiB } from './operator-cost.ts';
+import { FRAMEWORK, openPlant } from './plant.ts';
+import type { Plant } from './plant.ts';
+import { createNamespace } from './sessions.ts';
+
+const SENDERS = 100;
+const DURATION_MS = 60_000;
+/** From the answer to a sender to its next delivery. */
+const PAUSE_MS = 2000;
+const NAMESPACE = 'bench-webhooks';
+const ID = 'bench-0123456789abcdef';
+
+export const webhooks: Section = {
+  name: 'webhooks',
+  async run(log) {
+    const opened = await openPlant(log);
+    if (typeof opened === 'string') return opened;
+    await using plant = opened;
+    const { client, cluster } = plant;
+    await createNamespace(client, NAMESPACE);
+    const secret = randomBytes(32).toString('hex');
+    await using operator = await plant.startOperator();
+    await using _admission = await applyAdmission(
+      cluster,
+      `https://${cluster.nodeHostAddress}:${operator.ports.admission}/`,
+    );
+    await admissionAnswers(cluster);
+    await applyTenant(plant, secret);
+    const server = {
+      host: cluster.nodeHostAddress,
+      port: operator.ports.rest,
+      ca: await operatorAuthority(cluster),
+    };
+    const { payload } = webhookPayload('github-pull_request-opened');
+    const body = JSON.stringify(payload);
+    const headers = {
+      'content-type': 'application/json',
+      'x-github-event': 'pull_request',
+      'x-hub-signature-256': githubSignature(secret, body),
+    };
+    const send = async (agent: Agent, delivery: string): Promise<{ status: number; id: unknown }> => {
+      const { status, json } = await ask(server, `${REST_BASE}/webhooks/github?key=${ID}`, {
+        method: 'POST',
+        agent,
+        headers: { ...headers, 'x-github-delivery': delivery },
+        body,
+      });
+      return { status, id: (json as { sessionId?: string } | undefined)?.sessionId };
+    };
+    const first = new Agent({ keepAlive: true });
+    await until(async () => (await send(first, 'warm-up')).status === 202, 'a delivery is taken', 30_000);
+    log(`${SENDERS} senders for ${DURATION_MS / 1000} s, ${body.length} bytes each`);
+
+    const times: number[] = [];
+    const ids = new Map<string, unknown>();
+    let refused = 0;
+    let differing = 0;
+    const started = performance.now();
+    const cpuBefore = await cpuMs(operator.pid);
+    const sender = async (index: number): Promise<void> => {
+      const agent = new Agent({ keepAlive: true });
+      await pause((index / SENDERS) * PAUSE_MS);
+      for (let count = 0; performance.now() - started < DURATION_MS; count++) {
+        const delivery = randomUUID();
+        for (let sending = 0; sending < (count % 10 === 0 ? 2 : 1); sending++) {
+          const from = performance.now();
+          const { status, id } = await send(agent, delivery);
+          times.push(performance.now() - from);
+          if (status !== 202) refused++;
+          else if (ids.has(delivery) && ids.get(delivery) !== id) differing++;
+          else ids.set(delivery, id);
+        }
+        await pause(PAUSE_MS);
+      }
+      agent.destroy();
+    };
+    const memory = { early: 0, late: 0 };
+    await Promise.all([
+      ...Array.from({ length: SENDERS }, (_, index) => sender(index)),
+      pause(DURATION_MS / 4).then(async () => (memory.early = await residentMiB(operator.pid))),
+    ]);
+    memory.late = await residentMiB(operator.pid);
+    const cpu = (await cpuMs(operator.pid)) - cpuBefore;
+    const made = (await client.list(sessions, { namespace: NAMESPACE })).items;
+    const named = new Set(made.map(({ metadata }) => metadata.name));
+    const lost = [...ids.values()].filter((id) => typeof id !== 'string' || !named.has(id)).length;
+    // The one of the warm-up is nobody's.
+    const doubled = made.length - 1 - new Set(ids.values()).size;
+    first.destroy();
+    return [
+      { name: 'deliveries answered', value: times.length, unit: '', note: `${round(times.length / 60)} /s` },
+      { name: 'answer to a delivery, p50', value: round(percentile(times, 50)), unit: 'ms' },
+      {
+        name: 'answer to a delivery, p99',
+        value: round(percentile(times, 99)),
+        unit: 'ms',
+        bar: { atMost: 250 },
+      },
+      {
+        name: 'answer to a delivery, longest',
+        value: round(Math.max(...times)),
+        unit: 'ms',
+        bar: { atMost: 2000 },
+      },
+      { name: 'deliveries refused', value: refused, unit: '', bar: { atMost: 0 } },
+      { name: 'deliveries without their session', value: lost, unit: '', bar: { atMost: 0 } },
+      { name: 'sessions made twice', value: doubled + differing, unit: '', bar: { atMost: 0 } },
+      {
+        name: 'operator CPU a delivery, session included',
+        value: round(cpu / times.length),
+        unit: 'ms',
+      },
+      {
+        name: 'operator memory, from a quarter of the time to its end',
+        value: round(memory.late - memory.early),
+        unit: 'MiB',
+        note: `${round(memory.early)} → ${round(memory.late)} MiB, ${made.length} sessions`,
+      },
+    ];
+  },
+};
+
+const pause = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+async function applyTenant({ cluster }: Plant, secret: string): Promise<void> {
+  const at = { namespace: NAMESPACE };
+  const rbac = 'rbac.authorization.k8s.io';
+  const items = [
+    { apiVersion: 'v1', kind: 'Secret', metadata: { ...at, name: 'hook' }, stringData: { github: secret } },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'Role',
+      metadata: { ...at, name: 'hook' },
+      rules: [{ apiGroups: [''], resources: ['secrets'], resourceNames: ['hook'], verbs: ['get'] }],
+    },
+    {
+      apiVersion: `${rbac}/v1`,
+      kind: 'RoleBinding',
+      metadata: { ...at, name: 'hook' },
+      roleRef: { apiGroup: rbac, kind: 'Role', name: 'hook' },
+      subjects: [{ kind: 'ServiceAccount', name: OPERATOR_NAME, namespace: OPERATOR_NAMESPACE }],
+    },
+    {
+      apiVersion: API_VERSION,
+      kind: 'NamespacePolicy',
+      metadata: { ...at, name: POLICY_NAME },
+      spec: {
+        webhookAuth: {
+          keys: [{ id: ID, source: 'github', signing: { secretName: 'hook', key: 'github' } }],
+          rateLimit: { requestsPerMinute: 100_000, burstSize: 10_000 },
+        },
+      },
+    },
+    {
+      apiVersion: API_VERSION,
+      kind: 'SessionTrigger',
+      metadata: { ...at, name: 'review' },
+      spec: {
+        source: 'github',
+        when: { events: ['pull_request'] },
+        session: {
+          displayName: 'Review of {{event.title}}',
+          framework: { type: FRAMEWORK, config: { command: 'true' } },
+        },
+      },
+    },
+  ];
+  const list = { apiVersion: 'v1', kind: 'List', items };
+  await cluster.kubectl(['apply', '-f', '-'], { input: JSON.stringify(list) });
+}

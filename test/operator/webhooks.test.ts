@@ -1,0 +1,256 @@
+/** Webhooks before a real API server and two operators that share a store, as senders meet them. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { REST_BASE } from '../../common/api/rest/operation.ts';
+import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../../common/api/names.ts';
+import type { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
+import type { Session } from '../../common/api/session.ts';
+import { configMaps, namespacePolicies, sessions } from '../../common/kube/resource.ts';
+import { findCondition } from '../../common/rules/conditions.ts';
+import { recordedIn } from '../support/audit.ts';
+import { testCluster } from '../support/cluster.ts';
+import type { TestCluster } from '../support/cluster.ts';
+import { manifests } from '../support/deploy.ts';
+import { aPolicy } from '../support/fixtures.ts';
+import { ask } from '../support/https.ts';
+import type { Answer } from '../support/https.ts';
+import { runOperatorProcess } from '../support/operator-process.ts';
+import type { OperatorProcess } from '../support/operator-process.ts';
+import { operatorAuthority } from '../support/rest.ts';
+import { until } from '../support/until.ts';
+import { DIRECT, githubSignature, hashOf } from '../support/webhook-door.ts';
+import { webhookPayload } from '../support/webhook-payloads.ts';
+
+const WIDE = { requestsPerMinute: 100_000, burstSize: 100_000 };
+
+describe('webhooks', function () {
+  this.timeout(120_000);
+  let cluster: TestCluster;
+  let storeDir: string;
+  let ca: string;
+  let operators: OperatorProcess[];
+  let namespace: string;
+  let key: string;
+  let id: string;
+  const secret = randomBytes(32).toString('hex');
+
+  const run = (identity: string, admission = false): Promise<OperatorProcess> =>
+    runOperatorProcess(cluster, { storeDir, identity, admission });
+  const send = (
+    path: string,
+    body: unknown,
+    headers: Record<string, string> = {},
+    operator = operators[0],
+  ): Promise<Answer> =>
+    ask(
+      { host: cluster.nodeHostAddress, port: operator?.ports.rest ?? 0, ca },
+      `${REST_BASE}/webhooks/${path}`,
+      {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      },
+    );
+  const withKey = (body: unknown, headers = {}, operator = operators[0]): Promise<Answer> =>
+    send('generic', body, { 'x-api-key': key, ...headers }, operator);
+  const field = ({ json }: Answer, name: string): unknown =>
+    (json as Record<string, unknown> | undefined)?.[name];
+  const apply = async (...objects: object[]): Promise<void> => {
+    const list = { apiVersion: 'v1', kind: 'List', items: objects };
+    await cluster.kubectl(['-n', namespace, 'apply', '-f', '-'], { input: JSON.stringify(list) });
+  };
+  const setPolicy = async (more: NamespacePolicySpec = {}, rateLimit = WIDE): Promise<void> => {
+    const keys = [{ id, source: 'github' as const, signing: { secretName: 'hook', key: 'github' } }];
+    const webhookAuth = { apiKeys: { generic: hashOf(key) }, keys, rateLimit };
+    const { apiVersion, kind, metadata } = aPolicy(namespace);
+    await apply({
+      apiVersion,
+      kind,
+      metadata: { name: metadata.name, namespace },
+      spec: { webhookAuth, ...more },
+    });
+    // Both have heard of it.
+    for (const operator of operators)
+      await until(
+        async () => (await send('generic/validate', DIRECT, { 'x-api-key': key }, operator)).status !== 401,
+        'the key is known',
+        10_000,
+      );
+  };
+  const all = async (): Promise<Session[]> => (await cluster.client.list(sessions, { namespace })).items;
+
+  before(async function () {
+    this.timeout(400_000);
+    cluster = await testCluster(this);
+    await cluster.kubectl(['apply', '-f', join(manifests, 'frameworks')]);
+    storeDir = await mkdtemp(join(tmpdir(), 'ambient-webhooks-'));
+    operators = [await run('webhooks-one', true), await run('webhooks-two')];
+    ca = await operatorAuthority(cluster);
+  });
+  after(async function () {
+    this.timeout(60_000);
+    for (const operator of operators ?? []) await operator[Symbol.asyncDispose]();
+    if (storeDir !== undefined) await rm(storeDir, { recursive: true, force: true });
+  });
+  beforeEach(async () => {
+    namespace = await cluster.namespace('webhooks');
+    key = randomBytes(32).toString('hex');
+    id = randomBytes(10).toString('hex');
+    await setPolicy();
+  });
+
+  it('start one session for twenty redeliveries at once over two replicas, and after a restart', async () => {
+    const headers = { 'idempotency-key': 'delivery-1' };
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => withKey(DIRECT, headers, operators[n % 2])),
+    );
+    assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([202]), answers[0]?.text);
+    const ids = new Set(answers.map((answer) => field(answer, 'sessionId')));
+    assert.equal(ids.size, 1);
+    const [session, ...others] = await all();
+    assert.deepEqual(others, []);
+    assert.equal(session?.metadata.name, [...ids][0]);
+    assert.deepEqual(session?.metadata.finalizers, ['ambient.ai/data']);
+    assert.equal(
+      session.spec.createdBy?.user,
+      `system:serviceaccount:${OPERATOR_NAMESPACE}:${OPERATOR_NAME}`,
+    );
+
+    await operators[1]?.kill();
+    operators[1] = await run('webhooks-three');
+    const again = await withKey(DIRECT, headers, operators[1]);
+    assert.deepEqual([again.status, field(again, 'sessionId')], [202, session.metadata.name]);
+    assert.equal((await all()).length, 1);
+    const records = (await recordedIn(storeDir, namespace)).filter(
+      ({ details, sessionId }) => details?.['door'] === 'webhooks' && sessionId === session.metadata.name,
+    );
+    assert.ok(records.length > 0);
+    assert.ok(
+      records.every(({ actor, outcome }) => actor === 'ambient:webhook:generic' && outcome === 'allowed'),
+    );
+  });
+
+  it('start none again for a delivery whose session was deleted', async () => {
+    const headers = { 'idempotency-key': 'delivery-1' };
+    const { status } = await withKey(DIRECT, headers);
+    assert.equal(status, 202);
+    await cluster.kubectl(['-n', namespace, 'delete', 'sessions', '--all', '--timeout=60s']);
+    await until(
+      async () => (await withKey(DIRECT, headers, operators[1])).status === 410,
+      'it is gone',
+      10_000,
+    );
+    assert.deepEqual(await all(), []);
+  });
+
+  it('take a pull request to the session that a trigger makes of it', async () => {
+    await apply(
+      { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'hook' }, stringData: { github: secret } },
+      {
+        apiVersion: 'ambient.ai/v1alpha1',
+        kind: 'SessionTrigger',
+        metadata: { name: 'review' },
+        spec: {
+          source: 'github',
+          when: { events: ['pull_request'], actions: ['opened'] },
+          session: { displayName: 'Review of {{event.title}}', framework: DIRECT.framework },
+        },
+      },
+    );
+    const { payload } = webhookPayload('github-pull_request-opened');
+    const body = JSON.stringify(payload);
+    const headers = {
+      'x-github-event': 'pull_request',
+      'x-github-delivery': 'd-1',
+      'x-hub-signature-256': githubSignature(secret, body),
+    };
+    const deliver = (operator = operators[0]): Promise<Answer> =>
+      send(`github?key=${id}`, body, headers, operator);
+    // The Secret is there, but the operator may not read it: for the sender that is a wrong signature.
+    const early = await deliver();
+    assert.deepEqual([early.status, field(early, 'error')], [401, 'invalid_signature']);
+    const configValid = async (): Promise<string> => {
+      const policy = await cluster.client.get(namespacePolicies, { namespace, name: 'policy' });
+      const { status, message = '' } = findCondition(policy.status?.conditions, 'ConfigValid') ?? {};
+      return `${status} ${message}`;
+    };
+    await until(
+      async () => /^False .*keys\[0\]\.signing: .*may not read Secret hook/.test(await configValid()),
+      'the policy says so',
+      20_000,
+    );
+    const reader = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'hook' };
+    await apply(
+      {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'Role',
+        metadata: { name: 'hook' },
+        rules: [{ apiGroups: [''], resources: ['secrets'], resourceNames: ['hook'], verbs: ['get'] }],
+      },
+      {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'RoleBinding',
+        metadata: { name: 'hook' },
+        roleRef: reader,
+        subjects: [{ kind: 'ServiceAccount', name: OPERATOR_NAME, namespace: OPERATOR_NAMESPACE }],
+      },
+    );
+    let answer = early;
+    await until(async () => (answer = await deliver()).status !== 401, 'the secret is read', 15_000);
+    assert.equal(answer.status, 202, answer.text);
+    const [session] = await all();
+    assert.equal(session?.metadata.name, field(answer, 'sessionId'));
+    assert.match(session?.spec.displayName ?? '', /^Review of /);
+    const { trigger } = session?.spec ?? {};
+    assert.deepEqual(
+      [trigger?.source, trigger?.name, trigger?.delivery, trigger?.received?.key],
+      ['github', 'review', 'd-1', id],
+    );
+    assert.ok(trigger?.payload?.['pull_request']);
+    const second = await deliver(operators[1]);
+    assert.deepEqual([second.status, field(second, 'sessionId')], [202, session?.metadata.name]);
+    await until(async () => (await configValid()).startsWith('True'), 'the policy is right', 20_000);
+  });
+
+  it('are held to their rate by both replicas together', async () => {
+    await setPolicy({}, { requestsPerMinute: 1, burstSize: 5 });
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => withKey(DIRECT, {}, operators[n % 2])),
+    );
+    const statuses = answers.map(({ status }) => status);
+    assert.equal(statuses.filter((status) => status === 202).length, 5, statuses.join());
+    assert.equal(statuses.filter((status) => status === 429).length, 15);
+    const refused = answers.find(({ status }) => status === 429);
+    assert.equal(refused?.headers['retry-after'], '60');
+    assert.equal((await all()).length, 5);
+    const rates = await cluster.client.get(configMaps, {
+      namespace: OPERATOR_NAMESPACE,
+      name: 'ambient-webhook-rates',
+    });
+    assert.ok(rates.data?.[`${namespace}.generic`]);
+  });
+
+  it('are refused what the policy forbids, and told before', async () => {
+    await setPolicy({ models: { allowed: ['claude-*'] } });
+    const asked = { framework: { type: 'generic', config: { command: 'true', model: 'gpt-5' } } };
+    const refusal = async (): Promise<unknown[]> => {
+      const { status, json } = await withKey(asked);
+      return [status, (json as { error?: string }).error];
+    };
+    await until(async () => (await refusal())[0] === 403, 'the policy is known', 10_000);
+    assert.deepEqual(await refusal(), [403, 'policy_violation']);
+    const dry = await send('generic/validate', asked, { 'x-api-key': key });
+    assert.deepEqual([dry.status, field(dry, 'valid')], [400, false]);
+  });
+
+  it('answer other methods and paths as all of REST does', async () => {
+    const server = { host: cluster.nodeHostAddress, port: operators[0]?.ports.rest ?? 0, ca };
+    const got = await ask(server, `${REST_BASE}/webhooks/github`);
+    assert.deepEqual([got.status, got.headers.allow], [405, 'POST']);
+    assert.equal((await ask(server, `${REST_BASE}/webhooks`, { method: 'POST' })).status, 404);
+    assert.equal((await send('github/validate/more', '{}')).status, 404);
+  });
+});

@@ -82,6 +82,7 @@ describe('the YAML of a trigger', () => {
   it('is completed from the schema', () => {
     assert.deepEqual(offers('spec:\n  source: |'), ['github', 'jira', 'slack', 'generic']);
     assert.deepEqual(offers('spec:\n  source: github\n  |').sort(), [
+      'answer',
       'description',
       'enabled',
       'session',

@@ -15,7 +15,7 @@ const ASK_MS = 15_000;
 const NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 export async function openTriggers(
-  { clusters, rights, notify }: TriggersDeps,
+  { clusters, rights, previews, notify }: TriggersDeps,
   { cluster, namespace }: PolicyRef,
 ): Promise<void> {
   const refusal = await rights.refusal(cluster, namespace, 'viewTriggers');
@@ -40,7 +40,17 @@ export async function openTriggers(
           matchOnDescription: true,
         });
   if (chosen === undefined) return;
-  if (chosen.name !== undefined) return await show({ cluster, namespace, name: chosen.name }, false);
+  if (chosen.name !== undefined) {
+    const refused = await rights.refusal(cluster, namespace, 'editTrigger');
+    const trigger = items.find(({ metadata }) => metadata.name === chosen.name);
+    if (refused === undefined || trigger === undefined)
+      return await show({ cluster, namespace, name: chosen.name }, false);
+    // To look at: what cannot be saved is not offered for editing.
+    const { triggerText } = await import('./trigger-yaml.ts');
+    const text = triggerText(trigger).replace(/^#.*\n/, `# ${plain(refused)}\n`);
+    await previews.show(`trigger ${plain(chosen.name, 63)} of ${plain(namespace, 63)}`, text);
+    return;
+  }
   const creating = await rights.refusal(cluster, namespace, 'createTrigger');
   if (creating !== undefined) return notify.warn(creating);
   const taken = new Set(rows.map(({ name }) => name));

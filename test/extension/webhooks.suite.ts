@@ -11,7 +11,7 @@ import { namespacePolicies, sessions, sessionTriggers } from '../../common/kube/
 import { buildTargets } from '../../scripts/build.ts';
 import { clusterCapability, clusterUp } from '../cluster/index.ts';
 import type { Cluster } from '../cluster/index.ts';
-import { applyApi } from '../support/deploy.ts';
+import { applyApi, manifests } from '../support/deploy.ts';
 import { aSession } from '../support/fixtures.ts';
 import { skipBecause } from '../support/skip.ts';
 import { testDoor } from '../support/webhook-door.ts';
@@ -46,7 +46,16 @@ describe('webhooks in the editor', function () {
     door.clock.now = Date.now();
     folder = await mkdtemp(path.join(tmpdir(), 'ambient-webhooks-'));
     const kubeconfig = path.join(folder, 'kubeconfig');
-    await writeKubeconfig(kubeconfig, cluster.kubeconfig, [{ name: 'dev', namespace: NAMESPACE }]);
+    await cluster.kubectl(['apply', '-f', path.join(manifests, 'operator', '21-user-roles.yaml')]);
+    await cluster.kubectl(['-n', NAMESPACE, 'create', 'serviceaccount', 'viewer']);
+    const subject = `--serviceaccount=${NAMESPACE}:viewer`;
+    const role = '--clusterrole=ambient-viewer';
+    await cluster.kubectl(['-n', NAMESPACE, 'create', 'rolebinding', 'viewer', role, subject]);
+    const token = (await cluster.kubectl(['-n', NAMESPACE, 'create', 'token', 'viewer'])).trim();
+    await writeKubeconfig(kubeconfig, cluster.kubeconfig, [
+      { name: 'dev', namespace: NAMESPACE },
+      { name: 'as-viewer', namespace: NAMESPACE, user: { token } },
+    ]);
     await buildTargets(['extension', 'webview']);
     server = await orSkip(
       this,
@@ -233,5 +242,24 @@ describe('webhooks in the editor', function () {
     );
     await window.quickPick(/issues/);
     await window.until('its YAML', async () => /name: issues/.test((await window.editorText()) ?? ''));
+  });
+
+  it('say what one may not do before anything is asked', async () => {
+    const asViewer = (command: string): Promise<unknown> =>
+      window.inHost((vscode, id) => {
+        void vscode.commands.executeCommand(id, { cluster: 'as-viewer', namespace: 'team-a' });
+        return null;
+      }, command);
+    await asViewer('ambient.createWebhookKey');
+    await window.toast(/You may not change the policy in team-a: needs update on namespacepolicies/);
+    await window.clearNotifications();
+    await asViewer('ambient.openTriggers');
+    await window.until('the triggers', async () =>
+      (await window.quickPickLabels()).some((label) => /issues/.test(label)),
+    );
+    await window.quickPick(/issues/);
+    await window.until('what may be looked at', async () =>
+      /^# You may not change triggers in team-a[^]*name: issues/.test((await window.editorText()) ?? ''),
+    );
   });
 });

@@ -50,6 +50,7 @@ export const CATALOGUE = {
     reason: 'NotAcceptable',
     remedy: 'Accept a media type that the message names.',
   },
+  too_slow: { status: 408, reason: 'Timeout', remedy: 'Send it faster, or less.' },
   conflict: { status: 409, reason: 'Conflict', remedy: 'Read the current state and try again.' },
   already_finished: { status: 409, reason: 'Conflict', remedy: 'The session has ended; launch a new one.' },
   gone: { status: 410, reason: 'Expired', remedy: 'Start again from the beginning.' },

@@ -125,7 +125,14 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
     notify,
     pickNamespace: () => pickNamespace({ clusters }, 'Policy'),
   });
-  const triggers = registerTriggers({ clusters, notify });
+  const triggers = registerTriggers({
+    clusters,
+    rights,
+    previews,
+    notify,
+    pickNamespace: () => pickNamespace({ clusters }, 'Triggers'),
+    now: Date.now,
+  });
   const webhooks = registerWebhooks({
     clusters,
     policies,

@@ -25,6 +25,7 @@ import { TriggerController } from './controllers/triggers/index.ts';
 import type { Doors } from './doors.ts';
 import type { AuditTrail } from './record/audit.ts';
 import { historyAppender } from './record/history.ts';
+import { answerTargetOf } from './record/notifications/answers.ts';
 import type { TenancyMetrics } from './metrics.ts';
 import type { ArtifactStore } from './store/store.ts';
 import type { Watches } from './watches.ts';
@@ -162,6 +163,15 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
       clock: systemClock,
       ownNamespace: config.namespace,
     }),
+    answerOf: (session) => {
+      const { namespace = '' } = session.metadata;
+      const { name } = session.spec.trigger ?? {};
+      if (name === undefined) return undefined;
+      const trigger = watches.sessionTriggers.store.get({ namespace, name });
+      return answerTargetOf(session, trigger, operatorUser(config.namespace));
+    },
+    mayAnswer: (namespace) =>
+      watches.sessionTriggers.store.list(namespace).some(({ spec }) => spec.answer !== undefined),
     metrics: options.notifications,
   });
   using _source = doors.onSource(({ metadata }) => controller.wake(metadata.namespace ?? '', metadata.name));

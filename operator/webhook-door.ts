@@ -43,6 +43,8 @@ export interface WebhookDoorOptions {
   onStranger: (address: string) => void;
   registry: Registry;
   log: Logger;
+  /** Milliseconds that a body may take. */
+  bodyMs?: number;
   now?: () => number;
   elapsed?: () => number;
 }
@@ -107,6 +109,7 @@ export function makeWebhookDoor(options: WebhookDoorOptions): WebhookDoor {
     onStranger: options.onStranger,
     logger: log,
     metrics: options.registry,
+    ...(options.bodyMs === undefined ? {} : { bodyMs: options.bodyMs }),
   });
   return {
     plugin,

@@ -7,15 +7,13 @@ import { SESSION_LIMITS, SessionFramework, SessionPolicy, WEBHOOK_SOURCES } from
 export const TRIGGER_CONDITIONS = ['Valid'] as const;
 /** Entries of one filter. */
 export const FILTER_MAX = 100;
-/** Triggers of a namespace that one event is held against. */
-export const TRIGGERS_MAX = 200;
 
 const Globs = (description: string) =>
   Type.Optional(
     Type.Array(Type.String({ minLength: 1, maxLength: 253 }), { maxItems: FILTER_MAX, description }),
   );
 
-/** All that are given must hold. `*` in an entry is any run of characters. Case counts. */
+/** All that are given must hold. `*` in an entry is any run of characters. Case counts, but in notAuthors. */
 export const TriggerFilter = Type.Object(
   {
     events: Globs('pull_request, issue_comment, push; issue_updated; app_mention, slash_command.'),

@@ -172,11 +172,13 @@ export const GROUPS_MAX = 256;
 
 /** Fields of a session that hold something from an event. */
 export const OUTSIDE_MAX = 100;
+/** Placeholders in one of them. */
+export const OUTSIDE_FROM_MAX = 50;
 
 const OutsideValue = Type.Object({
   field: Type.String({ maxLength: 1024, description: 'As spec.framework.config.prompt.' }),
   from: Type.Array(Type.String({ maxLength: 512 }), {
-    maxItems: 50,
+    maxItems: OUTSIDE_FROM_MAX,
     description: 'Placeholders that were filled in, as event.title.',
   }),
   delimiter: Type.Optional(

@@ -26,6 +26,9 @@ export const RIGHTS = {
   viewPolicy: { verb: 'get', group: GROUP, resource: 'namespacepolicies' },
   createPolicy: { verb: 'create', group: GROUP, resource: 'namespacepolicies' },
   editPolicy: { verb: 'update', group: GROUP, resource: 'namespacepolicies' },
+  viewTriggers: { verb: 'list', group: GROUP, resource: 'sessiontriggers' },
+  createTrigger: { verb: 'create', group: GROUP, resource: 'sessiontriggers' },
+  editTrigger: { verb: 'update', group: GROUP, resource: 'sessiontriggers' },
 } as const satisfies Record<string, Needed>;
 export type Right = keyof typeof RIGHTS;
 
@@ -40,6 +43,9 @@ const WORDS: Readonly<Record<Right, string>> = {
   viewPolicy: 'see the policy',
   createPolicy: 'create the policy',
   editPolicy: 'change the policy',
+  viewTriggers: 'see the triggers',
+  createTrigger: 'create triggers',
+  editTrigger: 'change triggers',
 };
 
 /** `create on sessions.ambient.ai`, as an administrator needs to hear it. */

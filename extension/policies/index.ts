@@ -7,8 +7,9 @@ import type { Notify } from '../ide/notify.ts';
 import { plain } from '../ide/plain-text.ts';
 import type { PreviewDocuments } from '../sessions/preview-documents.ts';
 import type { Policies } from './policies.ts';
-import { PolicyFiles, PROPOSAL } from './policy-files.ts';
-import { registerPolicyLanguage } from './policy-language.ts';
+import { ObjectFiles } from '../objects/object-files.ts';
+import { registerObjectLanguage } from '../objects/object-language.ts';
+import { policyKind, PROPOSAL } from './policy-kind.ts';
 import type { PolicyPanel } from './policy-panel.ts';
 import { policyPlace, policyRefOf, policyUri } from './policy-ref.ts';
 
@@ -30,8 +31,8 @@ export function registerPolicies(
 ): vscode.Disposable {
   const { notify, rights } = deps;
   const open = new Map<string, Promise<PolicyPanel>>();
-  const diagnostics = vscode.languages.createDiagnosticCollection('ambient-policy');
-  const files = new PolicyFiles(deps, diagnostics);
+  const kind = policyKind(deps.policies);
+  const files = new ObjectFiles(kind, deps);
 
   const adopt = async (panel: vscode.WebviewPanel, ref: PolicyRef): Promise<PolicyPanel> => {
     const key = keyOf(ref);
@@ -86,8 +87,7 @@ export function registerPolicies(
 
   return vscode.Disposable.from(
     files,
-    diagnostics,
-    registerPolicyLanguage(deps, files),
+    registerObjectLanguage(kind, files, deps),
     vscode.commands.registerCommand('ambient.openPolicy', onPolicy('open the policy', show)),
     vscode.commands.registerCommand('ambient.editPolicy', onPolicy('edit the policy', edit)),
     vscode.commands.registerCommand('ambient.applyPolicy', async (given: unknown) => {

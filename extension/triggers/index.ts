@@ -1,21 +1,37 @@
 /** What triggers sessions: the event that a session came from, and the triggers of a namespace. What is heavy loads on first use. */
 import * as vscode from 'vscode';
+import type { PolicyRef } from '../../common/api/panels.ts';
 import { sessions } from '../../common/kube/resource.ts';
 import type { Clusters } from '../clusters/clusters.ts';
+import type { Rights } from '../clusters/rights.ts';
 import type { Notify } from '../ide/notify.ts';
+import { ObjectFiles } from '../objects/object-files.ts';
+import { registerObjectLanguage } from '../objects/object-language.ts';
+import { policyRefOf } from '../policies/policy-ref.ts';
+import type { PreviewDocuments } from '../sessions/preview-documents.ts';
 import { isSessionRef } from '../sessions/session-ref.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
 import { SessionTextDocuments } from '../sessions/text-documents.ts';
+import { triggerKind } from './trigger-kind.ts';
 
 export interface TriggersDeps {
   clusters: Pick<Clusters, 'client'>;
+  rights: Pick<Rights, 'refusal' | 'forget'>;
+  previews: PreviewDocuments;
   notify: Notify;
+  /** Asks for cluster and namespace; undefined when cancelled. */
+  pickNamespace: () => Promise<PolicyRef | undefined>;
+  /** Epoch ms. */
+  now: () => number;
 }
 
 const READ_MS = 15_000;
 const KIND = { scheme: 'ambient-event', title: 'event.jsonc', language: 'jsonc', comment: '//' } as const;
 
-export function registerTriggers({ clusters, notify }: TriggersDeps): vscode.Disposable {
+export function registerTriggers(deps: TriggersDeps): vscode.Disposable {
+  const { clusters, notify, now } = deps;
+  const kind = triggerKind({ client: (cluster) => clusters.client(cluster), now });
+  const files = new ObjectFiles(kind, deps);
   const read = async ({ cluster, namespace, name }: SessionRef): Promise<string> => {
     const [client, { eventText }] = await Promise.all([clusters.client(cluster), import('./event-text.ts')]);
     const signal = AbortSignal.timeout(READ_MS);
@@ -23,7 +39,19 @@ export function registerTriggers({ clusters, notify }: TriggersDeps): vscode.Dis
   };
   const documents = new SessionTextDocuments(KIND, read);
   return vscode.Disposable.from(
+    files,
+    registerObjectLanguage(kind, files, deps),
     documents,
+    vscode.commands.registerCommand('ambient.openTriggers', async (given: unknown) => {
+      const ref = policyRefOf(given) ?? (await deps.pickNamespace());
+      if (ref === undefined) return;
+      try {
+        await (await import('./open-triggers.ts')).openTriggers(deps, ref);
+      } catch (error) {
+        deps.rights.forget(ref.cluster, ref.namespace);
+        notify.failed('open the triggers', error, ref.cluster);
+      }
+    }),
     vscode.commands.registerCommand('ambient.openTrigger', async (ref: unknown) => {
       if (!isSessionRef(ref)) {
         notify.info('Select a session in the Ambient Sessions view first.');

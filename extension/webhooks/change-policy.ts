@@ -4,7 +4,7 @@ import { POLICY_NAME } from '../../common/api/names.ts';
 import type { KubeClient } from '../../common/kube/client.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../common/kube/errors.ts';
 import { namespacePolicies } from '../../common/kube/resource.ts';
-import { FIELD_MANAGER } from '../policies/apply-policy.ts';
+import { FIELD_MANAGER } from '../objects/apply-object.ts';
 
 const ATTEMPTS = 5;
 

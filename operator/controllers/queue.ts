@@ -38,8 +38,8 @@ const PATIENCE_MS = 5000;
 /** When patience is over, so many are taken from the lane that is ahead before one is taken from the other. */
 const AHEAD_IN_A_ROW = 3;
 /**
- * Keys that are ahead come one by one and a worker is often faster than the next: for so long after the last of them most
- * workers stay free for more, though others wait. Longer than the gaps within a burst, shorter than anybody notices.
+ * Keys of a burst come one by one and a worker is often faster than the next: for so long after the last of them most workers
+ * stay free for more, though others wait. Longer than the gaps within a burst, shorter than anybody notices.
  */
 const LULL_MS = 250;
 /** As many may work on the others meanwhile: the news of one session alone is never held up. */
@@ -53,7 +53,7 @@ export class WorkQueue<K extends string> {
   readonly #ahead = new Map<K, number>();
   readonly #ready = new Map<K, number>();
   #aheadInARow = 0;
-  #lastAheadAt = -Infinity;
+  #lastOfManyAt = -Infinity;
   #lull: Disposable | undefined;
   readonly #working = new Map<K, Promise<void>>();
   /** Of the keys worked on, those that were not ahead. */
@@ -79,12 +79,13 @@ export class WorkQueue<K extends string> {
 
   /**
    * Work on the key as soon as a worker is free. Forgets an earlier wish to do so later, but not how often it failed.
-   * `ahead`: before keys that are not; of use only where somebody waits for the work.
+   * `ahead`: before keys that are not; of use only where somebody waits for the work. `ofMany`: where one is, more are likely to
+   * follow at once.
    */
-  add(key: K, { ahead = false }: { ahead?: boolean } = {}): void {
+  add(key: K, { ahead = false, ofMany = false }: { ahead?: boolean; ofMany?: boolean } = {}): void {
     if (!this.#open) return;
     this.#cancelDelay(key);
-    if (ahead) this.#lastAheadAt = this.#options.clock.elapsed();
+    if (ofMany) this.#lastOfManyAt = this.#options.clock.elapsed();
     if (this.#working.has(key)) this.#again.add(key);
     else if (!this.#ahead.has(key) && (ahead || !this.#ready.has(key))) {
       const since = this.#ready.get(key) ?? this.#options.clock.elapsed();
@@ -94,11 +95,11 @@ export class WorkQueue<K extends string> {
     }
   }
 
-  /** Work on the key after a delay, or earlier when an earlier wish stands. */
-  addAfter(key: K, delayMs: number): void {
+  /** Work on the key after a delay, or earlier when an earlier wish stands. `ahead` as in `add`. */
+  addAfter(key: K, delayMs: number, lane: { ahead?: boolean } = {}): void {
     if (!this.#open) return;
     if (delayMs <= 0) {
-      this.add(key);
+      this.add(key, lane);
       return;
     }
     if (this.#ahead.has(key) || this.#ready.has(key) || this.#again.has(key)) return;
@@ -108,7 +109,7 @@ export class WorkQueue<K extends string> {
     this.#cancelDelay(key);
     const timer = this.#options.clock.timer(delayMs, () => {
       this.#delayed.delete(key);
-      this.add(key);
+      this.add(key, lane);
     });
     this.#delayed.set(key, { due, timer });
   }
@@ -145,34 +146,34 @@ export class WorkQueue<K extends string> {
     while (this.#working.size < this.#options.concurrency) {
       const next = this.#next();
       if (next === undefined) break;
-      const [key, since] = next;
+      const { key, since, ahead } = next;
       this.#options.metrics?.waited((this.#options.clock.elapsed() - since) / 1000);
       // #run never rejects; the map owns the promise until it ends.
-      this.#working.set(key, this.#run(key));
+      this.#working.set(key, this.#run(key, ahead));
     }
     this.#options.metrics?.depth(this.length);
   }
 
   /** Takes the next key from its lane. */
-  #next(): [key: K, since: number] | undefined {
+  #next(): { key: K; since: number; ahead: boolean } | undefined {
     const isPatienceOver = this.#isPatienceOver();
     const isTurnOfOthers = this.#aheadInARow >= AHEAD_IN_A_ROW && isPatienceOver;
-    const isAhead = this.#ahead.size > 0 && !isTurnOfOthers;
-    if (!isAhead && !isPatienceOver && this.#areOthersHeld()) return undefined;
-    const lane = isAhead ? this.#ahead : this.#ready;
-    this.#aheadInARow = isAhead ? this.#aheadInARow + 1 : 0;
-    for (const entry of lane) {
-      lane.delete(entry[0]);
-      if (!isAhead) this.#others.add(entry[0]);
-      return entry;
+    const ahead = this.#ahead.size > 0 && !isTurnOfOthers;
+    if (!ahead && !isPatienceOver && this.#areOthersHeld()) return undefined;
+    const lane = ahead ? this.#ahead : this.#ready;
+    this.#aheadInARow = ahead ? this.#aheadInARow + 1 : 0;
+    for (const [key, since] of lane) {
+      lane.delete(key);
+      if (!ahead) this.#others.add(key);
+      return { key, since, ahead };
     }
     return undefined;
   }
 
-  /** More of those ahead are likely to come at once. Looks again when none have. */
+  /** More are likely to come at once. Looks again when none have. */
   #areOthersHeld(): boolean {
     if (this.#ready.size === 0 || this.#others.size < OTHERS_MEANWHILE) return false;
-    const lullMs = this.#lastAheadAt + LULL_MS - this.#options.clock.elapsed();
+    const lullMs = this.#lastOfManyAt + LULL_MS - this.#options.clock.elapsed();
     if (lullMs <= 0) return false;
     this.#lull ??= this.#options.clock.timer(lullMs, () => {
       this.#lull = undefined;
@@ -187,7 +188,7 @@ export class WorkQueue<K extends string> {
     return false;
   }
 
-  async #run(key: K): Promise<void> {
+  async #run(key: K, ahead: boolean): Promise<void> {
     const { clock, metrics } = this.#options;
     const started = clock.elapsed();
     const spent = (): number => (clock.elapsed() - started) / 1000;
@@ -196,11 +197,11 @@ export class WorkQueue<K extends string> {
       this.#failures.delete(key);
       metrics?.worked(spent(), result === undefined ? 'done' : 'requeued');
       this.#done(key);
-      if (result !== undefined) this.addAfter(key, result.requeueAfterMs);
+      if (result !== undefined) this.addAfter(key, result.requeueAfterMs, { ahead });
     } catch (error) {
       this.#done(key);
       metrics?.worked(spent(), 'failed');
-      this.#retry(key, error);
+      this.#retry(key, error, ahead);
     }
     if (this.#again.delete(key)) this.add(key);
     if (this.#open) this.#dispatch();
@@ -211,7 +212,7 @@ export class WorkQueue<K extends string> {
     this.#others.delete(key);
   }
 
-  #retry(key: K, error: unknown): void {
+  #retry(key: K, error: unknown, ahead: boolean): void {
     const { random, metrics, onError, backoff = BACKOFF } = this.#options;
     const attempt = (this.#failures.get(key) ?? 0) + 1;
     const full = Math.min(backoff.maxMs, backoff.baseMs * 2 ** Math.min(attempt - 1, 30));
@@ -221,6 +222,6 @@ export class WorkQueue<K extends string> {
     this.#failures.set(key, attempt);
     metrics?.retried();
     // What changed meanwhile is worked on at once all the same: it may be the cure.
-    this.addAfter(key, delayMs);
+    this.addAfter(key, delayMs, { ahead });
   }
 }

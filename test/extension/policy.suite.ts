@@ -125,7 +125,10 @@ describe('policies in the editor', function () {
     await window.waitIdle();
     await window.screenshot('policy-page-defaults');
     await page.getByRole('button', { name: 'Create a Policy' }).click();
-    await window.until('the YAML', async () => /monthly: "100\.00"/.test((await window.editorText()) ?? ''));
+    // Only what was changed can be saved: the line above the proposal comes last.
+    await window.until('the YAML', async () =>
+      /^# The namespace has no policy yet[^]*monthly: "100\.00"/.test((await window.editorText()) ?? ''),
+    );
     assert.equal(await save(), true);
     const { spec, metadata } = await policy();
     assert.equal(spec.models?.budget?.monthly, '100.00');

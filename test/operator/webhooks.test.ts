@@ -10,6 +10,9 @@ import type { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 import type { Session } from '../../common/api/session.ts';
 import { configMaps, namespacePolicies, sessions } from '../../common/kube/resource.ts';
 import { findCondition } from '../../common/rules/conditions.ts';
+import { DirectoryStore } from '../../operator/store/directory.ts';
+import { startApiProxy } from '../support/api-proxy.ts';
+import type { ApiProxy } from '../support/api-proxy.ts';
 import { recordedIn } from '../support/audit.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
@@ -22,6 +25,7 @@ import type { OperatorProcess } from '../support/operator-process.ts';
 import { operatorAuthority } from '../support/rest.ts';
 import { until } from '../support/until.ts';
 import { DIRECT, githubSignature, hashOf } from '../support/webhook-door.ts';
+import { webReceiver } from '../support/web-receiver.ts';
 import { webhookPayload } from '../support/webhook-payloads.ts';
 
 const WIDE = { requestsPerMinute: 100_000, burstSize: 100_000 };
@@ -38,7 +42,12 @@ describe('webhooks', function () {
   const secret = randomBytes(32).toString('hex');
 
   const run = (identity: string, admission = false): Promise<OperatorProcess> =>
-    runOperatorProcess(cluster, { storeDir, identity, admission });
+    runOperatorProcess(cluster, {
+      storeDir,
+      identity,
+      admission,
+      flags: { 'notify-allow': '127.0.0.1/32', 'notify-http': true },
+    });
   const send = (
     path: string,
     body: unknown,
@@ -215,6 +224,88 @@ describe('webhooks', function () {
     await until(async () => (await configValid()).startsWith('True'), 'the policy is right', 20_000);
   });
 
+  it('are answered where they came from when their session has ended', async () => {
+    await using github = await webReceiver();
+    github.answer = (response) => void response.writeHead(201).end('{"id":1}');
+    const subjects = [{ kind: 'ServiceAccount', name: OPERATOR_NAME, namespace: OPERATOR_NAMESPACE }];
+    await apply(
+      {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'hook' },
+        stringData: { github: secret, token: 'bot-token' },
+      },
+      {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'Role',
+        metadata: { name: 'hook' },
+        rules: [{ apiGroups: [''], resources: ['secrets'], resourceNames: ['hook'], verbs: ['get'] }],
+      },
+      {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: 'RoleBinding',
+        metadata: { name: 'hook' },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'hook' },
+        subjects,
+      },
+      {
+        apiVersion: 'ambient.ai/v1alpha1',
+        kind: 'SessionTrigger',
+        metadata: { name: 'review' },
+        spec: {
+          source: 'github',
+          session: { framework: DIRECT.framework },
+          answer: {
+            credential: { secretName: 'hook', key: 'token' },
+            url: `http://127.0.0.1:${github.port}`,
+          },
+        },
+      },
+    );
+    const { payload } = webhookPayload('github-pull_request-opened');
+    const body = JSON.stringify(payload);
+    const headers = {
+      'x-github-event': 'pull_request',
+      'x-github-delivery': 'd-2',
+      'x-hub-signature-256': githubSignature(secret, body),
+    };
+    let answer: Answer | undefined;
+    await until(
+      async () => (answer = await send(`github?key=${id}`, body, headers)).status === 202,
+      'the delivery is taken',
+      20_000,
+    );
+    assert.ok(answer);
+    const name = String(field(answer, 'sessionId'));
+    await until(
+      async () => (await cluster.client.get(sessions, { namespace, name })).status?.phase !== undefined,
+      'the session is looked at',
+    );
+    await cluster.client.mergePatch(
+      sessions,
+      { namespace, name, subresource: 'status' },
+      {
+        status: {
+          phase: 'Failed',
+          conditions: [
+            {
+              type: 'Failed',
+              status: 'True',
+              reason: 'Stopped',
+              message: 'By this test.',
+              lastTransitionTime: new Date().toISOString(),
+            },
+          ],
+        },
+      },
+    );
+    await until(() => github.received.length > 0, 'GitHub is told', 20_000);
+    const [{ path, headers: told, body: said } = assert.fail()] = github.received;
+    assert.match(path, /^\/repos\/[^/]+\/[^/]+\/issues\/[0-9]+\/comments$/);
+    assert.equal(told.authorization, 'Bearer bot-token');
+    assert.match(said, new RegExp(`${name}.*has failed \\(Stopped\\)`));
+  });
+
   it('are held to their rate by both replicas together', async () => {
     await setPolicy({}, { requestsPerMinute: 1, burstSize: 5 });
     const answers = await Promise.all(
@@ -244,6 +335,57 @@ describe('webhooks', function () {
     assert.deepEqual(await refusal(), [403, 'policy_violation']);
     const dry = await send('generic/validate', asked, { 'x-api-key': key });
     assert.deepEqual([dry.status, field(dry, 'valid')], [400, false]);
+  });
+
+  describe('by an operator of whom', () => {
+    let proxy: ApiProxy;
+    let own: OperatorProcess;
+
+    beforeEach(async () => {
+      proxy = await startApiProxy(cluster);
+      own = await runOperatorProcess(cluster, {
+        storeDir,
+        identity: 'webhooks-proxied',
+        server: proxy.server,
+      });
+      await until(
+        async () => (await send('generic/validate', DIRECT, { 'x-api-key': key }, own)).status === 200,
+        'the key is known',
+        10_000,
+      );
+    });
+    afterEach(async () => {
+      await own[Symbol.asyncDispose]();
+      await proxy[Symbol.asyncDispose]();
+    });
+
+    it('nothing is left when the session was just made are completed by the next sending', async () => {
+      const headers = { 'idempotency-key': 'delivery-1' };
+      proxy.onWrite = async ({ method, path }) => {
+        if (method !== 'POST' || !path.endsWith(`/${namespace}/sessions`)) return true;
+        await own.kill();
+        return false;
+      };
+      await assert.rejects(withKey(DIRECT, headers, own));
+      const [session, ...others] = await all();
+      assert.ok(session);
+      assert.deepEqual(others, []);
+      const artifact = `${namespace}/${session.metadata.uid}/artifacts/.ambient/trigger-payload`;
+      const store = new DirectoryStore({ root: storeDir });
+      assert.equal(await store.stat(artifact), undefined);
+      const answer = await withKey(DIRECT, headers);
+      assert.deepEqual([answer.status, field(answer, 'sessionId')], [202, session.metadata.name]);
+      assert.equal((await all()).length, 1);
+      assert.equal((await store.stat(artifact))?.digest, session.spec.trigger?.received?.digest);
+    });
+
+    it('the API server is away are told to come again, and nothing is made', async () => {
+      await proxy[Symbol.asyncDispose]();
+      const answer = await withKey(DIRECT, { 'idempotency-key': 'delivery-1' }, own);
+      assert.deepEqual([answer.status, field(answer, 'error')], [503, 'unavailable']);
+      assert.ok(Number(answer.headers['retry-after']) > 0);
+      assert.deepEqual(await all(), []);
+    });
   });
 
   it('answer other methods and paths as all of REST does', async () => {

@@ -24,7 +24,8 @@ import {
   WEBHOOK_HASH_INDEX,
   WEBHOOK_ID_INDEX,
 } from '../../operator/sessions/webhooks/keys.ts';
-import { rememberExchange } from '../../operator/serve/rest/door.ts';
+import { exchangeOf, rememberExchange } from '../../operator/serve/rest/door.ts';
+import { refusalOf } from '../../operator/serve/rest/errors.ts';
 import { Policies } from '../../operator/sessions/policies.ts';
 import { makeWebhookDoor } from '../../operator/webhook-door.ts';
 import type { WebhookDoorOptions } from '../../operator/webhook-door.ts';
@@ -206,6 +207,10 @@ export async function testDoor(more: Partial<WebhookDoorOptions> = {}): Promise<
       closing: new AbortController().signal,
       facts: { route: 'unknown' },
     });
+  });
+  app.setErrorHandler((error, asked, reply) => {
+    const { status, headers, body } = refusalOf(error, exchangeOf(asked));
+    reply.code(status).headers(headers).send(body);
   });
   // The server is one without TLS here, which the door cannot know.
   await app.register(door.plugin as never, { prefix: '/api/v1/webhooks' });

@@ -50,6 +50,9 @@ export const WebhookHeard = Type.Object({
 });
 export type WebhookHeard = Type.Static<typeof WebhookHeard>;
 
+/** 200 for Slack, which asks before it sends anything. */
+export const WebhookChallenge = Type.Object({ challenge: Type.String({ description: 'As it was sent.' }) });
+
 /** 200 of a dry run: it would be accepted, or heard. */
 export const WebhookValid = Type.Object({
   valid: Type.Literal(true),
@@ -92,7 +95,7 @@ const asked = {
     'x-ambient-delivery': header('generic: names the delivery.'),
   }),
   body: Type.Unknown({ description: 'The event, as its source sends it: JSON or a form, up to 25 MiB.' }),
-  refusals: [400, 401, 403, 404, 410, 413, 415, 429, 507],
+  refusals: [400, 401, 403, 404, 408, 410, 413, 415, 429, 507],
 } as const;
 
 export const receiveWebhook = operation({
@@ -103,7 +106,11 @@ export const receiveWebhook = operation({
   description:
     'The namespace is that of the key or of the secret that signed. Its SessionTriggers say what is started; with an API key, `framework` in the body may say it instead. Sent again, a delivery is answered with the session that it has started.',
   answers: {
-    200: { description: 'It was heard, and starts nothing.', schema: WebhookHeard },
+    200: {
+      description:
+        'It was heard, and starts nothing. To a Slack command also what is 202 for others, with text for Slack.',
+      schema: Type.Union([WebhookHeard, WebhookChallenge, WebhookAccepted]),
+    },
     202: {
       description: 'A session was started, now or by the same delivery before.',
       schema: WebhookAccepted,
@@ -117,7 +124,10 @@ export const validateWebhook = operation({
   path: '/webhooks/{source}/validate',
   summary: 'Tell what an event would start',
   answers: {
-    200: { description: 'It would be taken.', schema: WebhookValid },
+    200: {
+      description: 'It would be taken.',
+      schema: Type.Union([WebhookValid, WebhookChallenge]),
+    },
     400: { description: 'It would be refused.', schema: WebhookInvalid },
   },
 });

@@ -3,7 +3,12 @@
  * read again. Where an agent reads it, a value stands between tags that mark it as from outside (./outside.ts), unless it is
  * a single word that can say nothing; in a list it is one argument. What came from where is told in `spec.trigger.outside`.
  */
-import { DEFAULT_GRACE_SECONDS, DEFAULT_TIMEOUT_SECONDS, OUTSIDE_MAX } from '../../api/session.ts';
+import {
+  DEFAULT_GRACE_SECONDS,
+  DEFAULT_TIMEOUT_SECONDS,
+  OUTSIDE_FROM_MAX,
+  OUTSIDE_MAX,
+} from '../../api/session.ts';
 import type { SessionSpec } from '../../api/session.ts';
 import type { SessionTriggerSpec } from '../../api/session-trigger.ts';
 import { shorten } from '../conditions.ts';
@@ -50,7 +55,6 @@ export interface Filled {
 type Outside = NonNullable<NonNullable<SessionSpec['trigger']>['outside']>[number];
 
 const TITLE_MAX = 200;
-const FROM_MAX = 50;
 
 /** Call for a trigger without errors. */
 export function fillSession(trigger: SessionTriggerSpec, options: FillOptions): Filled {
@@ -106,7 +110,7 @@ class Filling {
     let filled = '';
     if (only !== undefined && parts.length === 1) {
       const value = this.#value(only, path, use);
-      isMarked = use === 'text' && !isWord(value) && value !== '';
+      isMarked = use === 'text' && value !== '' && !this.#isValue(only, value);
       filled = isMarked ? this.#mark(only, value) : value;
     } else
       for (const part of parts) {
@@ -162,7 +166,7 @@ class Filling {
     this.outside.push({
       // As it stands in the Session.
       field: path.replace('spec.session.', 'spec.'),
-      from: [...new Set(used.map(({ text }) => text))].slice(0, FROM_MAX),
+      from: [...new Set(used.map(({ text }) => text))].slice(0, OUTSIDE_FROM_MAX),
       ...(isMarked ? { delimiter: this.#delimiter } : {}),
     });
   }
@@ -170,6 +174,12 @@ class Filling {
   #what(): string {
     const { source, event } = this.#options.event;
     return NAME.test(event) ? `${source} ${event}` : source;
+  }
+
+  /** One word where it stands alone, and not what people write sentences into. */
+  #isValue(placeholder: Placeholder, value: string): boolean {
+    if (PROSE.test(placeholder.text)) return this.#isHarmless(placeholder, value);
+    return isWord(value);
   }
 
   /** A value that no sentence can be made of, or that those who own the source have chosen. */
@@ -194,6 +204,7 @@ class Filling {
   }
 }
 
+const PROSE = /(?:^|\.)(?:title|text|body|description|message|summary|comment|displayName)$/;
 const NAME = /^[a-z][a-z_]{0,63}$/;
 const REPOSITORY = /^[A-Za-z0-9._-]{1,100}(?:\/[A-Za-z0-9._-]{1,100})?$/;
 /** Of an issue, a pull request or a commit. */

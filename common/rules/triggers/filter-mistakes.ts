@@ -58,7 +58,13 @@ export function filterMistakes({ source, when = {} }: SessionTriggerSpec): Polic
       found.push(error(path, 'is empty, so nothing matches. List something, or remove the field.'));
     if (name !== 'notAuthors') found.push(...ofSource(path, name, source, when));
   }
-  return [...found, ...events(source, when), ...authors(when), ...everything(source, when)];
+  return [
+    ...found,
+    ...events(source, when),
+    ...actions(source, when),
+    ...authors(when),
+    ...everything(source, when),
+  ];
 }
 
 function ofSource(path: string, name: Filter, source: Source, { events }: TriggerFilter): PolicyMistake[] {
@@ -95,9 +101,37 @@ function events(source: Source, { events: globs = [] }: TriggerFilter): PolicyMi
   });
 }
 
+/** Events that come again when what they are about is edited, closed or deleted, with what is mostly meant. */
+const COMES_AGAIN: Partial<Record<Source, Readonly<Record<string, string>>>> = {
+  github: {
+    pull_request: 'opened, synchronize',
+    issues: 'opened',
+    issue_comment: 'created',
+    pull_request_review: 'submitted',
+    pull_request_review_comment: 'created',
+    discussion: 'created',
+    discussion_comment: 'created',
+    check_run: 'completed',
+    check_suite: 'completed',
+    workflow_run: 'completed',
+    release: 'published',
+  },
+  slack: { message: 'posted' },
+};
+
+function actions(source: Source, { events: globs = [], actions: wanted }: TriggerFilter): PolicyMistake[] {
+  if (wanted !== undefined) return [];
+  return globs.flatMap((event, index) => {
+    const meant = COMES_AGAIN[source]?.[event];
+    if (meant === undefined) return [];
+    const message = `"${event}" also comes when something is edited, closed or deleted, and each time starts a session. List spec.when.actions, as ${meant}.`;
+    return [warning(`spec.when.events[${index}]`, message)];
+  });
+}
+
 function authors({ authors: wanted = [], notAuthors = [] }: TriggerFilter): PolicyMistake[] {
   return wanted.flatMap((glob, index) => {
-    const against = notAuthors.find((outer) => coversGlob(outer, glob));
+    const against = notAuthors.find((outer) => coversGlob(outer.toLowerCase(), glob.toLowerCase()));
     if (against === undefined) return [];
     const message = `"${glob}" is excluded by "${against}" in notAuthors, so it matches nothing. Remove one of the two.`;
     return [error(`spec.when.authors[${index}]`, message)];

@@ -90,7 +90,8 @@ function byAuthor({ notAuthors, bots = false }: TriggerFilter, { author, isBot }
     // Who cannot be told from those that are excluded is taken for one of them.
     if (author === undefined)
       found.push(reason(field, '', ['another author'], 'excludes authors, and the event names none.'));
-    else if (matchesAny(notAuthors, author))
+    // GitHub does not tell Ann from ann; who is excluded shall not come in by a capital.
+    else if (matchesAny(notAuthors.map(folded), folded(author)))
       found.push(reason(field, show(author), ['another author'], `excludes the author ${show(author)}.`));
   }
   if (isBot && !bots) {
@@ -99,6 +100,8 @@ function byAuthor({ notAuthors, bots = false }: TriggerFilter, { author, isBot }
   }
   return found;
 }
+
+const folded = (text: string): string => text.toLowerCase();
 
 /** Values and globs that a message names. */
 const SHOWN = 5;

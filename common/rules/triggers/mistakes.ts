@@ -3,6 +3,7 @@
  * nothing; a warning, that it can hardly be meant. Told in its condition Valid, by admission, in `/validate` and in the editor.
  */
 import type { Framework } from '../../api/framework.ts';
+import { OUTSIDE_FROM_MAX, OUTSIDE_MAX } from '../../api/session.ts';
 import type { SessionTriggerSpec } from '../../api/session-trigger.ts';
 import { checkConfig } from '../config.ts';
 import { error } from '../policy/mistake.ts';
@@ -39,10 +40,17 @@ export const hasErrors = (mistakes: readonly TriggerMistake[]): boolean =>
 
 export function templateMistakes({ source, session }: SessionTriggerSpec): TriggerMistake[] {
   const found: TriggerMistake[] = [];
+  let filled = 0;
   mapStrings(session, (place) => {
     found.push(...ofPlace(place, source));
+    if (holdsPlaceholder(place.text)) filled++;
     return place.text;
   });
+  // What came from outside is recorded whole, or not let in.
+  if (filled > OUTSIDE_MAX)
+    found.push(
+      error('spec.session', `has ${filled} strings with placeholders; at most ${OUTSIDE_MAX} can be.`),
+    );
   return found;
 }
 
@@ -55,6 +63,10 @@ function ofPlace({ path, use, text }: Place, source: SessionTriggerSpec['source'
     if (root === 'payload' && CREDENTIALS[source].some((each) => name === each || name === 'payload'))
       found.push(error(path, `{{${name}}} holds a credential of ${source}, which no agent must see.`));
   if (placeholders.length === 0) return found;
+  if (placeholders.length > OUTSIDE_FROM_MAX) {
+    const message = `has ${placeholders.length} placeholders; at most ${OUTSIDE_FROM_MAX} can be.`;
+    found.push(error(path, message));
+  }
   if (use === 'fixed')
     found.push(
       error(path, 'is not filled in: an event must not choose it. Write it out, in a trigger each.'),

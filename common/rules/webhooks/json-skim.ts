@@ -14,7 +14,7 @@ export interface SkimLimits {
   total: number;
 }
 
-export const SKIM_LIMITS: SkimLimits = { depth: 64, text: 256 * 1024, items: 20_000, total: 8 * 1024 * 1024 };
+export const SKIM_LIMITS: SkimLimits = { depth: 64, text: 256 * 1024, items: 20_000, total: 2 * 1024 * 1024 };
 const VALUE_COST = 16;
 /** Longer is no number that anybody means. */
 const NUMBER_MAX = 1000;

@@ -25,6 +25,7 @@ import { WorkQueue } from '../queue.ts';
 import type { Result } from '../queue.ts';
 import { UID_INDEX } from '../session/cleanup.ts';
 import { Intake } from './intake.ts';
+import type { IntakeOptions } from './intake.ts';
 import { Troubles } from './troubles.ts';
 
 export type Deliver = (
@@ -46,6 +47,8 @@ export interface NotificationOptions {
   policies: Pick<Policies, 'object'>;
   store: ArtifactStore;
   deliver: Deliver;
+  answerOf: IntakeOptions['answerOf'];
+  mayAnswer: IntakeOptions['mayAnswer'];
   clock: Clock;
   random: () => number;
   metrics: NotificationMetrics;
@@ -171,7 +174,11 @@ export class NotificationController {
       return undefined;
     }
     const settings = this.#options.policies.object(namespace)?.spec.notifications;
-    const target = targetsOf(settings).find((each) => each.id === id);
+    const session = this.#options.sessions.store.byIndex(UID_INDEX, subject)[0];
+    const answer = session === undefined ? undefined : this.#options.answerOf(session);
+    const target = [...targetsOf(settings), ...(answer === undefined ? [] : [answer])].find(
+      (each) => each.id === id,
+    );
     if (target === undefined) {
       this.#options.log.info({ stream, id: entry.notification.id }, 'a notification is not wanted any more');
       return await this.#done(stream, entry);

@@ -7,6 +7,7 @@ import { policyNotifications, sessionNotifications } from '../../record/notifica
 import type { Notification } from '../../record/notifications/events.ts';
 import type { Outbox, StreamKey } from '../../record/notifications/outbox.ts';
 import { targetsOf } from '../../record/notifications/targets.ts';
+import type { Target } from '../../record/notifications/targets.ts';
 import type { Policies } from '../../sessions/policies.ts';
 import { timestamp } from '../clock.ts';
 import type { Clock } from '../clock.ts';
@@ -19,6 +20,10 @@ export interface IntakeOptions {
   namespacePolicies: Reflector<NamespacePolicy>;
   policies: Pick<Policies, 'object'>;
   outbox: Outbox;
+  /** Where a session answers to; undefined: nowhere. */
+  answerOf: (session: Session) => Target | undefined;
+  /** Whether a session of the namespace may answer anywhere. */
+  mayAnswer: (namespace: string) => boolean;
   onGrown: (grown: ReadonlyMap<StreamKey, number>) => void;
   onPolicy: (namespace: string) => void;
   /** All that is to be told of a session that is gone is in the outbox. */
@@ -62,7 +67,7 @@ export class Intake {
     const { sessions, namespacePolicies } = this.#options;
     this.#subscriptions.use(
       sessions.onChange(({ type, object }) => {
-        if (!this.#isWanted(object.metadata.namespace)) return;
+        if (this.#targetsOf(object).length === 0) return;
         const { uid = '' } = object.metadata;
         if (type === 'deleted') this.#gone.set(uid, object);
         this.#queue.add(`session:${uid}`);
@@ -76,8 +81,7 @@ export class Intake {
     for (const { metadata } of namespacePolicies.store.list())
       this.#queue.add(`policy:${metadata.namespace ?? ''}`);
     for (const session of sessions.store.list())
-      if (this.#isWanted(session.metadata.namespace))
-        this.#queue.add(`session:${session.metadata.uid ?? ''}`);
+      if (this.#targetsOf(session).length > 0) this.#queue.add(`session:${session.metadata.uid ?? ''}`);
   }
 
   async close(drainMs: number): Promise<void> {
@@ -90,11 +94,18 @@ export class Intake {
     return this.#gone.has(subject);
   }
 
-  #isWanted(namespace: string | undefined): boolean {
-    return this.#targets(namespace ?? '').length > 0;
+  #isWanted(namespace: string): boolean {
+    return this.#targets(namespace).length > 0 || this.#options.mayAnswer(namespace);
   }
 
-  #targets(namespace: string) {
+  /** Those of its namespace, and where its event came from. */
+  #targetsOf(session: Session): readonly Target[] {
+    const targets = this.#targets(session.metadata.namespace ?? '');
+    const answer = this.#options.answerOf(session);
+    return answer === undefined ? targets : [...targets, answer];
+  }
+
+  #targets(namespace: string): readonly Target[] {
     return targetsOf(this.#options.policies.object(namespace)?.spec.notifications);
   }
 
@@ -110,7 +121,8 @@ export class Intake {
     const gone = this.#gone.get(uid);
     const session = gone ?? this.#options.sessions.store.byIndex(UID_INDEX, uid)[0];
     if (session === undefined) return;
-    await this.#put(session.metadata.namespace ?? '', uid, sessionNotifications(session));
+    const targets = this.#targetsOf(session);
+    await this.#put(session.metadata.namespace ?? '', uid, sessionNotifications(session), targets);
     if (gone === undefined) return;
     this.#gone.delete(uid);
     this.#known.delete(uid);
@@ -129,7 +141,12 @@ export class Intake {
       this.#unwanted.add(namespace);
     }
     if (policy !== undefined)
-      await this.#put(namespace, policy.metadata.uid ?? '', policyNotifications(policy));
+      await this.#put(
+        namespace,
+        policy.metadata.uid ?? '',
+        policyNotifications(policy),
+        this.#targets(namespace),
+      );
     onPolicy(namespace);
   }
 
@@ -141,8 +158,12 @@ export class Intake {
     return since;
   }
 
-  async #put(namespace: string, subject: string, found: readonly Notification[]): Promise<void> {
-    const targets = this.#targets(namespace);
+  async #put(
+    namespace: string,
+    subject: string,
+    found: readonly Notification[],
+    targets: readonly Target[],
+  ): Promise<void> {
     if (targets.length === 0 || found.length === 0) return;
     const known = this.#known.get(subject);
     const since = (await this.#wantedSince(namespace)) - SKEW_MS;

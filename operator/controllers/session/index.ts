@@ -87,7 +87,7 @@ export class SessionController {
         if (type === 'deleted') {
           this.#queue.forget(key);
           this.#memory.forget(object.metadata.uid ?? '');
-        } else this.#queue.add(key, { ahead: isNew(object) });
+        } else this.#queue.add(key, { ahead: isWaiting(object), ofMany: type === 'added' && isNew(object) });
       }),
     );
     this.#subscriptions.use(
@@ -121,7 +121,8 @@ export class SessionController {
           if (isWaiting(session)) this.#queue.add(keyOf(session));
       }),
     );
-    for (const session of sessions.store.list()) this.#queue.add(keyOf(session), { ahead: isNew(session) });
+    for (const session of sessions.store.list())
+      this.#queue.add(keyOf(session), { ahead: isWaiting(session) });
   }
 
   /** Something about the session changed that no watch tells, such as its source being complete: it waits for its Job. */
@@ -159,9 +160,9 @@ export class SessionController {
 
 const keyOf = ({ metadata }: Session): SessionKey => sessionKey(metadata.namespace ?? '', metadata.name);
 
-/** Nothing has been done for it yet: a Job for it counts more to people than news of the others. */
+/** Nothing has been done for it yet. */
 const isNew = ({ status }: Session): boolean => status?.phase === undefined;
 
-/** It has not started, so that the rules of today decide about it. */
+/** It has not started: the rules of today decide about it, and a Job for it counts more to people than news of the others. */
 const isWaiting = ({ status }: Session): boolean =>
   status?.phase === undefined || (status.phase === 'Pending' && status.workload === undefined);

@@ -1,6 +1,7 @@
 /** Where a namespace wants to be told what, from its policy. */
 import { createHash } from 'node:crypto';
 import type { NamespacePolicySpec } from '../../../common/api/namespace-policy.ts';
+import type { AnswerTarget } from './answers.ts';
 import type { NotificationEvent } from './events.ts';
 
 export type NotificationSettings = NonNullable<NamespacePolicySpec['notifications']>;
@@ -14,8 +15,9 @@ interface CommonTarget {
   events: readonly NotificationEvent[];
 }
 
-export type Target = CommonTarget &
-  ({ kind: 'webhook'; webhook: Webhook } | { kind: 'email'; recipient: string });
+export type Target =
+  | (CommonTarget & ({ kind: 'webhook'; webhook: Webhook } | { kind: 'email'; recipient: string }))
+  | AnswerTarget;
 
 const LABEL_MAX = 512;
 

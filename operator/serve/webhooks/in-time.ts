@@ -2,12 +2,12 @@
 import type { IncomingMessage } from 'node:http';
 import { AmbientError } from '../../../common/errors.ts';
 
-/** Throws timeout, and invalid_request when it breaks off. */
+/** Throws too_slow, and invalid_request when it breaks off. */
 export async function* inTime(request: IncomingMessage, timeoutMs: number): AsyncGenerator<Buffer> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   late.catch(() => undefined);
   const timer = setTimeout(
-    () => reject(new AmbientError('timeout', `the body took longer than ${timeoutMs / 1000} s`)),
+    () => reject(new AmbientError('too_slow', `the body took longer than ${timeoutMs / 1000} s`)),
     timeoutMs,
   );
   const chunks = request.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;

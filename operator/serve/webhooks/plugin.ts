@@ -135,7 +135,9 @@ async function serve(
     exchange.failure = error;
     outcome = error.code;
     if (isAmbientError(error, 'invalid_api_key', 'invalid_signature')) options.onStranger(request.ip);
-    if (source !== undefined && !isDryRun) options.refusals.note({ source, tenant, error, traceId });
+    // What a policy forbids is on record by then, rule by rule.
+    const isRecorded = isDryRun || error.code === 'policy_violation';
+    if (source !== undefined && !isRecorded) options.refusals.note({ source, tenant, error, traceId });
     // A sender that is still sending when the connection is closed on it may never see why.
     await drain(request.raw);
     if (!request.raw.complete) headers['connection'] = 'close';
@@ -171,7 +173,7 @@ async function handle(
 
   const read = async (onChunk: (chunk: Uint8Array) => void): Promise<Received> =>
     await receive(inTime(request.raw, bodyMs), {
-      media: mediaOf(headers),
+      media: mediaOf(headers, source),
       announced: Number(headers['content-length'] ?? 0),
       onChunk,
       wait: (body, aborted) => options.payloads.wait(body, aborted),
@@ -203,7 +205,8 @@ async function handle(
       isDryRun,
       mayAsk: apiKey !== '' || source === 'generic',
       traceId,
-      signal: AbortSignal.any([gone.signal, AbortSignal.timeout(PATIENCE_MS)]),
+      // Also when the sender does not wait: he comes again, and finds it done.
+      signal: AbortSignal.timeout(PATIENCE_MS),
     });
     return answerOf(tenant.namespace, said);
   } finally {
@@ -270,13 +273,15 @@ function keyIdOf({ key }: Query): string | undefined {
   return typeof key === 'string' && key !== '' ? key : undefined;
 }
 
-function mediaOf(headers: Headers): MediaType {
+function mediaOf(headers: Headers, source: WebhookSource): MediaType {
   const encoding = headers['content-encoding']?.trim().toLowerCase();
   if (encoding !== undefined && encoding !== '' && encoding !== 'identity')
     throw new AmbientError('unsupported_media_type', 'a compressed body is not taken: send it as it is');
   const [type = ''] = (headers['content-type'] ?? '').split(';', 1);
   const name = type.trim().toLowerCase();
-  if (name === '' || name === JSON_TYPE || /^application\/[\w.-]+\+json$/.test(name)) return 'json';
-  if (name === FORM_TYPE) return 'form';
+  // Text is what some libraries say of a string that they are given.
+  if (name === '' || name === 'text/plain' || name === JSON_TYPE || /^application\/[\w.-]+\+json$/.test(name))
+    return 'json';
+  if (name === FORM_TYPE) return source === 'slack' ? 'fields' : 'form';
   throw new AmbientError('unsupported_media_type', `a body is ${JSON_TYPE} or ${FORM_TYPE}`);
 }

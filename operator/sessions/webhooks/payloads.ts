@@ -24,7 +24,7 @@ export interface Payload {
 /** Older than any request. */
 const WAITING_MAX_MS = 3600_000;
 /** At once: of senders of whom nothing is known yet. */
-const WAITING_MAX = 16;
+const WAITING_MAX = 8;
 
 export class Payloads {
   readonly #store: ArtifactStore;

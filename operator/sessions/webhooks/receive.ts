@@ -19,7 +19,8 @@ const FORM_FIELDS_MAX = 1000;
 export const JSON_TYPE = 'application/json';
 export const FORM_TYPE = 'application/x-www-form-urlencoded';
 
-export type MediaType = 'json' | 'form';
+/** form: JSON in its field `payload`, as GitHub sends it; fields: that, or the fields themselves, as Slack sends commands. */
+export type MediaType = 'json' | 'form' | 'fields';
 
 export interface ReceiveOptions {
   media: MediaType;
@@ -36,7 +37,7 @@ export interface Received {
   digest: string;
   body: Buffer | { waiting: string };
   contentType: string;
-  /** Throws invalid_payload. */
+  /** Call once. Throws invalid_payload. */
   payload: () => unknown;
 }
 
@@ -48,26 +49,37 @@ export async function receive(incoming: AsyncIterable<Buffer>, options: ReceiveO
   const chunks: Buffer[] = [];
   let size = 0;
   await using overflow = new Overflow(options.wait);
+  const pass = async (chunk: Buffer): Promise<void> => {
+    reader.write(chunk);
+    await overflow.write(chunk);
+  };
   for await (const chunk of incoming) {
     size += chunk.length;
     if (size > BODY_BYTES_MAX) throw tooLarge(BODY_BYTES_MAX);
     hash.update(chunk);
     options.onChunk(chunk);
-    reader.write(chunk);
-    if (!overflow.isOpen) {
-      chunks.push(chunk);
-      if (size > MEMORY_BYTES_MAX) for (const early of chunks.splice(0)) await overflow.write(early);
-    } else await overflow.write(chunk);
+    if (overflow.isOpen) await pass(chunk);
+    else chunks.push(chunk);
+    if (!overflow.isOpen && size > MEMORY_BYTES_MAX) await pass(Buffer.concat(chunks.splice(0)));
   }
-  const body = overflow.isOpen ? { waiting: await overflow.end() } : Buffer.concat(chunks);
+  const isLong = overflow.isOpen;
+  const body = isLong ? { waiting: await overflow.end() } : Buffer.concat(chunks);
+  const isForm = isLong ? reader.isForm : options.media !== 'json' && isFormText(Buffer.concat(chunks));
   return {
     size,
     digest: `sha256:${hash.digest('hex')}`,
     body,
-    contentType: reader.isForm ? FORM_TYPE : JSON_TYPE,
-    payload: () => reader.payload(),
+    contentType: isForm ? FORM_TYPE : JSON_TYPE,
+    payload: () => {
+      // A short one is read only when it is known whose it is.
+      if (Buffer.isBuffer(body)) reader.write(body);
+      return reader.payload();
+    },
   };
 }
+
+/** Tools that send JSON without saying so say that it is a form: no form begins like this. */
+const isFormText = (bytes: Buffer): boolean => !/^\s*[{[]/.test(bytes.subarray(0, 16).toString('latin1'));
 
 /** The way into the store, opened when it is needed; one that does not come to its end leaves nothing there. */
 class Overflow implements AsyncDisposable {
@@ -127,8 +139,7 @@ class BodyReader {
   }
 
   write(chunk: Buffer): void {
-    // Tools that send JSON without saying so say that it is a form: no form begins like this.
-    this.#isForm ??= this.#media === 'form' && !/^\s*[{[]/.test(chunk.subarray(0, 16).toString('latin1'));
+    this.#isForm ??= this.#media !== 'json' && isFormText(chunk);
     if (this.#isForm) {
       this.#formSize += chunk.length;
       if (this.#formSize > FORM_BYTES_MAX) throw tooLarge(FORM_BYTES_MAX, 'Send it as application/json.');
@@ -144,14 +155,14 @@ class BodyReader {
   }
 
   payload(): unknown {
-    if (this.isForm) return fromForm(Buffer.concat(this.#form));
+    if (this.isForm) return fromForm(Buffer.concat(this.#form), this.#media === 'fields');
     if (this.#problem !== undefined) throw noJson(this.#problem);
     return ended(this.#json);
   }
 }
 
 /** The fields, or the JSON in its field `payload`. */
-function fromForm(bytes: Buffer): unknown {
+function fromForm(bytes: Buffer, takesFields: boolean): unknown {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -163,7 +174,8 @@ function fromForm(bytes: Buffer): unknown {
     throw new AmbientError('invalid_payload', `the form has more than ${FORM_FIELDS_MAX} fields`);
   const inner = fields.getAll('payload');
   const [only] = inner;
-  if (only === undefined) return Object.fromEntries(fields);
+  if (only === undefined && takesFields && fields.size > 0) return Object.fromEntries(fields);
+  if (only === undefined) throw noJson(new JsonProblem('it is a form without a field payload'));
   if (inner.length > 1) throw new AmbientError('invalid_payload', 'the form has two fields named payload');
   const json = new JsonSkim();
   try {

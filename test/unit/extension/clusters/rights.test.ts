@@ -136,6 +136,9 @@ describe('the rights of the person', () => {
         viewPolicy: 'get on namespacepolicies.ambient.ai',
         createPolicy: 'create on namespacepolicies.ambient.ai',
         editPolicy: 'update on namespacepolicies.ambient.ai',
+        viewTriggers: 'list on sessiontriggers.ambient.ai',
+        createTrigger: 'create on sessiontriggers.ambient.ai',
+        editTrigger: 'update on sessiontriggers.ambient.ai',
       },
     );
   });

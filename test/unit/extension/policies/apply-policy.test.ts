@@ -4,7 +4,9 @@ import type { NamespacePolicy } from '../../../../common/api/namespace-policy.ts
 import type { KubeClient } from '../../../../common/kube/client.ts';
 import { KubeError } from '../../../../common/kube/errors.ts';
 import { Emitter } from '../../../../extension/ide/event.ts';
-import { applyPolicy } from '../../../../extension/policies/apply-policy.ts';
+import { namespacePolicies } from '../../../../common/kube/resource.ts';
+import { applyObject } from '../../../../extension/objects/apply-object.ts';
+import type { Applied } from '../../../../extension/objects/apply-object.ts';
 import { Policies } from '../../../../extension/policies/policies.ts';
 import { policyText } from '../../../../extension/policies/policy-yaml.ts';
 import { aPolicy } from '../../../support/fixtures.ts';
@@ -36,8 +38,8 @@ describe('applying a policy', () => {
       return current;
     },
   } as unknown as KubeClient;
-  const apply = (object = policy): ReturnType<typeof applyPolicy> =>
-    applyPolicy(client, object, text, AbortSignal.timeout(1000));
+  const apply = (object = policy): Promise<Applied<NamespacePolicy>> =>
+    applyObject(client, namespacePolicies, object, text, AbortSignal.timeout(1000));
 
   beforeEach(() => {
     done = [];

@@ -1,12 +1,9 @@
 /** A policy's YAML: what it says, what is wrong in it and where, and what may be written next. */
 import assert from 'node:assert/strict';
-import { offersAt, toldAt } from '../../../../extension/policies/policy-cursor.ts';
-import {
-  newPolicyText,
-  parsePolicy,
-  policyText,
-  withVersion,
-} from '../../../../extension/policies/policy-yaml.ts';
+import { offersAt, toldAt } from '../../../../extension/objects/yaml-cursor.ts';
+import { withVersion } from '../../../../extension/objects/yaml-version.ts';
+import { POLICY_DOCUMENT } from '../../../../extension/policies/policy-schema.ts';
+import { newPolicyText, parsePolicy, policyText } from '../../../../extension/policies/policy-yaml.ts';
 import { aPolicy } from '../../../support/fixtures.ts';
 
 const HEAD = `apiVersion: ambient.ai/v1alpha1
@@ -18,7 +15,9 @@ metadata:
 /** `|` is the cursor. */
 const offers = (text: string): string[] => {
   const whole = HEAD + text;
-  return offersAt(whole.replace('|', ''), whole.indexOf('|')).offers.map(({ label }) => label);
+  return offersAt(POLICY_DOCUMENT, whole.replace('|', ''), whole.indexOf('|')).offers.map(
+    ({ label }) => label,
+  );
 };
 const problems = (text: string): string[] => {
   const parsed = parsePolicy(HEAD + text, 'team-a');
@@ -34,15 +33,15 @@ describe('the YAML of a policy', () => {
     });
     const parsed = parsePolicy(policyText(policy), 'team-a');
     assert.ok(parsed.ok);
-    assert.deepEqual(parsed.policy.spec, policy.spec);
-    assert.equal(parsed.policy.metadata.resourceVersion, '1');
-    assert.equal(parsed.policy.metadata.uid, undefined);
+    assert.deepEqual(parsed.object.spec, policy.spec);
+    assert.equal(parsed.object.metadata.resourceVersion, '1');
+    assert.equal(parsed.object.metadata.uid, undefined);
   });
 
   it('is valid to begin with where there is none', () => {
     const parsed = parsePolicy(newPolicyText('team-a'), 'team-a');
     assert.ok(parsed.ok, JSON.stringify(parsed));
-    assert.equal(parsed.policy.metadata.resourceVersion, undefined);
+    assert.equal(parsed.object.metadata.resourceVersion, undefined);
   });
 
   it('takes another version without touching what the person wrote', () => {
@@ -141,13 +140,13 @@ describe('completion in a policy', () => {
   it('says what a field means', () => {
     const text = `${HEAD}spec:\n  models:\n    budget:\n      monthly: "1.00"\n      resetDay: 3\n`;
     assert.match(
-      toldAt(text, text.indexOf('resetDay') + 2)?.text ?? '',
+      toldAt(POLICY_DOCUMENT, text, text.indexOf('resetDay') + 2)?.text ?? '',
       /Day of month, UTC[^]*From 1 to 28[^]*Default: `1`/,
     );
     assert.match(
-      toldAt(text, text.indexOf('monthly'))?.text ?? '',
+      toldAt(POLICY_DOCUMENT, text, text.indexOf('monthly'))?.text ?? '',
       /Per month, USD[^]*For example `"12\.50"`/,
     );
-    assert.equal(toldAt(text, text.indexOf('"1.00"') + 1), undefined);
+    assert.equal(toldAt(POLICY_DOCUMENT, text, text.indexOf('"1.00"') + 1), undefined);
   });
 });

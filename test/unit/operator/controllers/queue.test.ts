@@ -102,19 +102,19 @@ describe('work queue', () => {
     assert.equal(queue.length, 0);
   });
 
-  it('keeps workers free for more of what is ahead, while one or two go on with the others', async () => {
+  it('keeps workers free for more of a burst, while one or two go on with the others', async () => {
     const { queue, clock, take, jobs } = aQueue({ concurrency: 5 });
     const worked = (): string[] => jobs.map(({ key }) => key);
-    queue.add('1', { ahead: true });
+    queue.add('1', { ahead: true, ofMany: true });
     for (const key of ['a', 'b', 'c', 'd']) queue.add(key);
     assert.deepEqual(worked(), ['1', 'a', 'b']);
-    queue.add('2', { ahead: true });
+    queue.add('2', { ahead: true, ofMany: true });
     assert.deepEqual(worked(), ['1', 'a', 'b', '2']);
     take('a').finish();
     await settle();
     assert.deepEqual(worked(), ['1', 'b', '2', 'c']);
     await clock.advance(200);
-    queue.add('3', { ahead: true });
+    queue.add('3', { ahead: true, ofMany: true });
     take('3').finish();
     await clock.advance(249);
     assert.deepEqual(worked(), ['1', 'b', '2', 'c'], 'more may come');
@@ -127,11 +127,11 @@ describe('work queue', () => {
 
   it('holds the others up no longer than patience lasts', async () => {
     const { queue, clock, jobs } = aQueue({ concurrency: 5 });
-    for (const key of ['a', 'b', 'c']) queue.add(key, { ahead: key === 'a' });
+    for (const key of ['a', 'b', 'c']) queue.add(key, { ahead: key === 'a', ofMany: key === 'a' });
     queue.add('d');
     for (let ms = 0; ms < 5000; ms += 200) {
       assert.ok(!jobs.some(({ key }) => key === 'd'), `after ${ms} ms`);
-      queue.add('a', { ahead: true });
+      queue.add('a', { ahead: true, ofMany: true });
       await clock.advance(200);
     }
     queue.add('e');
@@ -139,6 +139,27 @@ describe('work queue', () => {
       jobs.map(({ key }) => key),
       ['a', 'b', 'c', 'd'],
     );
+  });
+
+  it('brings back in its lane what failed or asks for it', async () => {
+    const { queue, clock, take, jobs } = aQueue({ concurrency: 1, backoff: { baseMs: 10, maxMs: 10 } });
+    queue.add('fails', { ahead: true });
+    take('fails').fail(new Error('no'));
+    await settle();
+    queue.add('waits', { ahead: true });
+    take('waits').finish({ requeueAfterMs: 10 });
+    await settle();
+    queue.add('blocker');
+    queue.add('other');
+    await clock.advance(10);
+    for (const expected of ['blocker', 'fails', 'waits', 'other']) {
+      assert.deepEqual(
+        jobs.map(({ key }) => key),
+        [expected],
+      );
+      take(expected).finish();
+      await settle();
+    }
   });
 
   it('brings a key back after the asked delay, not before', async () => {

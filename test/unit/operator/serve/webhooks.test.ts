@@ -1,12 +1,16 @@
 /** The webhook door as senders meet it: who is let in, what is answered, what is made of it. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { request } from 'node:http';
+import type { ClientRequest } from 'node:http';
 import { text } from 'node:stream/consumers';
+import fc from 'fast-check';
 import { Compile } from 'typebox/compile';
 import { WebhookAccepted, WebhookHeard, WebhookValid } from '../../../../common/api/rest/webhooks.ts';
 import { SessionSpec } from '../../../../common/api/session.ts';
 import type { Session } from '../../../../common/api/session.ts';
 import type { SessionTriggerSpec } from '../../../../common/api/session-trigger.ts';
+import { AmbientError } from '../../../../common/errors.ts';
 import { KubeError } from '../../../../common/kube/errors.ts';
 import { markSpent } from '../../../../operator/sessions/webhooks/spent.ts';
 import { signatureOf } from '../../../../operator/record/notifications/signature.ts';
@@ -18,6 +22,8 @@ import {
   slackHeaders,
   testDoor,
 } from '../../../support/webhook-door.ts';
+import { Contract } from '../../../support/openapi.ts';
+import { until } from '../../../support/until.ts';
 import { webhookPayload } from '../../../support/webhook-payloads.ts';
 import type { Answer, TestDoor } from '../../../support/webhook-door.ts';
 
@@ -224,6 +230,18 @@ describe('the webhook door', () => {
       ['a source that is none', 404, 'not_found', () => send('gitlab', DIRECT, { 'x-api-key': KEY })],
       ['__proto__', 404, 'not_found', () => send('__proto__', DIRECT, { 'x-api-key': KEY })],
       ['no JSON', 400, 'invalid_payload', () => withKey('{"a":')],
+      [
+        'text that curl says is a form',
+        400,
+        'invalid_payload',
+        () => withKey('not JSON', { 'content-type': 'application/x-www-form-urlencoded' }),
+      ],
+      [
+        'an empty form',
+        400,
+        'invalid_payload',
+        () => withKey('', { 'content-type': 'application/x-www-form-urlencoded' }),
+      ],
       ['nothing', 400, 'invalid_payload', () => withKey('')],
       ['a bomb', 400, 'invalid_payload', () => withKey('['.repeat(200_000))],
       [
@@ -408,10 +426,14 @@ describe('the webhook door', () => {
       assert.match(String(said['text']), /Nothing was started/);
     });
 
-    it('tools that say form and send JSON, as curl -d does', async () => {
-      const type = { 'content-type': 'application/x-www-form-urlencoded' };
-      assert.equal((await withKey(DIRECT, type)).status, 202);
-    });
+    for (const type of [
+      'application/x-www-form-urlencoded',
+      'text/plain;charset=UTF-8',
+      'application/cloudevents+json',
+    ])
+      it(`tools that say ${type} and send JSON`, async () => {
+        assert.equal((await withKey(DIRECT, { 'content-type': type })).status, 202);
+      });
 
     it('Jira, which adds parameters of its own', async () => {
       const headers = { 'x-hub-signature': githubSignature(SECRET, '{}') };
@@ -581,6 +603,100 @@ describe('the webhook door', () => {
       assert.equal(streamed.status, 413);
       assert.deepEqual(await door.store.store.listKeys('_webhooks/'), []);
     });
+  });
+
+  describe('bears', () => {
+    /** A sender that does what `act` does with its request, after the headers and a part of the body. */
+    const halfway = async (act: (sent: ClientRequest) => void, url = door.url): Promise<number | string> => {
+      const { promise, resolve } = Promise.withResolvers<number | string>();
+      const sent = request(`${url}/generic`, {
+        method: 'POST',
+        headers: { ...JSON_TYPE, 'x-api-key': KEY, 'content-length': 1_000_000 },
+      });
+      sent.on('response', (response) => resolve(response.resume().statusCode ?? 0));
+      sent.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''));
+      sent.write(`{"a":"${'x'.repeat(400_000)}`);
+      act(sent);
+      return await promise;
+    };
+
+    it('senders that stop in the middle, and those that hang up there', async () => {
+      await using slow = await testDoor({ bodyMs: 200 });
+      slow.policy('team-a', { webhookAuth: { apiKeys: { generic: hashOf(KEY) } } });
+      assert.equal(await halfway(() => undefined, slow.url), 408);
+      assert.equal(await halfway((sent) => setTimeout(() => sent.destroy(), 50), slow.url), 'ECONNRESET');
+      await until(
+        async () => (await slow.store.store.listKeys('_webhooks/')).length === 0,
+        'nothing is left of either',
+      );
+      assert.equal(
+        (await post(`${slow.url}/generic`, JSON.stringify(DIRECT), { 'x-api-key': KEY })).status,
+        202,
+      );
+    });
+
+    it('a store that is full, and makes nothing but the session that the next sending completes', async () => {
+      const full = new AmbientError('storage_full', 'the store is full');
+      const { store } = door.store;
+      Object.defineProperty(store, 'put', { value: () => Promise.reject(full), configurable: true });
+      const { status, body } = await withKey(DIRECT, { 'idempotency-key': 'x' });
+      assert.deepEqual([status, body['error']], [507, 'storage_full']);
+      Reflect.deleteProperty(store, 'put');
+      assert.equal((await withKey(DIRECT, { 'idempotency-key': 'x' })).status, 202);
+      assert.equal(sessions().length, 1);
+    });
+
+    it('an audit log that cannot be written: then nothing is started', async () => {
+      door.audit.refuse = new AmbientError('audit_unavailable', 'the audit log cannot be written');
+      const { status, body } = await withKey(DIRECT);
+      assert.deepEqual([status, body['error']], [503, 'audit_unavailable']);
+      assert.equal(sessions().length, 0);
+    });
+
+    it('whatever is sent: every answer is one that the document names', async () => {
+      const contract = new Contract();
+      const header = fc.constantFrom(
+        ...['x-api-key', 'content-type', 'idempotency-key', 'x-github-event', 'x-github-delivery'],
+        ...['x-hub-signature-256', 'x-slack-signature', 'x-slack-request-timestamp', 'content-encoding'],
+      );
+      const value = fc.oneof(
+        fc.constantFrom(KEY, 'application/json', 'application/x-www-form-urlencoded', 'gzip', 'ping', ''),
+        fc.string({ unit: fc.constantFrom(...'abz019=:;,. /%~'.split('')), maxLength: 20 }),
+      );
+      const json = fc.oneof(
+        fc.json({ stringUnit: 'binary' }),
+        fc
+          .record({ framework: fc.jsonValue(), type: fc.jsonValue(), source: fc.jsonValue() })
+          .map((each) => JSON.stringify(each)),
+        fc
+          .record({ framework: fc.record({ type: fc.string(), config: fc.jsonValue() }) })
+          .map((each) => JSON.stringify(each)),
+        fc.string({ unit: 'binary' }),
+        fc.constant('payload=%7B%7D&payload=1'),
+      );
+      await fc.assert(
+        fc.asyncProperty(
+          fc.constantFrom('github', 'jira', 'slack', 'generic', 'other', '%00', '..%2f'),
+          fc.constantFrom('', '/validate'),
+          fc.constantFrom('', '?key=', `?key=${ID}-github`, '?key=%zz', '?a=1&key=x'),
+          fc.array(fc.tuple(header, value), { maxLength: 4 }),
+          json,
+          fc.boolean(),
+          async (source, path, query, headers, body, known) => {
+            const { status, body: said } = await post(`${door.url}/${source}${path}${query}`, body, {
+              ...Object.fromEntries(headers),
+              ...(known ? { 'x-api-key': KEY } : {}),
+            });
+            const { responses } =
+              contract.document.paths[`/webhooks/{source}${path}`]?.['post'] ?? assert.fail();
+            const schema = responses[status]?.content?.['application/json']?.schema;
+            assert.ok(status < 500 && schema !== undefined, `${status} ${JSON.stringify(said)}`);
+            assert.equal(contract.problems(schema, said), '', `${status} ${JSON.stringify(said)}`);
+          },
+        ),
+        { numRuns: 1500 },
+      );
+    }).timeout(60_000);
   });
 
   it('measures and records what it refuses, without the secret', async () => {

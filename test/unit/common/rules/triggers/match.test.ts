@@ -80,6 +80,7 @@ const TABLE: Record<string, Case[]> = {
     ['another one', PULL, { authors: ['ann'] }, 'authors'],
     ['any but one', PULL, { notAuthors: ['ann'] }],
     ['not this one', PULL, { notAuthors: ['mal*'] }, 'notAuthors'],
+    ['not this one, whatever the case', PULL, { notAuthors: ['Mallory'] }, 'notAuthors'],
     ['both wanted and excluded', PULL, { authors: ['*'], notAuthors: ['mallory'] }, 'notAuthors'],
     ['nobody is excluded', PULL, { notAuthors: [] }],
     ['who labels, not who wrote it', LABELED, { authors: ['ann'] }],

@@ -52,7 +52,10 @@ const of = (type: string, config: Config): SessionTriggerSpec['session'] => ({ f
 /** What it is about, the trigger, and `path: message` of each mistake as patterns; none: it is right. */
 type Case = [about: string, trigger: Partial<SessionTriggerSpec>, ...mistakes: RegExp[]];
 
-const when = (filter: TriggerFilter): Partial<SessionTriggerSpec> => ({ when: filter });
+const when = (filter: TriggerFilter): Partial<SessionTriggerSpec> => ({
+  when: { actions: ['opened'], ...filter },
+});
+const just = (filter: TriggerFilter): Partial<SessionTriggerSpec> => ({ when: filter });
 const makes = (session: SessionTriggerSpec['session']): Partial<SessionTriggerSpec> => ({ session });
 const CONFIG = 'spec\\.session\\.framework\\.config';
 
@@ -75,7 +78,7 @@ const TABLE: Record<string, Case[]> = {
       { source: 'jira', ...when({ events: ['jira:issue_updated'] }) },
       /^error .*"issue_updated"/,
     ],
-    ['no filter at all', when({}), /^warning spec\.when: .*every event of github/],
+    ['no filter at all', just({}), /^warning spec\.when: .*every event of github/],
     ['an empty list', when({ events: [] }), /^error spec\.when\.events: is empty/],
     ['nobody excluded', when({ events: ['push'], notAuthors: [] })],
     ['the same twice', when({ events: ['push', 'push'] }), /^warning spec\.when\.events\[1\]/],
@@ -111,6 +114,13 @@ const TABLE: Record<string, Case[]> = {
       { source: 'slack', ...when({ events: ['app_mention'], labels: ['a'] }) },
       /^error spec\.when\.labels: no event of slack/,
     ],
+    [
+      'an event that comes again when something is edited',
+      just({ events: ['issue_comment'] }),
+      /^warning spec\.when\.events\[0\]: .*as created/,
+    ],
+    ['a message that comes again', { source: 'slack', ...just({ events: ['message'] }) }, /as posted/],
+    ['a push, which does not come again', just({ events: ['push'] })],
     ['anything of anybody', { source: 'generic', ...when({}) }],
   ],
   placeholders: [
@@ -126,6 +136,16 @@ const TABLE: Record<string, Case[]> = {
       'inside other text of a list',
       makes(agent({ files: ['a/{{event.branch}}'] })),
       /^error .*files\[0\]: has a placeholder inside other text/,
+    ],
+    [
+      'more placeholders than can be told of',
+      makes(agent({ prompt: '{{event.title}}'.repeat(51) })),
+      /51 placeholders; at most 50/,
+    ],
+    [
+      'more strings than can be told of',
+      makes(agent({ files: Array.from({ length: 101 }, () => '{{event.title}}') })),
+      /101 strings with placeholders; at most 100/,
     ],
     ['whole in a list', makes(agent({ files: ['{{event.branch}}'] }))],
     ['the model', makes(agent({ model: '{{event.text}}' })), /^error .*model: is not filled in/],
@@ -153,14 +173,14 @@ const TABLE: Record<string, Case[]> = {
       "a sender's credential",
       {
         source: 'slack',
-        when: { events: ['message'] },
+        when: { events: ['app_mention'] },
         ...makes(agent({ prompt: '{{payload.response_url}}' })),
       },
       /^error .*credential of slack/,
     ],
     [
       "all of a payload with a sender's credential",
-      { source: 'slack', when: { events: ['message'] }, ...makes(agent({ prompt: '{{payload}}' })) },
+      { source: 'slack', when: { events: ['app_mention'] }, ...makes(agent({ prompt: '{{payload}}' })) },
       /^error .*credential of slack/,
     ],
   ],
@@ -250,7 +270,12 @@ const TABLE: Record<string, Case[]> = {
 
 const said = (trigger: Partial<SessionTriggerSpec>): string[] =>
   triggerMistakes(
-    { source: 'github', when: { events: ['pull_request'] }, session: agent({}), ...trigger },
+    {
+      source: 'github',
+      when: { events: ['pull_request'], actions: ['opened'] },
+      session: agent({}),
+      ...trigger,
+    },
     FRAMEWORKS,
   ).map(({ severity, path, message }) => `${severity} ${path}: ${message}`);
 

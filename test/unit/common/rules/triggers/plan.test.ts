@@ -33,7 +33,7 @@ const aTrigger = (name: string, spec: Partial<SessionTriggerSpec> = {}): Session
   metadata: { name, namespace: 'team-a', uid: `uid-of-${name}` },
   spec: {
     source: 'github',
-    when: { events: ['pull_request'] },
+    when: { events: ['pull_request'], actions: ['opened'] },
     session: { framework: { type: 'agent', config: { prompt: 'Review {{event.title}}', model: 'm1' } } },
     ...spec,
   },

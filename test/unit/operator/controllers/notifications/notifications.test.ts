@@ -2,11 +2,14 @@
 import assert from 'node:assert/strict';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { pino } from 'pino';
+import { API_VERSION } from '../../../../../common/api/names.ts';
 import type { NamespacePolicy, NamespacePolicySpec } from '../../../../../common/api/namespace-policy.ts';
+import type { SessionTrigger } from '../../../../../common/api/session-trigger.ts';
 import type { Session, SessionStatus } from '../../../../../common/api/session.ts';
 import type { KubeClient } from '../../../../../common/kube/client.ts';
 import { NotificationController } from '../../../../../operator/controllers/notifications/index.ts';
 import { byUid, UID_INDEX } from '../../../../../operator/controllers/session/cleanup.ts';
+import { answerTargetOf } from '../../../../../operator/record/notifications/answers.ts';
 import { failed, refused } from '../../../../../operator/record/notifications/delivery.ts';
 import type { Attempt } from '../../../../../operator/record/notifications/delivery.ts';
 import type { Notification } from '../../../../../operator/record/notifications/events.ts';
@@ -39,9 +42,11 @@ describe('notifications', () => {
   /** `target event session` of each attempt. */
   let attempts: string[];
   let ids: string[];
+  /** The trigger of the sessions that answer. */
+  let answering: SessionTrigger | undefined;
   let answer: (target: Target, notification: Notification) => Attempt | Promise<Attempt>;
   const delivered: Attempt = { outcome: 'delivered' };
-  const hostOf = ({ label }: Target): string => new URL(label).host;
+  const hostOf = ({ kind, label }: Target): string => (kind === 'answer' ? label : new URL(label).host);
 
   beforeEach(async () => {
     temporary = await temporaryStore();
@@ -51,6 +56,7 @@ describe('notifications', () => {
     attempts = [];
     ids = [];
     asking = 0;
+    answering = undefined;
     answer = () => delivered;
     setPolicy({ webhooks: [hook('a.example')] });
     controller = start();
@@ -103,6 +109,9 @@ describe('notifications', () => {
         ids.push(notification.id);
         return result;
       },
+      answerOf: (session) =>
+        answering === undefined ? undefined : answerTargetOf(session, answering, 'the-operator'),
+      mayAnswer: () => answering !== undefined,
       clock,
       random: () => 0,
       metrics: { attempted: () => undefined, waiting: () => undefined },
@@ -248,6 +257,47 @@ describe('notifications', () => {
     );
     assert.equal(attempts.at(-1), 'a.example session.started s1');
   }).timeout(20_000);
+
+  it('go back to where the event of a session came from, once, when its trigger says so', async () => {
+    setPolicy(undefined);
+    answering = {
+      apiVersion: API_VERSION,
+      kind: 'SessionTrigger',
+      metadata: { namespace: 'default', name: 'review' },
+      spec: {
+        source: 'github',
+        session: { framework: { type: 'generic' } },
+        answer: { as: 'comment', credential: { secretName: 'github', key: 'token' } },
+      },
+    };
+    await settled();
+    const asked = (user: string, name: string): Session => {
+      const session = aSession(name)
+        .spec({
+          createdBy: { user },
+          trigger: { source: 'github', name: 'review', origin: { repository: 'acme/shop', number: '7' } },
+        })
+        .status({ phase: 'Running', workload: { startTime: at() } })
+        .build();
+      session.metadata.creationTimestamp = at();
+      sessions.tell(session);
+      return session;
+    };
+    const ended = (session: Session): void =>
+      sessions.tell({ ...session, status: { ...session.status, phase: 'Completed' } });
+    const [ours, forged] = [asked('the-operator', 's1'), asked('eve', 's2')];
+    await settled();
+    assert.deepEqual(attempts, []);
+    ended(ours);
+    ended(forged);
+    ended(ours);
+    await settled();
+    assert.deepEqual(attempts, ['comment on github acme/shop 7 session.completed s1']);
+    await controller.close(0);
+    controller = start();
+    await settled();
+    assert.equal(attempts.length, 1);
+  });
 
   it('are given up at once when the target refuses', async () => {
     answer = () => refused('it answered 410: it wants no more');

@@ -1,30 +1,38 @@
-/** What the editor offers and tells while a policy is written: thin, the knowledge comes on first use. */
+/** What the editor offers and tells while an object is written: thin, the knowledge comes on first use. */
 import * as vscode from 'vscode';
-import type { PoliciesDeps } from './index.ts';
-import type { PolicyFiles } from './policy-files.ts';
-import { POLICY_SCHEME, policyPlace } from './policy-ref.ts';
+import type { KubeObject } from '../../common/api/kubernetes.ts';
+import type { Notify } from '../ide/notify.ts';
+import type { ObjectFiles } from './object-files.ts';
+import type { ObjectKind } from './object-kind.ts';
+import type { Schema } from './schema.ts';
 
-const SELECTOR: vscode.DocumentSelector = { scheme: POLICY_SCHEME };
 /** After the last key. */
 const CHECK_MS = 250;
 
-export function registerPolicyLanguage({ notify }: PoliciesDeps, files: PolicyFiles): vscode.Disposable {
+export function registerObjectLanguage<T extends KubeObject>(
+  kind: ObjectKind<T>,
+  files: ObjectFiles<T>,
+  { notify }: { notify: Notify },
+): vscode.Disposable {
+  const { scheme } = kind;
+  const selector: vscode.DocumentSelector = { scheme };
   const timers = new Map<string, NodeJS.Timeout>();
   const check = async (document: vscode.TextDocument): Promise<void> => {
-    const place = policyPlace(document.uri);
+    const place = kind.place(document.uri);
     if (place === undefined || document.isClosed) return;
     const text = document.getText();
-    const { parsePolicy } = await import('./policy-yaml.ts');
-    const parsed = parsePolicy(text, place.namespace);
+    const parsed = await kind.parse(text, place);
+    // What has been typed meanwhile is checked anew.
+    if (document.isClosed || document.getText() !== text) return;
     files.showProblems(document.uri, text, parsed.ok ? parsed.mistakes : parsed.problems);
   };
   const checkSoon = (document: vscode.TextDocument, ms: number): void => {
-    if (document.uri.scheme !== POLICY_SCHEME) return;
+    if (document.uri.scheme !== scheme) return;
     const key = document.uri.toString();
     clearTimeout(timers.get(key));
     timers.set(
       key,
-      setTimeout(() => notify.background('checking a policy', check(document)), ms),
+      setTimeout(() => notify.background('checking YAML', check(document)), ms),
     );
   };
   return vscode.Disposable.from(
@@ -34,21 +42,21 @@ export function registerPolicyLanguage({ notify }: PoliciesDeps, files: PolicyFi
       if (contentChanges.length > 0) checkSoon(document, CHECK_MS);
     }),
     vscode.workspace.onDidCloseTextDocument(({ uri }) => {
-      if (uri.scheme !== POLICY_SCHEME) return;
+      if (uri.scheme !== scheme) return;
       clearTimeout(timers.get(uri.toString()));
       files.showProblems(uri, '', []);
     }),
     vscode.languages.registerCompletionItemProvider(
-      SELECTOR,
-      { provideCompletionItems: (document, position) => complete(document, position) },
+      selector,
+      { provideCompletionItems: (document, position) => complete(kind, document, position) },
       ':',
       ' ',
       '-',
     ),
-    vscode.languages.registerHoverProvider(SELECTOR, {
+    vscode.languages.registerHoverProvider(selector, {
       provideHover: async (document, position) => {
-        const { toldAt } = await import('./policy-cursor.ts');
-        const told = toldAt(document.getText(), document.offsetAt(position));
+        const [schema, { toldAt }] = await Promise.all([kind.schema(), import('./yaml-cursor.ts')]);
+        const told = toldAt(schema, document.getText(), document.offsetAt(position));
         if (told === undefined) return undefined;
         const range = new vscode.Range(document.positionAt(told.from), document.positionAt(told.to));
         return new vscode.Hover(new vscode.MarkdownString(told.text), range);
@@ -59,11 +67,12 @@ export function registerPolicyLanguage({ notify }: PoliciesDeps, files: PolicyFi
 }
 
 async function complete(
+  kind: { schema: () => Promise<Schema> },
   document: vscode.TextDocument,
   position: vscode.Position,
 ): Promise<vscode.CompletionItem[]> {
-  const { offersAt } = await import('./policy-cursor.ts');
-  const { offers, from } = offersAt(document.getText(), document.offsetAt(position));
+  const [schema, { offersAt }] = await Promise.all([kind.schema(), import('./yaml-cursor.ts')]);
+  const { offers, from } = offersAt(schema, document.getText(), document.offsetAt(position));
   const range = new vscode.Range(document.positionAt(from), position);
   return offers.map(({ label, insert, kind, documentation }) => {
     const { Property, Value } = vscode.CompletionItemKind;

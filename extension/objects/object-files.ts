@@ -1,19 +1,25 @@
 /**
- * `ambient-policy:` files: a namespace's policy as YAML that is saved to the cluster. What cannot be saved stays in the
- * editor, unsaved, with the reasons beside the lines.
+ * Files of objects that are saved to the cluster, as YAML. What cannot be saved stays in the editor, unsaved, with the
+ * reasons beside the lines.
  */
 import * as vscode from 'vscode';
-import type { NamespacePolicy } from '../../common/api/namespace-policy.ts';
-import type { PolicyRef } from '../../common/api/panels.ts';
-import type { PoliciesDeps } from './index.ts';
-import { POLICY_SCHEME, policyPlace, policyUri } from './policy-ref.ts';
-import type { PolicyProblem } from './policy-yaml.ts';
+import type { KubeObject } from '../../common/api/kubernetes.ts';
+import type { Clusters } from '../clusters/clusters.ts';
+import type { Rights } from '../clusters/rights.ts';
+import type { Notify } from '../ide/notify.ts';
+import type { PreviewDocuments } from '../sessions/preview-documents.ts';
+import type { ObjectKind, ObjectRef, YamlProblem } from './object-kind.ts';
 
-/** Above a policy that is not there yet: makes the document one that can be saved. */
-export const PROPOSAL = '# The namespace has no policy yet: this is a proposal, to be changed and saved.\n';
 const APPLY_MS = 30_000;
 const COMPARE = 'Compare';
 const OVERWRITE = 'Overwrite';
+
+export interface ObjectFilesDeps {
+  clusters: Pick<Clusters, 'client'>;
+  rights: Pick<Rights, 'forget'>;
+  previews: PreviewDocuments;
+  notify: Notify;
+}
 
 interface File {
   /** As last read or written here: comments of the person stay while the object is the same. */
@@ -24,8 +30,9 @@ interface File {
   mtime: number;
 }
 
-export class PolicyFiles implements vscode.FileSystemProvider, vscode.Disposable {
-  readonly #deps: PoliciesDeps;
+export class ObjectFiles<T extends KubeObject> implements vscode.FileSystemProvider, vscode.Disposable {
+  readonly #kind: ObjectKind<T>;
+  readonly #deps: ObjectFilesDeps;
   readonly #diagnostics: vscode.DiagnosticCollection;
   readonly #files = new Map<string, File>();
   readonly #changed = new vscode.EventEmitter<vscode.FileChangeEvent[]>();
@@ -33,18 +40,21 @@ export class PolicyFiles implements vscode.FileSystemProvider, vscode.Disposable
 
   readonly onDidChangeFile = this.#changed.event;
 
-  constructor(deps: PoliciesDeps, diagnostics: vscode.DiagnosticCollection) {
+  constructor(kind: ObjectKind<T>, deps: ObjectFilesDeps) {
+    this.#kind = kind;
     this.#deps = deps;
-    this.#diagnostics = diagnostics;
+    const { scheme } = kind;
+    this.#diagnostics = vscode.languages.createDiagnosticCollection(scheme);
     this.#registered = vscode.Disposable.from(
       this.#changed,
-      vscode.workspace.registerFileSystemProvider(POLICY_SCHEME, this, { isCaseSensitive: true }),
+      this.#diagnostics,
+      vscode.workspace.registerFileSystemProvider(scheme, this, { isCaseSensitive: true }),
       // While VS Code saves it ignores changes; what it has saved it may read again.
       vscode.workspace.onDidSaveTextDocument(({ uri }) => {
-        if (uri.scheme === POLICY_SCHEME) this.#touch(uri);
+        if (uri.scheme === scheme) this.#touch(uri);
       }),
       vscode.workspace.onDidCloseTextDocument(({ uri }) => {
-        if (uri.scheme === POLICY_SCHEME) this.#files.delete(uri.toString());
+        if (uri.scheme === scheme) this.#files.delete(uri.toString());
       }),
     );
   }
@@ -66,16 +76,19 @@ export class PolicyFiles implements vscode.FileSystemProvider, vscode.Disposable
     return Buffer.from((await this.#read(uri)).text);
   }
 
-  /** Throws, and with it leaves the document unsaved, unless the cluster has taken the policy. */
+  /** Throws, and with it leaves the document unsaved, unless the cluster has taken the object. */
   async writeFile(uri: vscode.Uri, content: Uint8Array): Promise<void> {
-    const ref = placeOf(uri);
+    const ref = this.#placeOf(uri);
+    const called = this.#kind.called(ref);
     const text = Buffer.from(content).toString('utf8');
-    const { parsePolicy, withVersion } = await import('./policy-yaml.ts');
-    const parsed = parsePolicy(text, ref.namespace);
+    const [parsed, { withVersion }] = await Promise.all([
+      this.#kind.parse(text, ref),
+      import('./yaml-version.ts'),
+    ]);
     this.showProblems(uri, text, parsed.ok ? parsed.mistakes : parsed.problems);
-    if (!parsed.ok) throw notSaved(parsed.problems[0]?.message ?? 'it is no policy');
-    const named = parsed.policy.metadata.resourceVersion;
-    const applied = await this.#apply(ref, this.#caughtUp(uri, parsed.policy), text);
+    if (!parsed.ok) throw notSaved(parsed.problems[0]?.message ?? 'it is nothing of this kind');
+    const named = parsed.object.metadata.resourceVersion;
+    const applied = await this.#apply(ref, this.#caughtUp(uri, parsed.object), text);
     switch (applied.outcome) {
       case 'refused':
         this.showProblems(uri, text, applied.problems);
@@ -83,39 +96,39 @@ export class PolicyFiles implements vscode.FileSystemProvider, vscode.Disposable
       case 'conflict':
         delete this.#files.get(uri.toString())?.savedFrom;
         this.#deps.notify.background('a conflict', this.#settle(uri, ref, applied.current));
-        throw notSaved('the policy was changed in the cluster since it was opened here');
+        throw notSaved(`${called} was changed in the cluster since it was opened here`);
       case 'applied': {
-        const version = applied.policy.metadata.resourceVersion;
-        const kept = withVersion(text.replace(PROPOSAL, ''), version);
+        const version = applied.object.metadata.resourceVersion;
+        const kept = withVersion(text.replace(this.#kind.proposal, ''), version);
         this.#files.set(uri.toString(), {
           text: kept,
           version,
           savedFrom: { version: named },
           mtime: Date.now(),
         });
-        this.#deps.policies.forget(ref.cluster, ref.namespace);
-        this.#deps.notify.log(`applied the policy of ${ref.namespace}`);
+        this.#kind.applied(ref);
+        this.#deps.notify.log(`applied ${called}`);
       }
     }
   }
 
   readDirectory(): never {
-    throw vscode.FileSystemError.NoPermissions('Policies have no folders.');
+    throw vscode.FileSystemError.NoPermissions('There are no folders here.');
   }
 
   createDirectory(): never {
-    throw vscode.FileSystemError.NoPermissions('Policies have no folders.');
+    throw vscode.FileSystemError.NoPermissions('There are no folders here.');
   }
 
   delete(): never {
-    throw vscode.FileSystemError.NoPermissions('A policy is not deleted here.');
+    throw vscode.FileSystemError.NoPermissions('Nothing is deleted here.');
   }
 
   rename(): never {
-    throw vscode.FileSystemError.NoPermissions('A policy has one name.');
+    throw vscode.FileSystemError.NoPermissions('Nothing is renamed here.');
   }
 
-  showProblems(uri: vscode.Uri, text: string, problems: readonly PolicyProblem[]): void {
+  showProblems(uri: vscode.Uri, text: string, problems: readonly YamlProblem[]): void {
     const at = positionsIn(text);
     this.#diagnostics.set(
       uri,
@@ -129,11 +142,18 @@ export class PolicyFiles implements vscode.FileSystemProvider, vscode.Disposable
     );
   }
 
-  #caughtUp(uri: vscode.Uri, policy: NamespacePolicy): NamespacePolicy {
+  #placeOf(uri: vscode.Uri): ObjectRef {
+    const ref = this.#kind.place(uri);
+    if (ref === undefined || uri.toString() !== this.#kind.uri(ref).toString())
+      throw vscode.FileSystemError.FileNotFound(uri);
+    return ref;
+  }
+
+  #caughtUp(uri: vscode.Uri, object: T): T {
     const { savedFrom, version } = this.#files.get(uri.toString()) ?? {};
-    const isBehind = savedFrom !== undefined && savedFrom.version === policy.metadata.resourceVersion;
-    if (!isBehind || version === undefined) return policy;
-    return { ...policy, metadata: { ...policy.metadata, resourceVersion: version } };
+    const isBehind = savedFrom !== undefined && savedFrom.version === object.metadata.resourceVersion;
+    if (!isBehind || version === undefined) return object;
+    return { ...object, metadata: { ...object.metadata, resourceVersion: version } };
   }
 
   /** After a save is over: the document takes over the version that stands in the cluster now. */
@@ -146,62 +166,49 @@ export class PolicyFiles implements vscode.FileSystemProvider, vscode.Disposable
   }
 
   async #read(uri: vscode.Uri): Promise<File> {
-    const ref = placeOf(uri);
+    const ref = this.#placeOf(uri);
     const known = this.#files.get(uri.toString());
-    const [found, { policyText, newPolicyText }] = await Promise.all([
-      this.#found(ref),
-      import('./policy-yaml.ts'),
-    ]);
+    const found = await this.#kind.find(ref);
     const version = found?.metadata.resourceVersion;
     if (known !== undefined && known.version === version) return known;
-    const text = found === undefined ? newPolicyText(ref.namespace) : policyText(found);
+    const text = found === undefined ? await this.#kind.fresh(ref) : await this.#kind.text(found);
     const file: File = { text, version, mtime: Date.now() };
     this.#files.set(uri.toString(), file);
     return file;
   }
 
-  async #found({ cluster, namespace }: PolicyRef): Promise<NamespacePolicy | undefined> {
-    this.#deps.policies.forget(cluster, namespace);
-    const knowledge = await this.#deps.policies.of(cluster, namespace);
-    if (knowledge.known === 'unknown')
-      throw vscode.FileSystemError.NoPermissions(`You may not see the policy of ${namespace}.`);
-    return knowledge.known === 'policy' ? knowledge.policy : undefined;
-  }
-
-  async #apply({ cluster, namespace }: PolicyRef, policy: NamespacePolicy, text: string) {
-    const [client, { applyPolicy }] = await Promise.all([
+  async #apply(ref: ObjectRef, object: T, text: string) {
+    const { cluster, namespace } = ref;
+    const [client, { applyObject }] = await Promise.all([
       this.#deps.clusters.client(cluster),
-      import('./apply-policy.ts'),
+      import('./apply-object.ts'),
     ]);
     try {
-      return await applyPolicy(client, policy, text, AbortSignal.timeout(APPLY_MS));
+      return await applyObject(client, this.#kind.resource, object, text, AbortSignal.timeout(APPLY_MS));
     } catch (error) {
       this.#deps.rights.forget(cluster, namespace);
-      this.#deps.notify.failed('apply the policy', error, cluster);
+      this.#deps.notify.failed(`apply ${this.#kind.called(ref)}`, error, cluster);
       throw notSaved(error instanceof Error ? error.message : String(error));
     }
   }
 
   /** The person's text stays; they look at what the cluster has, or put theirs above it. */
-  async #settle(uri: vscode.Uri, ref: PolicyRef, current: NamespacePolicy | undefined): Promise<void> {
-    const { policyText, withVersion } = await import('./policy-yaml.ts');
+  async #settle(uri: vscode.Uri, ref: ObjectRef, current: T | undefined): Promise<void> {
+    const { withoutVersion, withVersion } = await import('./yaml-version.ts');
+    const called = this.#kind.called(ref);
     const what = current === undefined ? 'deleted' : 'changed';
     const answer = await vscode.window.showWarningMessage(
-      `The policy of ${ref.namespace} was ${what} in the cluster since you opened it. Your text is not applied and stays here.`,
+      `${capital(called)} was ${what} in the cluster since you opened it. Your text is not applied and stays here.`,
       ...(current === undefined ? [OVERWRITE] : [COMPARE, OVERWRITE]),
     );
     const document = vscode.workspace.textDocuments.find((each) => each.uri.toString() === uri.toString());
     if (answer === COMPARE && current !== undefined) {
       const theirs = await this.#deps.previews.show(
-        `policy of ${ref.namespace} in the cluster`,
-        policyText(current),
+        `${called.replace(/^the /, '')} in the cluster`,
+        await this.#kind.text(current),
       );
-      await vscode.commands.executeCommand(
-        'vscode.diff',
-        theirs,
-        uri,
-        `Policy of ${ref.namespace}: cluster ↔ yours`,
-      );
+      const title = `${capital(called.replace(/^the /, ''))}: cluster ↔ yours`;
+      await vscode.commands.executeCommand('vscode.diff', theirs, uri, title);
     } else if (answer === OVERWRITE && document !== undefined) {
       const version = current?.metadata.resourceVersion;
       const text = document.getText();
@@ -214,15 +221,7 @@ export class PolicyFiles implements vscode.FileSystemProvider, vscode.Disposable
   }
 }
 
-/** What was deleted is made anew. */
-const withoutVersion = (text: string): string => text.replace(/^ {2}resourceVersion:.*\n/m, '');
-
-function placeOf(uri: vscode.Uri): PolicyRef {
-  const ref = policyPlace(uri);
-  if (ref === undefined || uri.toString() !== policyUri(ref).toString())
-    throw vscode.FileSystemError.FileNotFound(uri);
-  return ref;
-}
+const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
 
 const notSaved = (why: string): vscode.FileSystemError =>
   vscode.FileSystemError.Unavailable(`Not applied: ${why}`);

@@ -1,9 +1,9 @@
-/** Where in a policy's YAML the cursor stands, and what may be written there. Pure; also in text that is half written. */
+/** Where in an object's YAML the cursor stands, and what may be written there. Pure; also in text that is half written. */
 import { isMap, isPair, isScalar, isSeq, parseDocument, visit } from 'yaml';
 import type { Document, Node } from 'yaml';
 import type { YamlPath } from '../ide/yaml-place.ts';
-import { describe, knownKeys, schemaAt, valuesOf } from './policy-schema.ts';
-import type { Schema } from './policy-schema.ts';
+import { describe, knownKeys, schemaAt, valuesOf } from './schema.ts';
+import type { Schema } from './schema.ts';
 
 export interface Offer {
   label: string;
@@ -29,7 +29,7 @@ export interface Told {
 const MARK = '__cursor__';
 
 /** What may stand at the cursor: fields that are not there yet, or values. */
-export function offersAt(text: string, offset: number): Offers {
+export function offersAt(root: Schema, text: string, offset: number): Offers {
   const start = text.lastIndexOf('\n', offset - 1) + 1;
   const before = text.slice(start, offset);
   const end = text.indexOf('\n', offset);
@@ -39,20 +39,20 @@ export function offersAt(text: string, offset: number): Offers {
   if (isKey) {
     // Written as a field, the text stays valid however little of it there is.
     const marked = `${text.slice(0, start)}${lead}${MARK}:${after}`;
-    return { offers: keyOffers(marked), from: offset - word.length };
+    return { offers: keyOffers(root, marked), from: offset - word.length };
   }
   const [, field = '', value = ''] = /^(\s*(?:- +)*[\w.]+: +)(["'\w.-]*)$/.exec(before) ?? [];
   if (field === '') return { offers: [], from: offset };
   const marked = `${text.slice(0, start)}${field}${MARK}${after}`;
-  return { offers: valueOffers(marked), from: offset - value.length };
+  return { offers: valueOffers(root, marked), from: offset - value.length };
 }
 
-function keyOffers(marked: string): Offer[] {
+function keyOffers(root: Schema, marked: string): Offer[] {
   const document = parseDocument(marked, { keepSourceTokens: false });
   const place = placeOf(document, MARK);
   if (place === undefined) return [];
   const { path, siblings } = place;
-  const parent = schemaAt(path);
+  const parent = schemaAt(root, path);
   if (parent === undefined) return [];
   // `- x` in a list of texts was marked as a field: what may stand there is a value.
   if (parent.type !== 'object') return listValues(parent);
@@ -84,9 +84,9 @@ function startOf({ type }: Schema): string {
 const listValues = (schema: Schema): Offer[] =>
   valuesOf(schema).map((value) => ({ label: value, insert: value, kind: 'value', documentation: '' }));
 
-function valueOffers(marked: string): Offer[] {
+function valueOffers(root: Schema, marked: string): Offer[] {
   const place = placeOf(parseDocument(marked), MARK);
-  const schema = place === undefined ? undefined : schemaAt(place.path);
+  const schema = place === undefined ? undefined : schemaAt(root, place.path);
   return schema === undefined ? [] : listValues(schema);
 }
 
@@ -128,14 +128,14 @@ function pathOf(ancestors: readonly unknown[], leaf: Node | undefined): (string 
 }
 
 /** What the field or value under the cursor means; undefined where there is nothing to tell. */
-export function toldAt(text: string, offset: number): Told | undefined {
+export function toldAt(root: Schema, text: string, offset: number): Told | undefined {
   let told: Told | undefined;
   visit(parseDocument(text), {
     Pair(_, pair, ancestors) {
       const range = isScalar(pair.key) ? pair.key.range : undefined;
       if (!isScalar(pair.key) || !range || offset < range[0] || offset > range[1]) return undefined;
       const name = String(pair.key.value);
-      const schema = schemaAt([...pathOf([...ancestors, pair], undefined)]);
+      const schema = schemaAt(root, [...pathOf([...ancestors, pair], undefined)]);
       if (schema !== undefined) told = { text: describe(name, schema), from: range[0], to: range[1] };
       return visit.BREAK;
     },

@@ -15,6 +15,16 @@ export interface TokenReviewer {
   ): Promise<TokenOwner>;
 }
 
+/** Nobody's token. `isReviewed`: the API server was asked for this answer, which cost it something. */
+export class UnknownToken extends AmbientError {
+  readonly isReviewed: boolean;
+
+  constructor(message: string, isReviewed: boolean) {
+    super('unauthenticated', message);
+    this.isReviewed = isReviewed;
+  }
+}
+
 export interface ReviewedTokensOptions {
   reviewer: TokenReviewer;
   now: () => Date;
@@ -41,8 +51,12 @@ export class ReviewedTokens {
   /** Throws unauthenticated; KubeError when the API server does not say. */
   async callerOf(token: string): Promise<Caller> {
     const hash = createHash('sha256').update(token).digest('base64');
-    const answer = await this.#answers.of(hash, () => this.#review(token));
-    if (typeof answer === 'string') throw new AmbientError('unauthenticated', answer);
+    let isReviewed = false;
+    const answer = await this.#answers.of(hash, () => {
+      isReviewed = true;
+      return this.#review(token);
+    });
+    if (typeof answer === 'string') throw new UnknownToken(answer, isReviewed);
     return answer;
   }
 

@@ -7,6 +7,7 @@ import type { Exchange } from '../http/exchange.ts';
 import type { AccessReviews } from '../identity/access.ts';
 import type { Caller } from '../identity/caller.ts';
 import type { Identities } from '../identity/identities.ts';
+import { UnknownToken } from '../identity/token-review.ts';
 import type { AddressLimits } from './limits.ts';
 
 /** By the request as node has it. */
@@ -50,7 +51,7 @@ export class Guard {
       return caller;
     } catch (error) {
       if (isAmbientError(error, 'unauthenticated')) {
-        limits.charge(request.ip, STRANGER_COST);
+        if (error instanceof UnknownToken && error.isReviewed) limits.charge(request.ip, STRANGER_COST);
         accesses.refused({ door: 'rest', resource: 'sessions', error, traceId: exchange.traceId });
       }
       throw error;

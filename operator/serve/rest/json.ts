@@ -10,7 +10,20 @@ export const DEPTH_MAX = 64;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** @throws AmbientError `invalid_request` for JSON, as JSON.parse takes it, with a doubled field or too deep */
+/** Undefined for an empty text. @throws AmbientError `invalid_request` */
+export function parseJson(text: string): unknown {
+  if (text.trim() === '') return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new AmbientError('invalid_request', 'the body is not JSON', { cause });
+  }
+  checkJson(text);
+  return value;
+}
+
+/** @throws AmbientError `invalid_request` for JSON, as JSON.parse takes it, with a doubled or dangerous field, or too deep */
 export function checkJson(text: string): void {
   /** The fields of each object that is open; undefined for a list. */
   const open: (Set<string> | undefined)[] = [];
@@ -42,6 +55,9 @@ export function checkJson(text: string): void {
               'invalid_request',
               `the field ${JSON.stringify(key.slice(0, 100))} stands there twice`,
             );
+          // Copied without care it would become what its object inherits from.
+          if (key === '__proto__')
+            throw new AmbientError('invalid_request', 'no field may be named __proto__');
           fields.add(key);
         }
         isKey = false;

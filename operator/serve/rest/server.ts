@@ -26,7 +26,7 @@ import { limitConnections } from './connections.ts';
 import { Guard, exchangeOf, rememberExchange } from './door.ts';
 import type { GuardOptions } from './door.ts';
 import { bodyOf, noSuchPath, refusalOf } from './errors.ts';
-import { checkJson } from './json.ts';
+import { parseJson } from './json.ts';
 import { addPage } from './page/routes.ts';
 import { refuseOtherMethods } from './routes.ts';
 import { compileValidator } from './validation.ts';
@@ -150,19 +150,12 @@ export async function createRestServer(options: RestServerOptions): Promise<Door
     for (const each of Array.isArray(method) ? method : [method]) taken.push({ url, method: each });
   });
   const forPeople = async (scope: RestScope): Promise<void> => {
-    const parse = scope.getDefaultJsonParser('error', 'error');
     scope.removeContentTypeParser('application/json');
-    scope.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
-      parse(request, body, (error, value: unknown) => {
-        if (error !== null) return done(error);
-        try {
-          checkJson(body);
-          done(null, value);
-        } catch (problem) {
-          done(problem as Error);
-        }
-      });
-    });
+    scope.addContentTypeParser(
+      'application/json',
+      { parseAs: 'string' },
+      async (_request: FastifyRequest, body: string) => parseJson(body),
+    );
     addPage(scope);
     options.services(scope, new Guard(options));
   };

@@ -96,4 +96,40 @@ describe('operator configuration', () => {
     for (const name of ['workers', 'store-dir', 'lease-seconds'])
       assert.match(text, new RegExp(`--${name} .*\\[AMBIENT_`));
   });
+
+  it('reads an OpenID Connect provider as kube-apiserver does, and says what is missing', () => {
+    assert.equal(readConfig([], {}).oidc, undefined);
+    const issuer = 'https://login.example.com';
+    const { oidc } = readConfig(['--oidc-issuer-url', issuer, '--oidc-client-id=ambient, cli'], {});
+    assert.deepEqual(oidc, {
+      issuer,
+      audiences: ['ambient', 'cli'],
+      usernameClaim: 'sub',
+      usernamePrefix: `${issuer}#`,
+      groupsClaim: undefined,
+      groupsPrefix: '',
+      caFile: undefined,
+      algorithms: ['RS256'],
+    });
+    const named = (...flags: string[]) =>
+      readConfig([`--oidc-issuer-url=${issuer}`, '--oidc-client-id=a', ...flags], {}).oidc?.usernamePrefix;
+    assert.equal(named('--oidc-username-claim=email'), '');
+    assert.equal(named('--oidc-username-prefix=-'), '');
+    assert.equal(named('--oidc-username-prefix=oidc:'), 'oidc:');
+    for (const [flags, problem] of [
+      [['--oidc-issuer-url=http://login.example.com', '--oidc-client-id=a'], /an https:\/\/ URL/],
+      [[`--oidc-issuer-url=${issuer}`], /oidc-client-id/],
+      [
+        [`--oidc-issuer-url=${issuer}`, '--oidc-client-id=a', '--oidc-signing-algs=RS256,HS256'],
+        /"HS256", but must be of/,
+      ],
+      [
+        [`--oidc-issuer-url=${issuer}`, '--oidc-client-id=a', '--oidc-groups-prefix=system:'],
+        /does not begin with system:/,
+      ],
+      [['--rest-trusted-proxies=10.0.0.0/8,everybody'], /"everybody", but must be CIDRs/],
+      [['--rest-url=ambient.example.com'], /rest-url/],
+    ] as const)
+      assert.throws(() => readConfig(flags, {}), problem);
+  });
 });

@@ -143,6 +143,20 @@ describe('the admission door', () => {
     assert.deepEqual(value, { user: OPERATOR });
   });
 
+  it('records a launch by the operator as that of the one it is for', async () => {
+    const userInfo = { username: OPERATOR };
+    await responseTo(POLICY, reviewOf({ ...session({ createdBy: { user: 'ann' } }), userInfo }));
+    await responseTo(POLICY, reviewOf({ ...session({ createdBy: { user: 'ben' } }) }));
+    assert.deepEqual(
+      recorded.map(({ actor, details }) => [actor, details?.['by']]),
+      [
+        ['ann', OPERATOR],
+        // Nobody else is believed: this one is stamped before, and is who asks in any case.
+        ['ann', undefined],
+      ],
+    );
+  });
+
   it('keeps only what the schema takes of a user in very many groups', async () => {
     const groups = ['x'.repeat(1000), ...Array.from({ length: 400 }, (_, index) => `group-${index}`)];
     const response = await responseTo(

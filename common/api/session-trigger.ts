@@ -64,11 +64,13 @@ export const ANSWER_URLS = { github: 'https://api.github.com', slack: 'https://s
 
 export const TriggerAnswer = Type.Object(
   {
-    as: Type.Enum(['comment', 'status'], {
-      default: 'comment',
-      description:
-        'comment: on the issue or pull request, the Jira issue, or in the Slack thread. status: of the commit, on GitHub.',
-    }),
+    as: Type.Optional(
+      Type.Enum(['comment', 'status'], {
+        default: 'comment',
+        description:
+          'comment: on the issue or pull request, the Jira issue, or in the Slack thread. status: of the commit, on GitHub.',
+      }),
+    ),
     events: Type.Optional(
       Type.Array(Type.Enum([...ANSWER_EVENTS]), {
         maxItems: ANSWER_EVENTS.length,

@@ -23,7 +23,7 @@ import { createNamespace } from './sessions.ts';
 const SENDERS = 100;
 const DURATION_MS = 60_000;
 /** From the answer to a sender to its next delivery. */
-const PAUSE_MS = 2000;
+const PAUSE_MS = 5000;
 const NAMESPACE = 'bench-webhooks';
 const ID = 'bench-0123456789abcdef';
 

@@ -337,7 +337,7 @@ describe('webhooks', function () {
     assert.deepEqual([dry.status, field(dry, 'valid')], [400, false]);
   });
 
-  describe('by an operator of whom', () => {
+  describe('at an operator', () => {
     let proxy: ApiProxy;
     let own: OperatorProcess;
 
@@ -359,7 +359,7 @@ describe('webhooks', function () {
       await proxy[Symbol.asyncDispose]();
     });
 
-    it('nothing is left when the session was just made are completed by the next sending', async () => {
+    it('that dies when the session was just made, are completed by the next sending', async () => {
       const headers = { 'idempotency-key': 'delivery-1' };
       proxy.onWrite = async ({ method, path }) => {
         if (method !== 'POST' || !path.endsWith(`/${namespace}/sessions`)) return true;
@@ -379,7 +379,7 @@ describe('webhooks', function () {
       assert.equal((await store.stat(artifact))?.digest, session.spec.trigger?.received?.digest);
     });
 
-    it('the API server is away are told to come again, and nothing is made', async () => {
+    it('that has lost the API server, are told to come again, and make nothing', async () => {
       await proxy[Symbol.asyncDispose]();
       const answer = await withKey(DIRECT, { 'idempotency-key': 'delivery-1' }, own);
       assert.deepEqual([answer.status, field(answer, 'error')], [503, 'unavailable']);

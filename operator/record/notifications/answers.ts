@@ -18,6 +18,7 @@ export interface AnswerTarget {
   label: string;
   events: readonly NotificationEvent[];
   source: 'github' | 'jira' | 'slack';
+  as: NonNullable<TriggerAnswer['as']>;
   answer: TriggerAnswer;
   /** Of the SessionTrigger. */
   trigger: string;
@@ -42,17 +43,19 @@ export function answerTargetOf(
     return undefined;
   if (source !== 'github' && source !== 'jira' && source !== 'slack') return undefined;
   if (answerMistakes(trigger.spec).some(({ severity }) => severity === 'error')) return undefined;
-  const url = addressOf(source, answer, cause.origin);
+  const { as = 'comment' } = answer;
+  const url = addressOf(source, as, answer.url, cause.origin);
   if (url === undefined) return undefined;
-  const events = answer.events ?? (answer.as === 'status' ? ['session.started', ...ENDS] : ENDS);
+  const events = answer.events ?? (as === 'status' ? ['session.started', ...ENDS] : ENDS);
   return {
     kind: 'answer',
     id: createHash('sha256').update(`answer\n${trigger.metadata.name}`).digest('hex').slice(0, 16),
-    label: `${answer.as} on ${source} ${cause.origin.repository ?? ''} ${cause.origin.number ?? ''}`
+    label: `${as} on ${source} ${cause.origin.repository ?? ''} ${cause.origin.number ?? ''}`
       .trimEnd()
       .slice(0, LABEL_MAX),
     events,
     source,
+    as,
     answer,
     trigger: trigger.metadata.name,
     origin: cause.origin,
@@ -63,7 +66,8 @@ export function answerTargetOf(
 /** Undefined where the event was about nothing that can be answered in this way. */
 function addressOf(
   source: AnswerTarget['source'],
-  { as, url }: TriggerAnswer,
+  as: AnswerTarget['as'],
+  url: string | undefined,
   { repository, number, commit }: Origin,
 ): string | undefined {
   const base = (url ?? (source === 'jira' ? '' : ANSWER_URLS[source])).replace(/\/+$/, '');
@@ -96,7 +100,7 @@ const DESCRIPTION_MAX = 140;
  * What is said: facts of ours alone. Nothing that an agent or a stranger wrote goes out with the tenant's token.
  */
 export function answerBodyOf(
-  { source, answer, trigger, origin }: AnswerTarget,
+  { source, as, trigger, origin }: AnswerTarget,
   notification: Notification,
 ): object {
   const { event, session, id } = notification;
@@ -104,7 +108,7 @@ export function answerBodyOf(
   const verb = VERBS[event] ?? event;
   const why = reason === undefined || event !== 'session.failed' ? '' : ` (${reason})`;
   const spent = cost === undefined ? '' : ` It cost ${cost} USD.`;
-  if (source === 'github' && answer.as === 'status')
+  if (source === 'github' && as === 'status')
     return {
       state: STATES[event] ?? 'pending',
       context: `ambient/${trigger}`,

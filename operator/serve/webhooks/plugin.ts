@@ -126,7 +126,7 @@ async function serve(
   const progress: Progress = { source: undefined, tenant: undefined };
   let outcome: string;
   try {
-    const answer = await handle(options, { request, response: reply, isDryRun, progress, traceId });
+    const answer = await handle(options, { request, isDryRun, progress, traceId });
     outcome = isDryRun ? 'validated' : answer.outcome;
     reply.code(answer.status).send(answer.body);
   } catch (thrown) {
@@ -151,7 +151,6 @@ async function serve(
 
 interface Handling {
   request: Request;
-  response: Reply;
   isDryRun: boolean;
   progress: Progress;
   traceId: string;
@@ -159,15 +158,12 @@ interface Handling {
 
 async function handle(
   options: WebhooksOptions,
-  { request, response, isDryRun, progress, traceId }: Handling,
+  { request, isDryRun, progress, traceId }: Handling,
 ): Promise<Answer> {
   const source = sourceOf(request.params.source);
   progress.source = source;
   const headers = singleHeaders(request);
   const { bodyMs = BODY_MS } = options;
-  const gone = new AbortController();
-  response.raw.once('close', () => gone.abort(new AmbientError('unavailable', 'the sender is gone')));
-  const signal = AbortSignal.any([gone.signal, AbortSignal.timeout(PATIENCE_MS + bodyMs)]);
   const apiKey = headers['x-api-key'] ?? '';
   const keyId = keyIdOf(request.query);
 
@@ -183,7 +179,7 @@ async function handle(
   if (apiKey !== '') {
     tenant = options.credentials.ofApiKey(source, apiKey);
     progress.tenant = tenant;
-    await options.limits.take(tenant, isDryRun, signal);
+    await options.limits.take(tenant, isDryRun);
     received = await read(() => undefined);
   } else if (keyId !== undefined) {
     const check = await options.credentials.ofSignature(source, keyId, headers);
@@ -191,7 +187,7 @@ async function handle(
     try {
       tenant = check.tenant();
       progress.tenant = tenant;
-      await options.limits.take(tenant, isDryRun, signal);
+      await options.limits.take(tenant, isDryRun);
     } catch (error) {
       await forget(options, received);
       throw error;

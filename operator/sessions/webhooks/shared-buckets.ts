@@ -47,8 +47,7 @@ export class SharedBuckets implements Buckets {
     this.#options = options;
   }
 
-  async take(name: string, rate: Rate, signal: AbortSignal): Promise<number> {
-    signal.throwIfAborted();
+  async take(name: string, rate: Rate): Promise<number> {
     // Others can only have taken more since it was read.
     const known = this.#state?.fullAt.get(name);
     if (known !== undefined) {

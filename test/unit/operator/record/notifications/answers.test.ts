@@ -106,7 +106,6 @@ describe('an answer', () => {
   }
 
   const answerOf = (more: Partial<TriggerAnswer> = {}): TriggerAnswer => ({
-    as: 'comment',
     credential: { secretName: 'bot', key: 'token' },
     url: `http://127.0.0.1:${api.port}`,
     ...more,
@@ -137,7 +136,7 @@ describe('an answer', () => {
   ): Promise<Attempt> => {
     const target = targetOf(payload, more);
     assert.ok(target, `${payload} can be answered`);
-    name = `${target.source} ${target.answer.as}`;
+    name = `${target.source} ${target.as}`;
     const notification: Notification = {
       id: 'a'.repeat(32),
       event,

@@ -49,7 +49,11 @@ function eventText(source: WebhookSource, headers: Headers, payload: unknown): s
       return type ?? (textAt(payload, 'command') === undefined ? undefined : 'slash_command');
     }
     case 'generic':
-      return filled(headers['x-ambient-event']) ?? textAt(payload, 'event');
+      return (
+        filled(headers['x-ambient-event']) ??
+        textAt(payload, 'event') ??
+        textAt(fieldAt(payload, 'trigger'), 'event')
+      );
   }
 }
 

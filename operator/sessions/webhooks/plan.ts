@@ -5,7 +5,12 @@
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Framework } from '../../../common/api/framework.ts';
-import { SessionSpec } from '../../../common/api/session.ts';
+import {
+  DEFAULT_GRACE_SECONDS,
+  DEFAULT_TIMEOUT_SECONDS,
+  SESSION_LIMITS,
+  SessionSpec,
+} from '../../../common/api/session.ts';
 import type { SessionTrigger } from '../../../common/api/session-trigger.ts';
 import { AmbientError } from '../../../common/errors.ts';
 import type { ObjectStore } from '../../../common/kube/object-store.ts';
@@ -91,22 +96,27 @@ const withOrigin = (spec: SessionSpec, origin: Origin | undefined): SessionSpec 
 /** Of hundreds of triggers nobody reads more. */
 const REASONS_MAX = 50;
 
-const { framework, displayName, source, policy, limits } = SessionSpec.properties;
+const { framework, displayName, source, policy } = SessionSpec.properties;
+const limits = Type.Optional(Type.Partial(Type.Object(SESSION_LIMITS)));
 const Direct = Compile(Type.Object({ framework, displayName, source, policy, limits }));
+const LIMITS = { timeoutSeconds: DEFAULT_TIMEOUT_SECONDS, gracePeriodSeconds: DEFAULT_GRACE_SECONDS };
 
 /** Undefined for a body that names no framework. Throws invalid_payload for one that does and is wrong otherwise. */
 export function directPlan(payload: unknown): PlannedSession | undefined {
   if (typeof fieldAt(fieldAt(payload, 'framework'), 'type') !== 'string') return undefined;
   const fields = ['framework', 'displayName', 'source', 'policy', 'limits'];
+  // The name may stand where the REST API's own request for a session has it.
+  const name = fieldAt(payload, 'displayName') ?? fieldAt(fieldAt(payload, 'metadata'), 'displayName');
   const asked = Object.fromEntries(
-    fields.flatMap((name) => {
-      const value = fieldAt(payload, name);
-      return value === undefined ? [] : [[name, value]];
+    fields.flatMap((field): [string, unknown][] => {
+      const value = field === 'displayName' ? name : fieldAt(payload, field);
+      return value === undefined ? [] : [[field, value]];
     }),
   );
   if (!Direct.Check(asked))
     throw new AmbientError('invalid_payload', `the body ${problemsOf(Direct, asked)}`);
   if (asked.source?.type === 'upload')
     throw new AmbientError('invalid_payload', 'source.type is upload, which nobody can send here: use git');
-  return { trigger: '', spec: asked };
+  const { limits: own, ...spec } = asked;
+  return { trigger: '', spec: { ...spec, ...(own === undefined ? {} : { limits: { ...LIMITS, ...own } }) } };
 }

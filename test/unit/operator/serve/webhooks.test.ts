@@ -94,6 +94,19 @@ describe('the webhook door', () => {
       assert.ok(!JSON.stringify(door.audit.events).includes(KEY));
     });
 
+    it('whoever asks as the REST API is asked', async () => {
+      const { status } = await withKey({
+        ...DIRECT,
+        trigger: { source: 'generic', event: 'nightly' },
+        metadata: { displayName: 'Nightly' },
+        limits: { timeoutSeconds: 60 },
+      });
+      assert.equal(status, 202);
+      const [session] = sessions();
+      assert.deepEqual([session?.spec.displayName, session?.spec.trigger?.event], ['Nightly', 'nightly']);
+      assert.deepEqual(session?.spec.limits, { timeoutSeconds: 60, gracePeriodSeconds: 30 });
+    });
+
     const signed: [source: string, headers: (body: string, now: number) => Record<string, string>][] = [
       ['github', (body) => ({ 'x-hub-signature-256': githubSignature(SECRET, body) })],
       ['jira', (body) => ({ 'x-hub-signature': githubSignature(SECRET, body) })],

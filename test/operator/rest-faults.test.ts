@@ -49,6 +49,7 @@ describe('the REST API and its API server', function () {
   });
   after(async function () {
     this.timeout(60_000);
+    await cluster?.removeSessions();
     await second?.[Symbol.asyncDispose]();
     await first?.[Symbol.asyncDispose]();
     await proxy?.[Symbol.asyncDispose]();

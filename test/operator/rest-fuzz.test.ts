@@ -117,6 +117,7 @@ describe('the REST API under random requests', function () {
     this.timeout(60_000);
     agent.destroy();
     await cluster?.kubectl(['delete', 'clusterrolebinding', own, '--ignore-not-found']);
+    await cluster?.removeSessions();
     await operator?.[Symbol.asyncDispose]();
     const all = [...counts.values()].reduce((sum, each) => sum + each, 0);
     const byStatus = [...counts].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`);

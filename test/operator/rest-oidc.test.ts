@@ -59,6 +59,7 @@ describe('the REST API for people of an OpenID Connect provider', function () {
   });
   after(async function () {
     this.timeout(60_000);
+    await cluster?.removeSessions();
     await operator?.[Symbol.asyncDispose]();
     await provider?.[Symbol.asyncDispose]();
     if (folder !== undefined) await rm(folder, { recursive: true, force: true });

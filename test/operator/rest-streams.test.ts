@@ -65,6 +65,7 @@ describe('streams and downloads of the REST API', function () {
   after(async function () {
     this.timeout(60_000);
     await log?.close();
+    await cluster?.removeSessions();
     await operator?.[Symbol.asyncDispose]();
   });
 

@@ -66,6 +66,7 @@ describe('the REST API', function () {
   after(async function () {
     this.timeout(60_000);
     await cluster?.kubectl(['delete', 'clusterrolebinding', `rest-${own}`, '--ignore-not-found']);
+    await cluster?.removeSessions();
     await operator?.[Symbol.asyncDispose]();
   });
 

@@ -41,6 +41,7 @@ describe('a trigger on a real API server', function () {
   });
   after(async function () {
     this.timeout(60_000);
+    await cluster?.removeSessions();
     await operator?.[Symbol.asyncDispose]();
   });
 

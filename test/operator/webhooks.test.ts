@@ -101,6 +101,7 @@ describe('webhooks', function () {
   });
   after(async function () {
     this.timeout(60_000);
+    await cluster?.removeSessions();
     for (const operator of operators ?? []) await operator[Symbol.asyncDispose]();
     if (storeDir !== undefined) await rm(storeDir, { recursive: true, force: true });
   });

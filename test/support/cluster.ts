@@ -15,9 +15,15 @@ export interface TestCluster extends Cluster {
   readonly client: KubeClient;
   /** A fresh namespace, deleted when the process's tests are over. */
   namespace(prefix: string): Promise<string>;
+  /**
+   * Removes the sessions of the namespaces made since `testCluster`, while an operator is there to let them go: a pod that never
+   * ends takes room on the one node from the tests after it.
+   */
+  removeSessions(): Promise<void>;
 }
 
 let shared: Promise<TestCluster> | undefined;
+const occupied = new Set<string>();
 
 async function open(): Promise<TestCluster> {
   const stateDir = process.env[SHARED];
@@ -41,7 +47,17 @@ async function open(): Promise<TestCluster> {
       const name = `${prefix}-${randomBytes(4).toString('hex')}`;
       await cluster.kubectl(['create', 'namespace', name]);
       made.push(name);
+      occupied.add(name);
       return name;
+    },
+    removeSessions: async () => {
+      const namespaces = [...occupied];
+      occupied.clear();
+      await Promise.all(
+        namespaces.map((name) =>
+          cluster.kubectl(['-n', name, 'delete', 'sessions', '--all', '--ignore-not-found', '--timeout=50s']),
+        ),
+      );
     },
   });
 }
@@ -58,6 +74,7 @@ export async function testCluster(context: Context, needs: { node?: boolean } = 
   }
   shared ??= open();
   const cluster = await shared;
+  occupied.clear();
   if (needs.node && !cluster.node) skipBecause(context, 'this cluster has no node that runs containers');
   return cluster;
 }

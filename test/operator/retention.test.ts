@@ -36,11 +36,15 @@ describe('retention', function () {
   let storeDir: string;
   let store: DirectoryStore;
 
-  const run = () =>
-    runOperatorProcess(cluster, {
+  const run = async () => {
+    const started = await runOperatorProcess(cluster, {
       storeDir,
       flags: { 'start-patience-seconds': 3600, 'sweep-seconds': 3600 },
     });
+    // It may be ready before kube-apiserver has noticed that it was away.
+    await liveApiAvailable(cluster);
+    return started;
+  };
 
   before(async function () {
     this.timeout(300_000);
@@ -50,7 +54,6 @@ describe('retention', function () {
     storeDir = join(folder, 'store');
     operator = await run();
     store = new DirectoryStore({ root: storeDir });
-    await liveApiAvailable(cluster);
   });
 
   after(async function () {

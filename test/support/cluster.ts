@@ -16,8 +16,8 @@ export interface TestCluster extends Cluster {
   /** A fresh namespace, deleted when the process's tests are over. */
   namespace(prefix: string): Promise<string>;
   /**
-   * Removes the sessions of the namespaces made since `testCluster`, while an operator is there to let them go: a pod that never
-   * ends takes room on the one node from the tests after it.
+   * Removes what the sessions of the namespaces made since `testCluster` run, and them as soon as an operator lets them go: a pod
+   * that never ends takes room on the one node from the tests after it.
    */
   removeSessions(): Promise<void>;
 }
@@ -55,7 +55,15 @@ async function open(): Promise<TestCluster> {
       occupied.clear();
       await Promise.all(
         namespaces.map((name) =>
-          cluster.kubectl(['-n', name, 'delete', 'sessions', '--all', '--ignore-not-found', '--timeout=50s']),
+          cluster.kubectl([
+            '-n',
+            name,
+            'delete',
+            'sessions,jobs',
+            '--all',
+            '--ignore-not-found',
+            '--wait=false',
+          ]),
         ),
       );
     },

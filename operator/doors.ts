@@ -97,6 +97,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     },
   });
   const policies = new Policies(watches.namespacePolicies.store);
+  const policiesKnown = (): boolean => watches.namespacePolicies.state.lastSync !== undefined;
   const costs = stack.use(
     new Costs({
       store,
@@ -153,7 +154,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       policies,
       framework: (name) => watches.frameworks.store.get({ name }),
       frameworks: () => watches.frameworks.store.list(),
-      ready: () => watches.namespacePolicies.state.lastSync !== undefined,
+      ready: policiesKnown,
       audit,
       operator: operatorUser(config.namespace),
     }),
@@ -190,9 +191,9 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       frameworks: watches.frameworks.store,
       sessionTriggers: watches.sessionTriggers.store,
     },
-    ready: () => watches.namespacePolicies.state.lastSync !== undefined,
+    ready: policiesKnown,
     operatorNamespace: config.namespace,
-    onStranger: (address) => parts.limits.charge(address, STRANGER_COST),
+    onStranger: (address) => parts.limits.chargeStranger(address),
     registry,
     log,
   });
@@ -249,8 +250,6 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 }
 
 const ADMISSION_DRAIN_MS = 1000;
-/** As many requests as a webhook with a wrong key or signature counts for. */
-const STRANGER_COST = 20;
 const TEND_MS = 3600_000;
 
 const now = (): Date => new Date();

@@ -9,8 +9,6 @@ import { SessionTriggerSpec } from '../../common/api/session-trigger.ts';
 import { AmbientError } from '../../common/errors.ts';
 import { shorten } from '../../common/rules/conditions.ts';
 import { policyMistakes } from '../../common/rules/policy/config.ts';
-import { evaluate } from '../../common/rules/policy/evaluate.ts';
-import { executes } from '../../common/rules/policy/restrictions.ts';
 import { error } from '../../common/rules/policy/mistake.ts';
 import type { PolicyMistake } from '../../common/rules/policy/mistake.ts';
 import type { Violation } from '../../common/rules/policy/violation.ts';
@@ -18,6 +16,7 @@ import { withDataHeld } from '../../common/rules/retention.ts';
 import { triggerMistakes } from '../../common/rules/triggers/mistakes.ts';
 import { oneLine } from '../../common/rules/wording.ts';
 import type { AuditTrail } from '../record/audit.ts';
+import { judge, violationDetails } from './judgement.ts';
 import type { Policies } from './policies.ts';
 import { problemsOf } from './validate.ts';
 
@@ -105,8 +104,7 @@ export class Admission {
     const isForOther = act.by.name === this.#options.operator && createdBy !== undefined;
     const actor = isForOther ? { ...act, by: { ...act.by, name: createdBy.user } } : act;
     const found = this.#options.framework(framework.type);
-    const isExecuting = found === undefined ? undefined : executes(found.spec);
-    const { violations } = evaluate(spec, this.#options.policies.of(act.namespace), isExecuting);
+    const { violations } = judge(spec, this.#options.policies.of(act.namespace), found);
     await this.#record(actor, 'create', 'sessions', violations.length === 0 ? 'allowed' : 'denied', {
       framework: framework.type,
       trigger: trigger?.source ?? 'manual',
@@ -115,12 +113,7 @@ export class Admission {
       ...(trigger?.delivery === undefined ? {} : { delivery: trigger.delivery }),
       // Which fields somebody wrote who is nobody here.
       ...(trigger?.outside === undefined ? {} : { outside: trigger.outside.map(({ field }) => field) }),
-      ...(violations.length === 0
-        ? {}
-        : {
-            reason: 'PolicyViolation',
-            violations: violations.map(({ rule, field, value }) => ({ rule, field, value })),
-          }),
+      ...(violations.length === 0 ? {} : violationDetails(violations)),
     });
     return violations;
   }

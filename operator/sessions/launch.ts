@@ -8,13 +8,12 @@ import type { KubeClient } from '../../common/kube/client.ts';
 import { isAlreadyExists, isForbidden, isInvalid, isNotFound, KubeError } from '../../common/kube/errors.ts';
 import { sessions } from '../../common/kube/resource.ts';
 import { admit } from '../../common/rules/admission.ts';
-import { evaluate } from '../../common/rules/policy/evaluate.ts';
-import { executes } from '../../common/rules/policy/restrictions.ts';
-import type { Violation } from '../../common/rules/policy/violation.ts';
+import { canonicalJson } from '../../common/rules/audit-chain.ts';
 import type { AuditTrail } from '../record/audit.ts';
 import { stampOf } from './admission.ts';
 import type { Requester } from './admission.ts';
 import { derivedUuid } from './derived-uuid.ts';
+import { judge, violated, violationDetails } from './judgement.ts';
 import type { SessionLookup } from './lookup.ts';
 import type { Namespaces } from './namespaces.ts';
 import { isPayloadLeftOut } from './payload.ts';
@@ -97,11 +96,9 @@ export class Launches {
     const registry = frameworks();
     const { spec } = session;
     const framework = registry.find(({ metadata }) => metadata.name === spec.framework.type);
-    const isExecuting = framework === undefined ? undefined : executes(framework.spec);
-    const { violations } = evaluate(spec, policies.of(request.namespace), isExecuting);
+    const { violations } = judge(spec, policies.of(request.namespace), framework);
     if (violations.length > 0) {
-      const named = violations.map(({ rule, field, value }) => ({ rule, field, value }));
-      await this.#record(request, session, 'denied', { reason: 'PolicyViolation', violations: named });
+      await this.#record(request, session, 'denied', violationDetails(violations));
       throw violated(violations);
     }
     const bytes = Buffer.byteLength(JSON.stringify(session));
@@ -163,16 +160,8 @@ const isOurs = (name: string): boolean =>
 
 const digestOf = ({ spec, labels = {}, annotations = {} }: LaunchRequest): string =>
   `sha256:${createHash('sha256')
-    .update(canonical([spec, labels, annotations]))
+    .update(canonicalJson([spec, labels, annotations]))
     .digest('hex')}`;
-
-/** JSON with the fields of every object in one order. */
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_key, each: unknown) =>
-    typeof each === 'object' && each !== null && !Array.isArray(each)
-      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : each,
-  );
 
 function same(standing: Session, digest: string, by: Requester): Session {
   const { metadata, spec } = standing;
@@ -182,11 +171,6 @@ function same(standing: Session, digest: string, by: Requester): Session {
     details: { sessionId: metadata.name },
   });
 }
-
-const violated = (violations: readonly Pick<Violation, 'message'>[]): AmbientError =>
-  new AmbientError('policy_violation', violations.map(({ message }) => message).join(' '), {
-    details: { violations },
-  });
 
 /** What the API server refused is the caller's; that it did not answer is nobody's. */
 function refusalOf(error: unknown, { namespace }: LaunchRequest): unknown {

@@ -2,13 +2,11 @@
  * What an event comes to, whoever sent it: the few facts that triggers ask about and that templates can name. Payloads are
  * hostile input: whatever their shape, reading them never throws, and nothing of them is believed to be short.
  */
-import type { WEBHOOK_SOURCES } from '../../api/session.ts';
+import type { WebhookSource } from '../../api/session.ts';
 import { genericEvent } from './generic.ts';
 import { githubEvent } from './github.ts';
 import { jiraEvent } from './jira.ts';
 import { slackEvent } from './slack.ts';
-
-export type WebhookSource = (typeof WEBHOOK_SOURCES)[number];
 
 /** What a sender sent, as the door has verified and parsed it. */
 export interface Delivery {

@@ -25,7 +25,7 @@ export const listAt = (value: unknown, ...names: (string | number)[]): readonly 
 };
 
 /** Text that is there, whatever its length. */
-const textAt = (value: unknown, ...names: (string | number)[]): string | undefined => {
+export const textAt = (value: unknown, ...names: (string | number)[]): string | undefined => {
   const found = at(value, ...names);
   return typeof found === 'string' && found !== '' ? found : undefined;
 };

@@ -3,6 +3,7 @@
  * node, in lower case; the payload is whatever the sender wrote.
  */
 import type { WebhookSource } from '../../api/session.ts';
+import { at, textAt } from '../triggers/read.ts';
 
 export type Headers = Readonly<Record<string, string | undefined>>;
 
@@ -45,14 +46,12 @@ function eventText(source: WebhookSource, headers: Headers, payload: unknown): s
       return textAt(payload, 'webhookEvent');
     case 'slack': {
       const type = textAt(payload, 'type');
-      if (type === 'event_callback') return textAt(fieldAt(payload, 'event'), 'type') ?? type;
+      if (type === 'event_callback') return textAt(payload, 'event', 'type') ?? type;
       return type ?? (textAt(payload, 'command') === undefined ? undefined : 'slash_command');
     }
     case 'generic':
       return (
-        filled(headers['x-ambient-event']) ??
-        textAt(payload, 'event') ??
-        textAt(fieldAt(payload, 'trigger'), 'event')
+        filled(headers['x-ambient-event']) ?? textAt(payload, 'event') ?? textAt(payload, 'trigger', 'event')
       );
   }
 }
@@ -64,22 +63,11 @@ export type Greeting = { kind: 'ping' } | { kind: 'challenge'; challenge: string
 export function greetingOf(source: WebhookSource, headers: Headers, payload: unknown): Greeting | undefined {
   if (source === 'github') return headers['x-github-event'] === 'ping' ? { kind: 'ping' } : undefined;
   if (source !== 'slack') return undefined;
-  if (fieldAt(payload, 'ssl_check') === '1') return { kind: 'ping' };
-  const challenge = fieldAt(payload, 'challenge');
+  if (at(payload, 'ssl_check') === '1') return { kind: 'ping' };
+  const challenge = at(payload, 'challenge');
   return textAt(payload, 'type') === 'url_verification' && typeof challenge === 'string'
     ? { kind: 'challenge', challenge }
     : undefined;
 }
 
 const filled = (text: string | undefined): string | undefined => (text === '' ? undefined : text);
-
-export function fieldAt(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-    ? (value as Record<string, unknown>)[name]
-    : undefined;
-}
-
-function textAt(value: unknown, name: string): string | undefined {
-  const field = fieldAt(value, name);
-  return typeof field === 'string' && field !== '' ? field : undefined;
-}

@@ -30,9 +30,6 @@ export interface GuardOptions {
   limits: AddressLimits;
 }
 
-/** As many requests as one with a token that nobody knows counts for: it costs the API server something. */
-const STRANGER_COST = 20;
-
 /** Who comes in, and what they may. */
 export class Guard {
   readonly #options: GuardOptions;
@@ -51,7 +48,7 @@ export class Guard {
       return caller;
     } catch (error) {
       if (isAmbientError(error, 'unauthenticated')) {
-        if (error instanceof UnknownToken && error.isReviewed) limits.charge(request.ip, STRANGER_COST);
+        if (error instanceof UnknownToken && error.isReviewed) limits.chargeStranger(request.ip);
         accesses.refused({ door: 'rest', resource: 'sessions', error, traceId: exchange.traceId });
       }
       throw error;

@@ -12,6 +12,8 @@ export interface AddressLimitsOptions {
 }
 
 const ADDRESSES_MAX = 10_000;
+/** As many requests as one whose token, key or signature is no good counts for: to find that out costs more than to answer. */
+const STRANGER_COST = 20;
 
 interface Bucket {
   tokens: number;
@@ -40,10 +42,10 @@ export class AddressLimits {
     });
   }
 
-  /** Takes what a request turned out to cost, also into debt. */
-  charge(address: string, cost: number): void {
+  /** Takes what a request turned out to cost whose sender nobody knows, also into debt. */
+  chargeStranger(address: string): void {
     const bucket = this.#of(address);
-    bucket.tokens = Math.max(bucket.tokens - cost, -this.#options.burst);
+    bucket.tokens = Math.max(bucket.tokens - STRANGER_COST, -this.#options.burst);
   }
 
   #of(address: string): Bucket {

@@ -7,7 +7,7 @@ import { Compile } from 'typebox/compile';
 import type { Framework } from '../../../common/api/framework.ts';
 import { API_VERSION } from '../../../common/api/names.ts';
 import { DEFAULT_SESSION_BUDGET } from '../../../common/api/namespace-policy.ts';
-import { SessionSpec } from '../../../common/api/session.ts';
+import { isTerminal, SessionSpec } from '../../../common/api/session.ts';
 import type { Session } from '../../../common/api/session.ts';
 import { AmbientError, isAmbientError } from '../../../common/errors.ts';
 import type { KubeClient } from '../../../common/kube/client.ts';
@@ -16,15 +16,13 @@ import type { ObjectStore } from '../../../common/kube/object-store.ts';
 import { sessions } from '../../../common/kube/resource.ts';
 import { admit } from '../../../common/rules/admission.ts';
 import { formatMoney, parseMoney, sum, ZERO } from '../../../common/rules/money.ts';
-import { evaluate } from '../../../common/rules/policy/evaluate.ts';
-import { executes } from '../../../common/rules/policy/restrictions.ts';
-import { violationsText } from '../../../common/rules/policy/violation.ts';
 import type { Violation } from '../../../common/rules/policy/violation.ts';
 import type { Headers } from '../../../common/rules/webhooks/delivery.ts';
 import { excerptOf } from '../../../common/rules/webhooks/excerpt.ts';
 import type { AuditTrail } from '../../record/audit.ts';
 import type { Policies } from '../policies.ts';
 import { derivedUuid } from '../derived-uuid.ts';
+import { judge, violated, violationDetails } from '../judgement.ts';
 import { problemsOf } from '../validate.ts';
 import type { Tenant } from './keys.ts';
 import { outlookOf } from './outlook.ts';
@@ -122,9 +120,8 @@ export class Deliveries {
       if (violations.length > 0) {
         refused.push({ trigger: planned.trigger, violations });
         await this.#record(delivery, 'sessions', 'denied', {
-          reason: 'PolicyViolation',
           trigger: planned.trigger,
-          violations: violations.map(({ rule, field, value }) => ({ rule, field, value })),
+          ...violationDetails(violations),
         });
         continue;
       }
@@ -144,7 +141,7 @@ export class Deliveries {
     }
     const [first, ...others] = started;
     if (first !== undefined) return { kind: 'started', sessions: [first, ...others], refused };
-    throw refusalOf(refused.flatMap(({ violations }) => violations));
+    throw violated(refused.flatMap(({ violations }) => violations));
   }
 
   /** What `accept` would do, without doing it. Throws invalid_payload, policy_violation. */
@@ -164,7 +161,7 @@ export class Deliveries {
       return { framework: spec.framework.type, violations };
     });
     const violations = judged.flatMap((each) => each.violations);
-    if (violations.length > 0) throw refusalOf(violations);
+    if (violations.length > 0) throw violated(violations);
     for (const planned of plan.sessions) this.#assertRunnable(planned);
     if (delivery.id === undefined && judged.length > 0)
       warnings.push('The delivery has no id: sent twice, it starts two sessions. Send an Idempotency-Key.');
@@ -192,8 +189,7 @@ export class Deliveries {
 
   #judge(namespace: string, spec: SessionSpec) {
     const framework = this.#options.frameworks.get({ name: spec.framework.type });
-    const isExecuting = framework === undefined ? undefined : executes(framework.spec);
-    return evaluate(spec, this.#options.policies.of(namespace), isExecuting);
+    return judge(spec, this.#options.policies.of(namespace), framework);
   }
 
   #completed(
@@ -264,10 +260,10 @@ export class Deliveries {
   /** Of a session that was there, only when it is missing: somebody died in between. */
   async #keep(session: Session, payload: Payload, isRepeated: boolean): Promise<void> {
     if (isRepeated) {
-      const isOver = session.status?.phase === 'Completed' || session.status?.phase === 'Failed';
       const isTheSame = session.spec.trigger?.received?.digest === payload.digest;
-      // Retention may have taken it away since.
-      if (isOver || !isTheSame || (await this.#options.payloads.has(session))) return;
+      // Of one that is over, retention may have taken it away since.
+      if (isTerminal(session.status?.phase) || !isTheSame || (await this.#options.payloads.has(session)))
+        return;
     }
     await this.#options.payloads.keep(session, payload);
   }
@@ -306,9 +302,6 @@ export class Deliveries {
     });
   }
 }
-
-const refusalOf = (violations: readonly Violation[]): AmbientError =>
-  new AmbientError('policy_violation', violationsText(violations), { details: { violations } });
 
 const deletedNow = (cause: unknown): AmbientError =>
   new AmbientError('unavailable', 'the session of this delivery was deleted this very moment', { cause });

@@ -1,12 +1,7 @@
 /** From what came in to what is to be answered: greetings are returned, dry runs foretold, all else leads to sessions. */
 import { AmbientError } from '../../../common/errors.ts';
-import {
-  deliveryIdOf,
-  eventOf,
-  fieldAt,
-  greetingOf,
-  isDeliveryId,
-} from '../../../common/rules/webhooks/delivery.ts';
+import { at } from '../../../common/rules/triggers/read.ts';
+import { deliveryIdOf, eventOf, greetingOf, isDeliveryId } from '../../../common/rules/webhooks/delivery.ts';
 import type { Headers } from '../../../common/rules/webhooks/delivery.ts';
 import type { Deliveries, Delivery, Forecast, Outcome } from './deliveries.ts';
 import type { Tenant } from './keys.ts';
@@ -49,6 +44,6 @@ export async function hear(
   if (isDryRun) return { kind: 'forecast', forecast: deliveries.forecast(delivery) };
   const { size, digest, body, contentType } = received;
   const outcome = await deliveries.accept(delivery, { contentType, digest, size, body });
-  const isCommand = source === 'slack' && typeof fieldAt(payload, 'command') === 'string';
+  const isCommand = source === 'slack' && typeof at(payload, 'command') === 'string';
   return { kind: 'outcome', outcome, isCommand };
 }

@@ -17,7 +17,7 @@ import type { ObjectStore } from '../../../common/kube/object-store.ts';
 import { originOf } from '../../../common/rules/triggers/origin.ts';
 import type { Origin } from '../../../common/rules/triggers/origin.ts';
 import { planDelivery } from '../../../common/rules/triggers/plan.ts';
-import { fieldAt } from '../../../common/rules/webhooks/delivery.ts';
+import { at } from '../../../common/rules/triggers/read.ts';
 import type { WebhookSource } from '../../../common/api/session.ts';
 import type { Headers } from '../../../common/rules/webhooks/delivery.ts';
 import type { Policies } from '../policies.ts';
@@ -103,13 +103,13 @@ const LIMITS = { timeoutSeconds: DEFAULT_TIMEOUT_SECONDS, gracePeriodSeconds: DE
 
 /** Undefined for a body that names no framework. Throws invalid_payload for one that does and is wrong otherwise. */
 export function directPlan(payload: unknown): PlannedSession | undefined {
-  if (typeof fieldAt(fieldAt(payload, 'framework'), 'type') !== 'string') return undefined;
+  if (typeof at(payload, 'framework', 'type') !== 'string') return undefined;
   const fields = ['framework', 'displayName', 'source', 'policy', 'limits'];
   // The name may stand where the REST API's own request for a session has it.
-  const name = fieldAt(payload, 'displayName') ?? fieldAt(fieldAt(payload, 'metadata'), 'displayName');
+  const name = at(payload, 'displayName') ?? at(payload, 'metadata', 'displayName');
   const asked = Object.fromEntries(
     fields.flatMap((field): [string, unknown][] => {
-      const value = field === 'displayName' ? name : fieldAt(payload, field);
+      const value = field === 'displayName' ? name : at(payload, field);
       return value === undefined ? [] : [[field, value]];
     }),
   );

@@ -24,6 +24,7 @@ import { createRestServer } from './serve/rest/server.ts';
 import { OperatorCertificates } from './serve/tls/certificates.ts';
 import { Publisher } from './serve/tls/publisher.ts';
 import { Admission } from './sessions/admission.ts';
+import { BudgetRaises } from './sessions/budget-raises.ts';
 import { Costs } from './sessions/costs.ts';
 import { Approvals } from './sessions/approvals.ts';
 import { Accesses } from './sessions/accesses.ts';
@@ -119,6 +120,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     operatorUser: operatorUser(config.namespace),
     now,
   });
+  const raises = new BudgetRaises({ client, store, policies, audit, now });
   const accesses = new Accesses({
     audit,
     store,
@@ -136,7 +138,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   };
-  const live = createLiveServer({ ...shared, stops, approvals, forecasts, frontProxy });
+  const live = createLiveServer({ ...shared, stops, raises, approvals, forecasts, frontProxy });
   const identity = new RunnerIdentity({
     reviewer: client,
     sessions,

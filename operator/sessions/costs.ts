@@ -12,7 +12,7 @@ import { isSpent, totalOf } from '../../common/rules/budget.ts';
 import { dayOf } from '../../common/rules/budget-month.ts';
 import { minus, parseMoney, plus, ZERO } from '../../common/rules/money.ts';
 import type { Money } from '../../common/rules/money.ts';
-import { narrowedPolicy } from '../../common/rules/policy/narrow.ts';
+import { sessionBudget } from '../../common/rules/session-budget.ts';
 import { refOf } from '../store/keys.ts';
 import type { ArtifactStore } from '../store/store.ts';
 import type { Charge } from './charges.ts';
@@ -182,7 +182,7 @@ export class Costs implements AsyncDisposable {
     const total = totalOf(await this.of(session));
     const shown = totalOf(lookup.get(namespace, name)?.status?.cost);
     const policy = policies.of(namespace);
-    const own = narrowedPolicy(session.spec, policy).budget;
+    const own = sessionBudget(lookup.get(namespace, name) ?? session, policy);
     if (isSpent(total, own) && !isSpent(shown, own)) return true;
     const usage = policies.object(namespace)?.status?.usage?.budget;
     const spent: Money = parseMoney(usage?.currentMonth ?? '') ?? ZERO;

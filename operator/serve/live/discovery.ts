@@ -31,6 +31,7 @@ export const DOCUMENTS: Readonly<Record<string, object>> = {
       resource('retention', 'RetentionForecast', ['get'], 'namespacepolicies'),
       resource('artifacts', 'ArtifactList', ['get']),
       resource('audit', 'AuditRecord', ['get']),
+      resource('budget', 'BudgetRequest', ['create']),
       resource('log', 'Log', ['get']),
       resource('reject', 'RejectRequest', ['create']),
       resource('source', 'SourceState', ['get', 'update']),

@@ -15,6 +15,7 @@ import { findSession } from '../../sessions/lookup.ts';
 import type { SessionLookup } from '../../sessions/lookup.ts';
 import type { RetentionForecasts } from '../../sessions/retention-forecast.ts';
 import type { Sources } from '../../sessions/source.ts';
+import type { BudgetRaises } from '../../sessions/budget-raises.ts';
 import type { Stops } from '../../sessions/stop.ts';
 import { bodyStream, readJson } from '../http/body.ts';
 import { listenerOf, sendJson } from '../http/exchange.ts';
@@ -41,6 +42,7 @@ export interface LiveServerOptions {
   artifacts: Artifacts;
   sources: Sources;
   stops: Stops;
+  raises: BudgetRaises;
   approvals: Approvals;
   accesses: Accesses;
   forecasts: RetentionForecasts;
@@ -198,6 +200,11 @@ async function dispatch(options: LiveServerOptions, exchange: Exchange, call: Ca
         200,
         await options.approvals.decide(session, decision, user, body, { traceId, signal }),
       );
+    }
+    case 'budget': {
+      const body = (await readJson(request, REQUEST_BYTES_MAX)) ?? {};
+      const { traceId } = exchange;
+      return sendJson(response, 200, await options.raises.raise(session, user, body, { traceId, signal }));
     }
     case 'audit':
       return await serveAudit(options.accesses, exchange, session);

@@ -36,6 +36,7 @@ import { RetentionForecasts } from './sessions/retention-forecast.ts';
 import { Results } from './sessions/result.ts';
 import { Sources } from './sessions/source.ts';
 import { Stops } from './sessions/stop.ts';
+import { makeModelDoor } from './model-door.ts';
 import type { ArtifactStore } from './store/store.ts';
 import type { Watches } from './watches.ts';
 import { makeWebhookDoor } from './webhook-door.ts';
@@ -136,19 +137,31 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     metrics: registry,
   };
   const live = createLiveServer({ ...shared, stops, approvals, forecasts, frontProxy });
-  const runners = createRunnerServer({
-    ...shared,
-    results,
-    costs,
-    identity: new RunnerIdentity({
-      reviewer: client,
-      sessions,
-      pods: lookup(client, pods, watches.pods, trimPod),
-      jobs: lookup(client, jobs, watches.jobs, trimJob),
-      jobNameOf,
-      now,
-    }),
+  const identity = new RunnerIdentity({
+    reviewer: client,
+    sessions,
+    pods: lookup(client, pods, watches.pods, trimPod),
+    jobs: lookup(client, jobs, watches.jobs, trimJob),
+    jobNameOf,
+    now,
   });
+  const models = makeModelDoor(
+    {
+      rules: config.models,
+      client,
+      store,
+      audit,
+      sessions,
+      policies,
+      costs,
+      identity,
+      accesses,
+      registry,
+      log,
+    },
+    stack,
+  );
+  const runners = createRunnerServer({ ...shared, results, costs, identity, models });
   const admission = createAdmissionServer({
     admission: new Admission({
       policies,

@@ -17,6 +17,7 @@ export const SESSION_CONDITIONS = [
   'Admitted',
   'WorkloadCreated',
   'BudgetExceeded',
+  'BudgetPaused',
   'ArtifactsGenerated',
   'Completed',
   'Failed',

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunDescription, RunResult } from '../common/api/runner.ts';
 import { messageOf } from '../common/errors.ts';
+import { translatorFor } from './agents/formats.ts';
 import { Baseline } from './baseline.ts';
 import { runCommand } from './command.ts';
 import type { CommandEnd } from './command.ts';
@@ -75,7 +76,7 @@ export async function run(context: RunContext): Promise<RunResult> {
     spool,
     mirror,
     now: context.now,
-    eventFormat: description.eventFormat,
+    translator: translatorFor(description.eventFormat, { workspace: locations.workspace, costs: true }),
     unreportable: over.signal,
   });
   const sender = new Sender({

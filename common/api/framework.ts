@@ -3,8 +3,11 @@ import Type from 'typebox';
 import { FreeObject, Quantity } from './kubernetes.ts';
 import type { KubeObject, ValidationRule } from './kubernetes.ts';
 
-/** text: every output line is a record; ndjson: lines that are JSON objects with a `type` are events. */
-export const EVENT_FORMATS = ['text', 'ndjson'] as const;
+/**
+ * text: every output line is a record; ndjson: lines that are JSON objects with a `type` are events. The others are what
+ * programs print of themselves: claude-stream-json `claude -p --output-format stream-json --verbose`, codex-json `codex exec --json`.
+ */
+export const EVENT_FORMATS = ['text', 'ndjson', 'claude-stream-json', 'codex-json'] as const;
 
 export const FrameworkSpec = Type.Object({
   displayName: Type.Optional(Type.String({ maxLength: 200 })),

@@ -19,6 +19,7 @@ import {
 import type { HandInOptions } from './hand-in.ts';
 import type { Interruption } from './interruption.ts';
 import type { Environment, Locations } from './locations.ts';
+import { modelsEnvironment } from './models.ts';
 import { endingOf, sentence, withLoss } from './outcome.ts';
 import type { Ending } from './outcome.ts';
 import { ownsAllProcesses } from './processes.ts';
@@ -76,7 +77,10 @@ export async function run(context: RunContext): Promise<RunResult> {
     spool,
     mirror,
     now: context.now,
-    translator: translatorFor(description.eventFormat, { workspace: locations.workspace, costs: true }),
+    translator: translatorFor(description.eventFormat, {
+      workspace: locations.workspace,
+      costs: description.models === undefined,
+    }),
     unreportable: over.signal,
   });
   const sender = new Sender({
@@ -202,6 +206,7 @@ async function commandPhase(
   }
 
   const home = await makeHome(locations.temporary);
+  const models = await modelsEnvironment(description, locations);
   const from = elapsed();
   const said = interruption.listen((grace) => {
     const cause = endingOf(undefined, interruption.cause).message.replace(
@@ -213,7 +218,7 @@ async function commandPhase(
   const end = await runCommand({
     argv: description.command,
     cwd: locations.workspace,
-    env: commandEnvironment(context, home),
+    env: { ...commandEnvironment(context, home), ...models },
     recorder,
     interruption,
     ownsAllProcesses: ownsAllProcesses(context.self, env),

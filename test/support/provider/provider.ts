@@ -35,9 +35,7 @@ export class Provider implements AsyncDisposable {
 
   private constructor(options: ProviderOptions) {
     this.#options = options;
-    this.#server = createServer((request, response) => {
-      this.#serve(request, response).catch(() => response.destroy());
-    });
+    this.#server = createServer((request, response) => this.take(request, response));
   }
 
   static async start(options: ProviderOptions): Promise<Provider> {
@@ -46,6 +44,11 @@ export class Provider implements AsyncDisposable {
     await once(provider.#server, 'listening');
     provider.#port = (provider.#server.address() as AddressInfo).port;
     return provider;
+  }
+
+  /** For a server of somebody else's. */
+  take(request: IncomingMessage, response: ServerResponse): void {
+    this.#serve(request, response).catch(() => response.destroy());
   }
 
   get port(): number {

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunDescription, RunResult } from '../common/api/runner.ts';
 import { messageOf } from '../common/errors.ts';
+import { translatorFor } from './agents/formats.ts';
 import { Baseline } from './baseline.ts';
 import { runCommand } from './command.ts';
 import type { CommandEnd } from './command.ts';
@@ -18,6 +19,7 @@ import {
 import type { HandInOptions } from './hand-in.ts';
 import type { Interruption } from './interruption.ts';
 import type { Environment, Locations } from './locations.ts';
+import { modelsEnvironment } from './models.ts';
 import { endingOf, sentence, withLoss } from './outcome.ts';
 import type { Ending } from './outcome.ts';
 import { ownsAllProcesses } from './processes.ts';
@@ -75,7 +77,10 @@ export async function run(context: RunContext): Promise<RunResult> {
     spool,
     mirror,
     now: context.now,
-    eventFormat: description.eventFormat,
+    translator: translatorFor(description.eventFormat, {
+      workspace: locations.workspace,
+      costs: description.models === undefined,
+    }),
     unreportable: over.signal,
   });
   const sender = new Sender({
@@ -201,6 +206,7 @@ async function commandPhase(
   }
 
   const home = await makeHome(locations.temporary);
+  const models = await modelsEnvironment(description, locations);
   const from = elapsed();
   const said = interruption.listen((grace) => {
     const cause = endingOf(undefined, interruption.cause).message.replace(
@@ -212,7 +218,7 @@ async function commandPhase(
   const end = await runCommand({
     argv: description.command,
     cwd: locations.workspace,
-    env: commandEnvironment(context, home),
+    env: { ...commandEnvironment(context, home), ...models },
     recorder,
     interruption,
     ownsAllProcesses: ownsAllProcesses(context.self, env),

@@ -27,6 +27,8 @@ export const ANNOTATION_RUN = 'ambient.ai/run';
 
 /** Audience of the projected token with which a runner pod proves which pod it is. */
 export const TOKEN_AUDIENCE = 'ambient';
+/** Audience of the one that a pod's command is given for the model gateway: it opens nothing else. */
+export const MODELS_TOKEN_AUDIENCE = 'ambient-models';
 /** The ServiceAccount without any role under which all runner pods of a namespace run. */
 export const RUNNER_SERVICE_ACCOUNT = 'ambient-runner';
 /** The NetworkPolicy of all runner pods of a namespace. */

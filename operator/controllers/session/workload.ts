@@ -10,6 +10,7 @@ import {
 import { jobs } from '../../../common/kube/resource.ts';
 import { isTrue } from '../../../common/rules/conditions.ts';
 import { failed } from '../../../common/rules/outcome.ts';
+import { narrowedPolicy } from '../../../common/rules/policy/narrow.ts';
 import { formatBytes } from '../../../common/rules/wording.ts';
 import { isOlder } from '../resource-version.ts';
 import { jobRecord } from './change-record.ts';
@@ -45,8 +46,8 @@ async function create(look: Look): Promise<StepResult> {
   const { namespace = '' } = session.metadata;
 
   // By the policy of now: it may have changed while the session waited.
-  const { restrictions } = controller.policies.of(namespace);
-  const run = JSON.stringify(describeRun(session, plan, controller.endpoint(), restrictions));
+  const policy = narrowedPolicy(session.spec, controller.policies.of(namespace));
+  const run = JSON.stringify(describeRun(session, plan, controller.endpoint(), policy));
   const bytes = Buffer.byteLength(run);
   if (bytes > RUN_DESCRIPTION_BYTES_MAX) {
     const message = `The command and configuration have ${formatBytes(bytes)}; a pod can be given at most ${formatBytes(RUN_DESCRIPTION_BYTES_MAX)}. Put long text into a file of the source.`;
@@ -64,7 +65,7 @@ async function create(look: Look): Promise<StepResult> {
     // First the account, which a Job controller that does not find it tries again only after ten seconds, and the NetworkPolicy,
     // without which no pod shall start.
     await controller.prepareNamespace(namespace, signal);
-    const job = await controller.client.create(jobs, buildJob(session, plan, run, restrictions), {
+    const job = await controller.client.create(jobs, buildJob(session, plan, run, policy.restrictions), {
       signal,
       answer: 'metadata',
     });

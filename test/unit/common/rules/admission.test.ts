@@ -49,6 +49,7 @@ describe('admission', () => {
         command: ['/bin/bash', '-c', 'make all'],
         env: { LEVEL: '3' },
         eventFormat: 'text',
+        models: [],
         executes: true,
         limits: { timeoutSeconds: 3600, gracePeriodSeconds: 30, cpu: '3', memory: '3Gi', storage: undefined },
       },

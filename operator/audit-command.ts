@@ -12,12 +12,12 @@ import { parseHeads } from './record/audit/heads.ts';
 import type { ChainHeadOf } from './record/audit/marks.ts';
 import { verifyStore } from './record/audit/verify.ts';
 import type { ChainReport } from './record/audit/verify.ts';
-import { DirectoryStore } from './store/directory.ts';
+import { openStore, storeConfigOf } from './store-config.ts';
 
 const OPTIONS = {
   'store-dir': {
-    default: '/var/lib/ambient',
-    about: 'The store, as the operator has it. [AMBIENT_STORE_DIR]',
+    default: undefined,
+    about: "The operator's store when that is a directory. Default: as AMBIENT_STORE and its like say.",
   },
   namespace: { default: undefined, about: 'Only this one; may be given several times.' },
   heads: {
@@ -44,14 +44,14 @@ export async function runAuditCommand(
   { out, error, input }: Terminal,
 ): Promise<0 | 1 | 2> {
   try {
-    const { command, storeDir, only, headsFile, operatorNamespace } = readArguments(args, env);
+    const { command, store: place, only, headsFile, operatorNamespace } = readArguments(args, env);
     if (command === 'help') {
       out(describeCommand());
       return 0;
     }
     const heads = headsFile === undefined ? undefined : await readHeads(headsFile, input);
     let [chains, broken] = [0, 0];
-    const store = new DirectoryStore({ root: storeDir });
+    const store = await openStore(place);
     for await (const report of verifyStore(store, heads, { only, operatorNamespace })) {
       chains++;
       if (!report.ok) broken++;
@@ -92,7 +92,7 @@ function readArguments(args: readonly string[], env: Environment) {
     throw new AmbientError('invalid_request', `audit verify is the only command\n\n${describeCommand()}`);
   return {
     command: isHelp ? ('help' as const) : ('verify' as const),
-    storeDir: values['store-dir'] ?? env['AMBIENT_STORE_DIR'] ?? OPTIONS['store-dir'].default,
+    store: storeConfigOf(env, values['store-dir']),
     only: values.namespace,
     headsFile: values.heads,
     operatorNamespace: values['operator-namespace'] ?? env['POD_NAMESPACE'] ?? OPERATOR_NAMESPACE,

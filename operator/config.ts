@@ -12,6 +12,8 @@ import { isMailAddress, SMTP_SECURITY } from './record/notifications/mail.ts';
 import type { SmtpSettings } from './record/notifications/mail.ts';
 import { OIDC_ALGORITHMS } from './serve/identity/oidc.ts';
 import type { OidcSettings } from './serve/identity/oidc.ts';
+import { readStoreConfig, STORE_OPTIONS } from './store-config.ts';
+import type { StoreConfig } from './store-config.ts';
 
 const ON_AUDIT_FAILURE = ['stop', 'continue'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -24,11 +26,7 @@ const OPTIONS = {
     kind: 'text',
     about: `Of the operator itself. Default: POD_NAMESPACE, or ${OPERATOR_NAMESPACE}.`,
   },
-  'store-dir': {
-    kind: 'text',
-    default: '/var/lib/ambient',
-    about: 'Where logs, artifacts and sources are kept.',
-  },
+  ...STORE_OPTIONS,
   'listen-address': { kind: 'text', default: '0.0.0.0', about: 'Address all doors listen on.' },
   'live-port': {
     kind: 'port',
@@ -175,7 +173,7 @@ export interface Config {
   kubeconfig: string | undefined;
   context: string | undefined;
   namespace: string;
-  storeDir: string;
+  store: StoreConfig;
   listenAddress: string;
   livePort: number;
   runnerPort: number;
@@ -321,7 +319,7 @@ export function readConfig(args: readonly string[], env: Environment): Config {
     kubeconfig: text('kubeconfig'),
     context: text('context'),
     namespace,
-    storeDir: text('store-dir') ?? '',
+    store: readStoreConfig(raw, wrong, env),
     listenAddress: text('listen-address') ?? '',
     livePort: port('live-port'),
     runnerPort,

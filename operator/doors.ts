@@ -86,6 +86,8 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     store,
     sessions,
     onError: (err) => log.warn({ err }, 'merging a log failed'),
+    // Each look of each follower is a request that is paid for.
+    ...(config.store.kind === 's3' ? { pollMs: S3_POLL_MS } : {}),
   });
   stack.defer(() => sessionLog.close());
   const artifacts = new Artifacts(store);
@@ -250,6 +252,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 }
 
 const ADMISSION_DRAIN_MS = 1000;
+const S3_POLL_MS = 1000;
 const TEND_MS = 3600_000;
 
 const now = (): Date => new Date();

@@ -16,7 +16,7 @@ import { openDoors } from './doors.ts';
 import { runControllers } from './leading.ts';
 import { makeMetrics } from './metrics.ts';
 import { createHealthServer } from './serve/health/server.ts';
-import { DirectoryStore } from './store/directory.ts';
+import { openStore } from './store-config.ts';
 import { allOf, makeWatches } from './watches.ts';
 
 const USER_AGENT = 'ambient-operator';
@@ -34,7 +34,6 @@ export async function runOperator(
   await using stack = new AsyncDisposableStack();
   const connection = stack.adopt(await connect(config, env), (opened) => opened.close());
   const client = new KubeClient(connection);
-  const store = new DirectoryStore({ root: config.storeDir });
   const watches = makeWatches(client, (err) => log.error({ err }, 'a watch met something unexpected'));
   for (const { resource, reflector } of allOf(watches)) {
     reflector.onState(({ phase, error }) => {
@@ -43,6 +42,8 @@ export async function runOperator(
     stack.defer(() => reflector.close());
   }
   const metrics = makeMetrics(connection, watches.sessions.store, allOf(watches));
+
+  const store = await openStore(config.store, (...request) => metrics.storeRequest(...request));
 
   const auditing = stack.use(
     new Auditing({

@@ -2,14 +2,12 @@
  * `audit verify`: verifies the chains of a store, also one that no operator serves. Exit code 0: every chain is whole;
  * 1: one is broken or missing; 2: it could not be found out.
  */
-import { createReadStream } from 'node:fs';
-import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { OPERATOR_NAMESPACE } from '../common/api/names.ts';
 import { AmbientError, messageOf } from '../common/errors.ts';
+import { readConfigMap } from './config-map-file.ts';
 import type { Environment } from './config.ts';
-import { parseHeads } from './record/audit/heads.ts';
-import type { ChainHeadOf } from './record/audit/marks.ts';
+import { HEADS_CONFIG_MAP, parseHeads } from './record/audit/heads.ts';
 import { verifyStore } from './record/audit/verify.ts';
 import type { ChainReport } from './record/audit/verify.ts';
 import { openStore, storeConfigOf } from './store-config.ts';
@@ -49,7 +47,10 @@ export async function runAuditCommand(
       out(describeCommand());
       return 0;
     }
-    const heads = headsFile === undefined ? undefined : await readHeads(headsFile, input);
+    const heads =
+      headsFile === undefined
+        ? undefined
+        : parseHeads(await readConfigMap(headsFile, input, HEADS_CONFIG_MAP));
     let [chains, broken] = [0, 0];
     const store = await openStore(place);
     for await (const report of verifyStore(store, heads, { only, operatorNamespace })) {
@@ -97,24 +98,6 @@ function readArguments(args: readonly string[], env: Environment) {
     headsFile: values.heads,
     operatorNamespace: values['operator-namespace'] ?? env['POD_NAMESPACE'] ?? OPERATOR_NAMESPACE,
   };
-}
-
-/** Of the ConfigMap, as kubectl gives it. Throws invalid_request, and what reading throws. */
-async function readHeads(file: string, input: NodeJS.ReadableStream): Promise<ChainHeadOf[]> {
-  const content = await text(file === '-' ? input : createReadStream(file));
-  let parsed: { data?: unknown } | null;
-  try {
-    parsed = JSON.parse(content) as { data?: unknown } | null;
-  } catch (cause) {
-    throw new AmbientError('invalid_request', `${file} is not JSON: ${messageOf(cause)}`, { cause });
-  }
-  const data = parsed?.data;
-  if (typeof data !== 'object' || data === null)
-    throw new AmbientError(
-      'invalid_request',
-      `${file} is not the ConfigMap ambient-audit-heads: it has no data`,
-    );
-  return parseHeads(data as Record<string, unknown>);
 }
 
 function lineOf(report: ChainReport, isCompared: boolean): string {

@@ -131,6 +131,11 @@ const OPTIONS = {
     about:
       'When a record cannot be written. stop: nothing is decided or shown; continue: it goes on, and the gap is recorded.',
   },
+  provenance: {
+    kind: 'switch',
+    default: true,
+    about: 'What sessions make is vouched for by a signed statement beside it.',
+  },
   'retention-per-second': {
     kind: 'count',
     default: 10,
@@ -199,6 +204,7 @@ export interface Config {
   stopSlackMs: number;
   sweepMs: number;
   auditFailure: (typeof ON_AUDIT_FAILURE)[number];
+  provenance: boolean;
   retentionPerSecond: number;
   notify: AddressRules;
   smtp: SmtpSettings | undefined;
@@ -345,6 +351,7 @@ export function readConfig(args: readonly string[], env: Environment): Config {
     stopSlackMs: milliseconds('stop-slack-seconds'),
     sweepMs: milliseconds('sweep-seconds'),
     auditFailure: choice('audit-failure', ON_AUDIT_FAILURE),
+    provenance: choiceOf(raw('provenance') ?? 'true', (value) => wrong('provenance', value, 'true or false')),
     retentionPerSecond: number('retention-per-second', 1, 1000, true),
     notify: {
       allowed: networks(),

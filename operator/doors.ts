@@ -30,6 +30,8 @@ import { Accesses } from './sessions/accesses.ts';
 import { Artifacts } from './sessions/artifacts.ts';
 import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
+import { ProvenanceRecorder } from './record/provenance/recorder.ts';
+import { SigningKey } from './record/provenance/signing-key.ts';
 import { StoredRecords } from './sessions/records.ts';
 import { Policies } from './sessions/policies.ts';
 import { RetentionForecasts } from './sessions/retention-forecast.ts';
@@ -91,6 +93,12 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   });
   stack.defer(() => sessionLog.close());
   const artifacts = new Artifacts(store);
+  const signingKey = new SigningKey({
+    client,
+    namespace: config.namespace,
+    elapsed: () => systemClock.elapsed(),
+    log,
+  });
   const results = new Results(store);
   const sources = new Sources({
     store,
@@ -238,6 +246,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       results,
       sources,
       costs,
+      provenance: config.provenance ? new ProvenanceRecorder(store, () => signingKey.current()) : undefined,
       elapsed: () => systemClock.elapsed(),
     }),
     onSource(listener) {

@@ -30,6 +30,8 @@ import { Accesses } from './sessions/accesses.ts';
 import { Artifacts } from './sessions/artifacts.ts';
 import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
+import { ProvenanceRecorder } from './record/provenance/recorder.ts';
+import { SigningKey } from './record/provenance/signing-key.ts';
 import { StoredRecords } from './sessions/records.ts';
 import { Policies } from './sessions/policies.ts';
 import { RetentionForecasts } from './sessions/retention-forecast.ts';
@@ -87,9 +89,17 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     store,
     sessions,
     onError: (err) => log.warn({ err }, 'merging a log failed'),
+    // Each look of each follower is a request that is paid for.
+    ...(config.store.kind === 's3' ? { pollMs: S3_POLL_MS } : {}),
   });
   stack.defer(() => sessionLog.close());
   const artifacts = new Artifacts(store);
+  const signingKey = new SigningKey({
+    client,
+    namespace: config.namespace,
+    elapsed: () => systemClock.elapsed(),
+    log,
+  });
   const results = new Results(store);
   const sources = new Sources({
     store,
@@ -249,6 +259,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       results,
       sources,
       costs,
+      provenance: config.provenance ? new ProvenanceRecorder(store, () => signingKey.current()) : undefined,
       elapsed: () => systemClock.elapsed(),
     }),
     onSource(listener) {
@@ -263,6 +274,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 }
 
 const ADMISSION_DRAIN_MS = 1000;
+const S3_POLL_MS = 1000;
 const TEND_MS = 3600_000;
 
 const now = (): Date => new Date();

@@ -114,12 +114,17 @@ export async function run(context: RunContext): Promise<RunResult> {
     fullStoreMs: Math.min(FULL_STORE_SECONDS, context.patienceSeconds) * 1000,
     signal: over.signal,
   };
-  const times: Pick<RunResult, 'startedAt' | 'finishedAt'> = { finishedAt: '' };
+  const times: Pick<RunResult, 'startedAt' | 'finishedAt' | 'sourceCommit'> = { finishedAt: '' };
   let result: RunResult | undefined;
   try {
-    const work = await commandPhase(context, { endpoint, recorder, scratch }, () => {
-      times.startedAt = context.now().toISOString();
-    }).catch((error: unknown): { ending: Ending; baseline?: Baseline } => {
+    const work = await commandPhase(
+      context,
+      { endpoint, recorder, scratch },
+      {
+        onSource: (commit) => void (times.sourceCommit = commit),
+        onStarted: () => void (times.startedAt = context.now().toISOString()),
+      },
+    ).catch((error: unknown): { ending: Ending; baseline?: Baseline } => {
       if (over.signal.aborted || isRefused(error)) throw error;
       recorder.error(messageOf(error));
       return { ending: { outcome: 'RunnerError', message: sentence(messageOf(error)) } };
@@ -180,7 +185,7 @@ interface Tools {
 async function commandPhase(
   context: RunContext,
   { endpoint, recorder, scratch }: Tools,
-  onStarted: () => void,
+  { onSource, onStarted }: { onSource: (commit: string) => void; onStarted: () => void },
 ): Promise<{ ending: Ending; baseline?: Baseline }> {
   const { description, locations, env, interruption, elapsed } = context;
   const gitHome = join(scratch, 'git-home');
@@ -188,7 +193,9 @@ async function commandPhase(
   const signal = interruption.signal;
   let baseline: Baseline | undefined;
   try {
-    await bringSource({ description, locations, env, endpoint, recorder, scratch, gitHome, elapsed, signal });
+    const from = { description, locations, env, endpoint, recorder, scratch, gitHome, elapsed, signal };
+    const commit = await bringSource(from);
+    if (commit !== undefined) onSource(commit);
     baseline = await snapshot(context, recorder, scratch, gitHome);
   } catch (error) {
     if (isRefused(error)) throw error;

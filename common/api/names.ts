@@ -16,6 +16,8 @@ export const POLICY_NAME = 'policy';
 
 export const LABEL_SESSION = 'ambient.ai/session';
 export const LABEL_SESSION_UID = 'ambient.ai/session-uid';
+/** Of a Job: UID and generation of the NamespacePolicy that it was made under, with a dot in between. */
+export const LABEL_POLICY = 'ambient.ai/policy';
 export const LABEL_FRAMEWORK = 'ambient.ai/framework';
 /** Kueue's own label: passed through from Session to Job so that quota can be Kueue's. */
 export const LABEL_KUEUE_QUEUE = 'kueue.x-k8s.io/queue-name';

@@ -179,6 +179,9 @@ export const RunResult = Type.Object({
   startedAt: Type.Optional(Type.String({ format: 'date-time' })),
   finishedAt: Type.String({ format: 'date-time' }),
   lastSeq: Type.Integer({ minimum: 0, description: 'Number of the last log record.' }),
+  sourceCommit: Type.Optional(
+    Type.String({ pattern: '^[0-9a-f]{40,64}$', description: 'Of the git source, as it was checked out.' }),
+  ),
   skippedArtifacts: Type.Optional(
     Type.Array(Type.Object({ path: Type.String(), reason: Type.String() }), { maxItems: 100 }),
   ),

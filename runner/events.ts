@@ -10,8 +10,8 @@ const NAME_MAX = 256;
 
 export type AgentEvent = Pick<LogRecord, 'type' | 'text' | 'id' | 'name' | 'data'>;
 
-/** The runner itself speaks as output, status and error: an agent's line of that type stays output. */
-const RUNNERS_OWN: ReadonlySet<string> = new Set(['output', 'status', 'error']);
+/** The runner itself speaks as these, and for people: an agent's line of that type stays output. */
+const RUNNERS_OWN: ReadonlySet<string> = new Set(['output', 'status', 'error', 'user']);
 const AGENT_TYPES: ReadonlySet<string> = new Set(RECORD_TYPES.filter((type) => !RUNNERS_OWN.has(type)));
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

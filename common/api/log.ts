@@ -6,7 +6,8 @@ export const RECORD_TEXT_MAX = 16 * 1024;
 
 /**
  * output: a line of stdout or stderr; status: something the runner did (checkout, start, upload, exit);
- * error: something that went wrong outside the command; the rest are what agents report.
+ * error: something that went wrong outside the command; user: what a person said to the running session, `name` who; the
+ * rest are what agents report.
  */
 export const RECORD_TYPES = [
   'output',
@@ -19,6 +20,7 @@ export const RECORD_TYPES = [
   'file-change',
   'usage',
   'question',
+  'user',
 ] as const;
 
 export const LogRecord = Type.Object({

@@ -2,6 +2,7 @@
 import { render } from 'lit';
 import type { LogLine, SessionPageRequests, SessionPageUpdates } from '../../common/api/panels.ts';
 import { connect, Memory } from '../kit/messages.ts';
+import { NO_CONVERSATION, updated } from './conversation-model.ts';
 import { pageOf } from './page.ts';
 import type { PageModel, Remembered } from './page.ts';
 import '../kit/kit.css';
@@ -16,16 +17,35 @@ root.className = 'page';
 document.body.append(root);
 
 const memory = new Memory<Remembered>({ scroll: 0, closed: [], allHistory: false });
-const model: PageModel = { log: { lines: [], state: 'waiting' } };
+const model: PageModel = { log: { lines: [], state: 'waiting' }, conversation: NO_CONVERSATION };
 let isRestored = false;
 
+/** What is followed while its reader is at the end. */
+const FOLLOWED = ['.log', '.talk'];
+
+const isAtEnd = (selector: string): boolean => {
+  const part = root.querySelector(selector);
+  return part === null || part.scrollHeight - part.scrollTop - part.clientHeight < 24;
+};
+
 const draw = (): void => {
-  const log = root.querySelector('.log');
-  const atEnd = log === null || log.scrollHeight - log.scrollTop - log.clientHeight < 24;
+  const toFollow = FOLLOWED.filter(isAtEnd);
   render(pageOf(model, memory.value, { post, remember }), root);
-  const drawn = root.querySelector('.log');
-  // Long lines draw themselves a moment later.
-  if (atEnd && drawn !== null) queueMicrotask(() => drawn.scrollTo({ top: drawn.scrollHeight }));
+  for (const selector of toFollow) {
+    const drawn = root.querySelector(selector);
+    // Long lines draw themselves a moment later.
+    if (drawn !== null) queueMicrotask(() => drawn.scrollTo({ top: drawn.scrollHeight }));
+  }
+};
+
+/** What comes in above does not move what is being read. */
+const drawBelow = (change: () => void): void => {
+  const before = root.querySelector('.talk');
+  const fromEnd = before === null ? 0 : before.scrollHeight - before.scrollTop;
+  change();
+  draw();
+  const after = root.querySelector('.talk');
+  if (after !== null) queueMicrotask(() => after.scrollTo({ top: after.scrollHeight - fromEnd }));
 };
 
 const remember = (change: Partial<Remembered>): void => {
@@ -50,6 +70,15 @@ const post = connect<SessionPageRequests, SessionPageUpdates>({
       state,
       ...(problem === undefined ? {} : { problem }),
     };
+    draw();
+  },
+  conversation: (update) => {
+    const isEarlier = (update.entries[0]?.index ?? Infinity) < (model.conversation.entries[0]?.index ?? 0);
+    const change = (): void => {
+      model.conversation = updated(model.conversation, update, !isEarlier && isAtEnd('.talk'));
+    };
+    if (isEarlier && !update.reset) return drawBelow(change);
+    change();
     draw();
   },
 });

@@ -25,6 +25,8 @@ const recording = (calls: unknown[]): Handlers<SessionPageRequests> => {
     copyName: note('copyName'),
     openArtifact: note('openArtifact'),
     saveArtifact: note('saveArtifact'),
+    openChange: note('openChange'),
+    earlier: note('earlier'),
     act: note('act'),
   };
 };

@@ -1,4 +1,5 @@
 /** The doors of the operator, on every replica: live API, runners, and the certificates they show. */
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { OPERATOR_NAME } from '../common/api/names.ts';
@@ -30,6 +31,8 @@ import { Accesses } from './sessions/accesses.ts';
 import { Artifacts } from './sessions/artifacts.ts';
 import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
+import { Messages } from './sessions/messages.ts';
+import { Questions } from './sessions/questions.ts';
 import { StoredRecords } from './sessions/records.ts';
 import { Policies } from './sessions/policies.ts';
 import { RetentionForecasts } from './sessions/retention-forecast.ts';
@@ -110,6 +113,13 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   );
   const forecasts = new RetentionForecasts({ sessions: watches.sessions.store, policies, now });
   const stops = new Stops({ client, store, now });
+  const messages = new Messages({
+    client,
+    store,
+    framework: (name) => watches.frameworks.store.get({ name }),
+    newId: () => randomUUID(),
+    now,
+  });
   const approvals = new Approvals({
     client,
     store,
@@ -135,11 +145,13 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   };
-  const live = createLiveServer({ ...shared, stops, approvals, forecasts, frontProxy });
+  const live = createLiveServer({ ...shared, stops, approvals, messages, forecasts, frontProxy });
   const runners = createRunnerServer({
     ...shared,
     results,
     costs,
+    messages,
+    questions: new Questions({ client, sessions, now }),
     identity: new RunnerIdentity({
       reviewer: client,
       sessions,
@@ -176,6 +188,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       sessionLog,
       stops,
       approvals,
+      messages,
       certificates,
     },
     stack,

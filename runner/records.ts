@@ -20,6 +20,7 @@ export class Recorder {
   readonly #now: () => Date;
   readonly #events: boolean;
   readonly #unreportable: AbortSignal;
+  readonly #onOutput: () => void;
   readonly #lines: Record<Stream, LineSplitter>;
 
   constructor(options: {
@@ -29,11 +30,13 @@ export class Recorder {
     eventFormat: RunDescription['eventFormat'];
     /** Aborts when nothing can reach the operator any more: output is then only mirrored. */
     unreportable: AbortSignal;
+    onOutput?: () => void;
   }) {
     this.#spool = options.spool;
     this.#mirror = options.mirror;
     this.#now = options.now;
     this.#unreportable = options.unreportable;
+    this.#onOutput = options.onOutput ?? (() => undefined);
     this.#events = options.eventFormat === 'ndjson';
     this.#lines = {
       stdout: new LineSplitter(this.#events ? EVENT_LINE_MAX : RECORD_TEXT_MAX),
@@ -55,8 +58,23 @@ export class Recorder {
     this.#own('error', text, fields);
   }
 
+  /** What a person said to the command. */
+  user(text: string, fields: Pick<LogRecord, 'id' | 'name' | 'data'>): void {
+    this.#mirror.say(`${fields.name ?? 'somebody'} says something to the command`);
+    const time = this.#now().toISOString();
+    for (const part of recordTexts(Buffer.from(text)))
+      this.#add({
+        time,
+        type: 'user',
+        ...fields,
+        text: part.text,
+        ...(part.partial ? { partial: true } : {}),
+      });
+  }
+
   /** Output of the command as it came from the pipe. The caller then waits for room. */
   output(stream: Stream, chunk: Buffer): void {
+    this.#onOutput();
     this.#mirror.raw(stream, chunk);
     if (this.#unreportable.aborted) return;
     const time = this.#now().toISOString();

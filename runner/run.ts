@@ -16,6 +16,9 @@ import {
   skippedInResult,
 } from './hand-in.ts';
 import type { HandInOptions } from './hand-in.ts';
+import { inputFormatOf } from './input/format.ts';
+import { IdleWatch } from './input/idle-watch.ts';
+import { Inbox } from './input/inbox.ts';
 import type { Interruption } from './interruption.ts';
 import type { Environment, Locations } from './locations.ts';
 import { endingOf, sentence, withLoss } from './outcome.ts';
@@ -70,6 +73,8 @@ export async function run(context: RunContext): Promise<RunResult> {
     currentCa: async () => (await readRunDescription(locations.description)).endpoint.ca,
     random,
   });
+  let idle: IdleWatch | undefined;
+  const touch = (): void => idle?.touch();
   await using spool = new Spool({ folder: scratch, limitBytes: SPOOL_BYTES });
   const recorder = new Recorder({
     spool,
@@ -77,7 +82,12 @@ export async function run(context: RunContext): Promise<RunResult> {
     now: context.now,
     eventFormat: description.eventFormat,
     unreportable: over.signal,
+    onOutput: touch,
   });
+  const inbox =
+    description.input === 'messages'
+      ? new Inbox({ format: inputFormatOf(description.eventFormat), recorder, onSaid: touch })
+      : undefined;
   const sender = new Sender({
     endpoint,
     spool,
@@ -93,7 +103,11 @@ export async function run(context: RunContext): Promise<RunResult> {
   };
   const sending = sender.run(over.signal).catch(refused);
   const listening = new AbortController();
-  const control = stopRequested(endpoint, { signal: listening.signal, elapsed }).then((stop) => {
+  const control = stopRequested(endpoint, {
+    signal: listening.signal,
+    elapsed,
+    ...(inbox && { inbox }),
+  }).then((stop) => {
     if (stop) {
       const { gracePeriodSeconds: grace, ...who } = stop;
       interruption.raise({ kind: 'stop', ...who }, grace);
@@ -112,14 +126,16 @@ export async function run(context: RunContext): Promise<RunResult> {
   const times: Pick<RunResult, 'startedAt' | 'finishedAt'> = { finishedAt: '' };
   let result: RunResult | undefined;
   try {
-    const work = await commandPhase(context, { endpoint, recorder, scratch }, () => {
+    const work = await commandPhase(context, { endpoint, recorder, scratch, inbox }, () => {
       times.startedAt = context.now().toISOString();
+      if (inbox !== undefined) idle = watchIdle(context, recorder, inbox);
     }).catch((error: unknown): { ending: Ending; baseline?: Baseline } => {
       if (over.signal.aborted || isRefused(error)) throw error;
       recorder.error(messageOf(error));
       return { ending: { outcome: 'RunnerError', message: sentence(messageOf(error)) } };
     });
     clearTimeout(deadline);
+    idle?.[Symbol.dispose]();
     listening.abort();
     times.finishedAt = context.now().toISOString();
     result = { ...work.ending, ...times, lastSeq: recorder.lastSeq };
@@ -153,6 +169,7 @@ export async function run(context: RunContext): Promise<RunResult> {
   } finally {
     clearTimeout(deadline);
     clearTimeout(giveUp);
+    idle?.[Symbol.dispose]();
     listening.abort();
     over.abort(new Error('the run is over'));
     await Promise.all([sending, control]);
@@ -165,16 +182,40 @@ export async function run(context: RunContext): Promise<RunResult> {
 /** setTimeout takes at most 2^31 - 1 milliseconds, more than the longest session. */
 const milliseconds = (value: number): number => Math.min(value * 1000, 2 ** 31 - 1);
 
+/** First the command is told that nobody says anything more, then it is ended. */
+function watchIdle(
+  { description, interruption, elapsed }: RunContext,
+  recorder: Recorder,
+  inbox: Inbox,
+): IdleWatch | undefined {
+  const { idleSeconds, gracePeriodSeconds } = description.limits;
+  if (idleSeconds === undefined) return undefined;
+  return new IdleWatch({
+    milliseconds: idleSeconds * 1000,
+    graceMs: gracePeriodSeconds * 1000,
+    elapsed,
+    onIdle: () => {
+      recorder.status(`nothing was said for ${idleSeconds} s: the command's input is closed`, {
+        name: 'idle',
+      });
+      inbox.close();
+    },
+    onOverdue: () => interruption.raise({ kind: 'idle', seconds: idleSeconds }, gracePeriodSeconds),
+  });
+}
+
 interface Tools {
   endpoint: Endpoint;
   recorder: Recorder;
   scratch: string;
+  /** Absent where the command takes no messages. */
+  inbox: Inbox | undefined;
 }
 
 /** Everything up to the command's end. Rejects only when the operator refuses this runner. */
 async function commandPhase(
   context: RunContext,
-  { endpoint, recorder, scratch }: Tools,
+  { endpoint, recorder, scratch, inbox }: Tools,
   onStarted: () => void,
 ): Promise<{ ending: Ending; baseline?: Baseline }> {
   const { description, locations, env, interruption, elapsed } = context;
@@ -216,6 +257,7 @@ async function commandPhase(
     recorder,
     interruption,
     ownsAllProcesses: ownsAllProcesses(context.self, env),
+    ...(inbox && { onListening: (listener) => inbox.attach(listener) }),
     onStarted: (pid) => {
       onStarted();
       recorder.status(`started: ${description.command.map(shown).join(' ')}`, {

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { parse } from 'yaml';
-import type { EventsAccepted } from '../../common/api/runner.ts';
+import type { Control, EventsAccepted } from '../../common/api/runner.ts';
 import {
   LABEL_SESSION,
   LABEL_SESSION_UID,
@@ -16,12 +16,20 @@ import {
   TOKEN_AUDIENCE,
 } from '../../common/api/names.ts';
 import { livePaths, SOURCE_CHUNK_BYTES } from '../../common/api/live.ts';
-import type { ArtifactList, SourceState, StopAccepted } from '../../common/api/live.ts';
+import type { ArtifactList, MessageAccepted, SourceState, StopAccepted } from '../../common/api/live.ts';
 import type { LogRecord } from '../../common/api/log.ts';
 import type { Session } from '../../common/api/session.ts';
 import { KubeError } from '../../common/kube/errors.ts';
 import type { RequestOptions } from '../../common/kube/connection.ts';
-import { apiServices, configMaps, jobs, pods, secrets, sessions } from '../../common/kube/resource.ts';
+import {
+  apiServices,
+  configMaps,
+  frameworks,
+  jobs,
+  pods,
+  secrets,
+  sessions,
+} from '../../common/kube/resource.ts';
 import type { Job, Pod } from '../../common/kube/core-types.ts';
 import { readConfig } from '../../operator/config.ts';
 import { systemClock } from '../../operator/controllers/clock.ts';
@@ -35,7 +43,7 @@ import { CollectedAudit } from '../support/audit.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { manifests } from '../support/deploy.ts';
-import { aSession } from '../support/fixtures.ts';
+import { aFramework, aSession } from '../support/fixtures.ts';
 import { addHostEndpoint, useHostService } from '../support/host-service.ts';
 import { ask } from '../support/https.ts';
 import type { Answer, AskOptions } from '../support/https.ts';
@@ -216,7 +224,9 @@ describe('the live API behind a real API server', function () {
       'sessions/approve',
       'sessions/artifacts',
       'sessions/audit',
+      'sessions/interrupt',
       'sessions/log',
+      'sessions/message',
       'sessions/reject',
       'sessions/source',
       'sessions/stop',
@@ -531,6 +541,82 @@ describe('the live API behind a real API server', function () {
       assert.deepEqual(complete, [session.metadata.name]);
       const { token } = await startRunner(session);
       assert.ok((await runner(token, 'GET', 'source')).bytes.equals(archive));
+    });
+  });
+
+  describe('talk', () => {
+    const FRAMEWORK = 'live-test-talks';
+    const say = (session: Session, user: string, body: object): Promise<MessageAccepted> =>
+      json(livePaths.message(...at(session)), as(user, { method: 'POST', body }));
+    const needsInput = async (session: Session): Promise<string | undefined> =>
+      (await current(session)).status?.conditions?.find(({ type }) => type === 'NeedsInput')?.status;
+
+    before(async () => {
+      await cluster.client.create(frameworks, aFramework(FRAMEWORK, { input: 'messages' }));
+      await cluster.kubectl([
+        '-n',
+        namespace,
+        'create',
+        'rolebinding',
+        'talk-tom',
+        '--clusterrole=ambient-editor',
+        '--user=tom',
+      ]);
+      await until(() => watches.frameworks.store.get({ name: FRAMEWORK }), 'the framework is known');
+    });
+    after(() => cluster.client.delete(frameworks, { name: FRAMEWORK }));
+
+    it('reaches the runner while it waits, is taken once, and answers what the agent asked', async () => {
+      const session = await create(aSession().spec({ framework: { type: FRAMEWORK } }));
+      const { token } = await startRunner(session);
+      await setStatus(session, { phase: 'Pending' });
+      await refused(say(session, 'tom', { text: 'too early' }), 409, 'conflict');
+      await setStatus(session, { phase: 'Running' });
+      await until(
+        async () =>
+          watches.sessions.store.get({ namespace, name: session.metadata.name })?.status?.phase === 'Running',
+        'it is known to run',
+      );
+      const time = new Date().toISOString();
+      const question = { seq: 1, time, type: 'question', text: 'Which branch?' };
+      for (let sent = 0; sent < 2; sent++)
+        assert.equal(
+          (await runner(token, 'POST', 'events', { body: `${JSON.stringify(question)}\n` })).status,
+          200,
+        );
+      assert.equal(await needsInput(session), 'True');
+      const waiting = runner(token, 'GET', 'control?wait=30&after=0');
+      await sleep(200);
+      const [first, again] = await Promise.all([
+        say(session, 'tom', { id: 'a', text: 'main' }),
+        say(session, 'tom', { id: 'a', text: 'main' }),
+      ]);
+      assert.deepEqual(again, first);
+      assert.deepEqual((await waiting).json, {
+        messages: [{ seq: 1, id: 'a', kind: 'message', by: 'tom', text: 'main' }],
+      });
+      assert.equal(await needsInput(session), 'False');
+      await refused(say(session, 'tom', { id: 'a', text: 'other' }), 409, 'conflict');
+      await refused(say(session, 'stranger', { text: 'hello' }), 403);
+      const several = await Promise.all(
+        Array.from({ length: 5 }, (_, each) => say(session, 'tom', { text: `message ${each}` })),
+      );
+      assert.deepEqual(several.map(({ seq }) => seq).sort(), [2, 3, 4, 5, 6]);
+      await json(livePaths.interrupt(...at(session)), as('tom', { method: 'POST', body: {} }));
+      await until(
+        async () =>
+          ((await runner(token, 'GET', 'control?after=6')).json as Control).messages?.[0]?.kind ===
+          'interrupt',
+        'the interrupt is handed out',
+      );
+      await setStatus(session, { phase: 'Completed' });
+      await until(
+        () =>
+          watches.sessions.store.get({ namespace, name: session.metadata.name })?.status?.phase ===
+          'Completed',
+        'it is known to be over',
+      );
+      await refused(say(session, 'tom', { text: 'too late' }), 409, 'already_finished');
     });
   });
 

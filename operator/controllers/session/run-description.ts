@@ -32,6 +32,7 @@ export function describeRun(
     command: plan.command,
     env: plan.env,
     eventFormat: plan.eventFormat,
+    ...(plan.input === 'none' ? {} : { input: plan.input }),
     source: {
       type,
       ...(upload === undefined ? {} : { upload: { sizeBytes: upload.sizeBytes, digest: upload.digest } }),
@@ -40,6 +41,7 @@ export function describeRun(
     limits: {
       timeoutSeconds: plan.limits.timeoutSeconds,
       gracePeriodSeconds: plan.limits.gracePeriodSeconds,
+      ...(plan.limits.idleSeconds === undefined ? {} : { idleSeconds: plan.limits.idleSeconds }),
     },
     ...(Object.values(restrictions).includes(true) ? { restrictions } : {}),
     endpoint,

@@ -116,7 +116,6 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const messages = new Messages({
     client,
     store,
-    framework: (name) => watches.frameworks.store.get({ name }),
     newId: () => randomUUID(),
     now,
   });

@@ -464,6 +464,11 @@ export const SessionStatus = Type.Object(
     input: Type.Optional(
       Type.Object(
         {
+          open: Type.Optional(
+            Type.Boolean({
+              description: 'Whether its command takes messages; set when its workload is made.',
+            }),
+          ),
           messages: Type.Optional(
             Type.Array(
               Type.Object(

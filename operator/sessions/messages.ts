@@ -5,7 +5,6 @@
 import { createHash } from 'node:crypto';
 import { json } from 'node:stream/consumers';
 import { Compile } from 'typebox/compile';
-import type { Framework } from '../../common/api/framework.ts';
 import { InterruptRequest, MessageRequest } from '../../common/api/live.ts';
 import type { MessageAccepted } from '../../common/api/live.ts';
 import { LIVE_API_VERSION, USER_MAX } from '../../common/api/names.ts';
@@ -43,7 +42,6 @@ interface Call {
 export interface MessagesOptions {
   client: KubeClient;
   store: ArtifactStore;
-  framework: (name: string) => Framework | undefined;
   newId: () => string;
   now: () => Date;
 }
@@ -135,9 +133,8 @@ export class Messages {
         'conflict',
         `session ${name} does not run yet: ${kind === 'message' ? 'nobody hears it' : 'there is nothing to interrupt'}`,
       );
-    const { type } = spec.framework;
-    if (this.#options.framework(type)?.spec.input !== 'messages')
-      throw new AmbientError('conflict', `framework ${type} takes no messages while it runs`);
+    if (input?.open !== true)
+      throw new AmbientError('conflict', `framework ${spec.framework.type} takes no messages while it runs`);
     if ((input?.messages?.length ?? 0) >= MESSAGES_MAX)
       throw new AmbientError(
         'conflict',

@@ -34,6 +34,8 @@ export class Questions {
     let current = sessions.get(namespace, name) ?? session;
     for (let attempt = 1; ; attempt++) {
       if (current.metadata.uid !== uid || isTerminal(current.status?.phase)) return;
+      // Where nobody can answer it is but a sentence in the log.
+      if (current.status?.input?.open !== true) return;
       if ((current.status?.input?.asked ?? 0) >= last.seq) return;
       try {
         return await this.#write(current, last.seq, last.question);

@@ -21,15 +21,7 @@ import type { LogRecord } from '../../common/api/log.ts';
 import type { Session } from '../../common/api/session.ts';
 import { KubeError } from '../../common/kube/errors.ts';
 import type { RequestOptions } from '../../common/kube/connection.ts';
-import {
-  apiServices,
-  configMaps,
-  frameworks,
-  jobs,
-  pods,
-  secrets,
-  sessions,
-} from '../../common/kube/resource.ts';
+import { apiServices, configMaps, jobs, pods, secrets, sessions } from '../../common/kube/resource.ts';
 import type { Job, Pod } from '../../common/kube/core-types.ts';
 import { readConfig } from '../../operator/config.ts';
 import { systemClock } from '../../operator/controllers/clock.ts';
@@ -43,7 +35,7 @@ import { CollectedAudit } from '../support/audit.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { manifests } from '../support/deploy.ts';
-import { aFramework, aSession } from '../support/fixtures.ts';
+import { aSession } from '../support/fixtures.ts';
 import { addHostEndpoint, useHostService } from '../support/host-service.ts';
 import { ask } from '../support/https.ts';
 import type { Answer, AskOptions } from '../support/https.ts';
@@ -545,14 +537,12 @@ describe('the live API behind a real API server', function () {
   });
 
   describe('talk', () => {
-    const FRAMEWORK = 'live-test-talks';
     const say = (session: Session, user: string, body: object): Promise<MessageAccepted> =>
       json(livePaths.message(...at(session)), as(user, { method: 'POST', body }));
     const needsInput = async (session: Session): Promise<string | undefined> =>
       (await current(session)).status?.conditions?.find(({ type }) => type === 'NeedsInput')?.status;
 
     before(async () => {
-      await cluster.client.create(frameworks, aFramework(FRAMEWORK, { input: 'messages' }));
       await cluster.kubectl([
         '-n',
         namespace,
@@ -562,20 +552,21 @@ describe('the live API behind a real API server', function () {
         '--clusterrole=ambient-editor',
         '--user=tom',
       ]);
-      await until(() => watches.frameworks.store.get({ name: FRAMEWORK }), 'the framework is known');
     });
-    after(() => cluster.client.delete(frameworks, { name: FRAMEWORK }));
 
     it('reaches the runner while it waits, is taken once, and answers what the agent asked', async () => {
-      const session = await create(aSession().spec({ framework: { type: FRAMEWORK } }));
+      const session = await create();
       const { token } = await startRunner(session);
       await setStatus(session, { phase: 'Pending' });
       await refused(say(session, 'tom', { text: 'too early' }), 409, 'conflict');
       await setStatus(session, { phase: 'Running' });
+      await refused(say(session, 'tom', { text: 'nobody listens' }), 409, 'conflict');
+      await setStatus(session, { input: { open: true } });
       await until(
         async () =>
-          watches.sessions.store.get({ namespace, name: session.metadata.name })?.status?.phase === 'Running',
-        'it is known to run',
+          watches.sessions.store.get({ namespace, name: session.metadata.name })?.status?.input?.open ===
+          true,
+        'it is known to listen',
       );
       const time = new Date().toISOString();
       const question = { seq: 1, time, type: 'question', text: 'Which branch?' };

@@ -68,6 +68,11 @@ export class Draft {
     this.#status.workload = { ...this.#status.workload, ...known };
   }
 
+  /** What people say reaches its command. */
+  openInput(): void {
+    this.#status.input = { ...this.#status.input, open: true };
+  }
+
   /** Undefined: it does not wait for its turn any more. */
   queue(place: SessionStatus['queue']): void {
     if (place === undefined) delete this.#status.queue;

@@ -6,21 +6,19 @@ import type { SessionStatus } from '../../../../common/api/session.ts';
 import { AmbientError } from '../../../../common/errors.ts';
 import { Messages } from '../../../../operator/sessions/messages.ts';
 import { Questions } from '../../../../operator/sessions/questions.ts';
-import { aFramework, aSession } from '../../../support/fixtures.ts';
+import { aSession } from '../../../support/fixtures.ts';
 import type { SessionBuilder } from '../../../support/fixtures.ts';
 import { RacingApi } from '../../../support/racing-api.ts';
 import { temporaryStore } from '../../../support/temporary-store.ts';
 
+const open = (builder: SessionBuilder): SessionBuilder => builder.status({ input: { open: true } });
 const now = (): Date => new Date('2030-01-01T00:00:00.500Z');
 
 describe('messages to a session', () => {
   const cleanup = new AsyncDisposableStack();
   after(() => cleanup.disposeAsync());
 
-  async function aTalk(
-    builder: SessionBuilder = aSession().running(),
-    input: 'none' | 'messages' = 'messages',
-  ) {
+  async function aTalk(builder: SessionBuilder = open(aSession().running())) {
     const { store } = cleanup.use(await temporaryStore());
     const api = new RacingApi(builder.build());
     let made = 0;
@@ -28,7 +26,6 @@ describe('messages to a session', () => {
       new Messages({
         client: api.client,
         store,
-        framework: (name) => (name === 'generic' ? aFramework(name, { input }) : undefined),
         newId: () => `made-${++made}`,
         now,
       });
@@ -75,14 +72,14 @@ describe('messages to a session', () => {
   });
 
   it('are refused where nobody hears them, with the reason', async () => {
-    const say = async (builder: SessionBuilder, input?: 'none'): Promise<unknown> => {
-      const { api, messages } = await aTalk(builder, input);
+    const say = async (builder: SessionBuilder): Promise<unknown> => {
+      const { api, messages } = await aTalk(builder);
       return await messages.send(api.truth, 'ann', { text: 'hello' });
     };
     await refused(say(aSession().pending()), 'conflict', /does not run yet/);
     await refused(say(aSession().status({ phase: 'Completed' })), 'already_finished', /is Completed/);
     await refused(say(aSession().running().stopRequested()), 'already_finished', /being stopped/);
-    await refused(say(aSession().running(), 'none'), 'conflict', /framework generic takes no messages/);
+    await refused(say(aSession().running()), 'conflict', /framework generic takes no messages/);
     const { api, messages } = await aTalk();
     for (const body of [
       {},
@@ -108,6 +105,7 @@ describe('messages to a session', () => {
     api.truth.status = {
       ...api.truth.status,
       input: {
+        open: true,
         messages: Array.from({ length: MESSAGES_MAX }, (_, i) => ({ ...each, seq: i + 1, id: `m${i}` })),
       },
     };

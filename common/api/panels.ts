@@ -39,6 +39,12 @@ export const SESSION_PAGE_REQUESTS = {
   delete: Nothing,
   approve: Nothing,
   reject: Nothing,
+  /** Something said to the agent; answered with `said`. */
+  message: Type.Object(
+    { text: Type.String({ minLength: 1, maxLength: 16 * 1024, pattern: '\\S' }) },
+    { additionalProperties: false },
+  ),
+  interrupt: Nothing,
   openLog: Nothing,
   openAudit: Nothing,
   openPolicy: Nothing,
@@ -69,6 +75,7 @@ export interface SessionPageUpdates {
   state: SessionPageState;
   log: LogUpdate;
   conversation: ConversationUpdate;
+  said: SaidUpdate;
 }
 
 export interface SessionPageState {
@@ -81,7 +88,9 @@ export interface SessionPageState {
 }
 
 /** Why the person may not do it; what is absent may be tried. */
-export type SessionRefusals = Partial<Record<'stop' | 'delete' | 'approve' | 'reject' | 'audit', string>>;
+export type SessionRefusals = Partial<
+  Record<'stop' | 'message' | 'interrupt' | 'delete' | 'approve' | 'reject' | 'audit', string>
+>;
 
 export interface PageProblem {
   title: string;
@@ -96,6 +105,7 @@ export type SessionViewState =
   | 'deleting'
   | 'approval'
   | 'attention'
+  | 'input'
   | 'pending'
   | 'running'
   | 'stopping'
@@ -119,6 +129,8 @@ export interface SessionView {
   /** By an event: there is something to be shown about it. */
   triggered?: true;
   stop?: { requestedAt: string; requestedBy: string; reason?: string; gracePeriodSeconds: number };
+  /** Of a session whose agent listens, or did. */
+  talk?: TalkView;
   /** Its place in line while it waits for its turn. */
   queue?: string;
   /** While it waits for an approver, and after the decision. */
@@ -132,6 +144,21 @@ export interface SessionView {
   historyArchived: number;
   artifacts: ArtifactsView;
   cost?: CostView;
+}
+
+export interface TalkView {
+  /** Why nothing can be said to it now; absent while it listens. */
+  closed?: string;
+  /** Number of the last thing said to it. */
+  said: number;
+  /** What the agent waits to be told. */
+  question?: string;
+}
+
+/** What became of a message or an interrupt. */
+export interface SaidUpdate {
+  what: 'message' | 'interrupt';
+  problem?: string;
 }
 
 export interface ApprovalView {
@@ -278,6 +305,8 @@ export interface ConversationUpdate {
   first: number;
   /** Anything that an agent says or does; without it a log is all there is to show. */
   hasTalk: boolean;
+  /** Number of the last thing said to the agent that has reached it. */
+  heard: number;
   changes: ChangedFile[];
   /** More were changed than are listed. */
   moreChanges: number;

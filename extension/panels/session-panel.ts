@@ -1,9 +1,11 @@
 /** The page of one session as a panel of the editor: its document, what it asks for, what it is told. `await import` it: brings schemas along. */
+import { randomUUID } from 'node:crypto';
 import * as vscode from 'vscode';
 import { SESSION_PAGE_REQUESTS } from '../../common/api/panels.ts';
 import type {
   Handlers,
   LogUpdate,
+  SaidUpdate,
   SessionPageRequests,
   SessionPageUpdates,
 } from '../../common/api/panels.ts';
@@ -196,6 +198,8 @@ export class SessionPanel {
     },
     retry: () => this.#retry(),
     stop: () => this.#run('ambient.stop', this.ref),
+    message: ({ text }) => this.#say('message', text),
+    interrupt: () => this.#say('interrupt', ''),
     delete: () => this.#run('ambient.delete', this.ref),
     approve: () => this.#run('ambient.approve', this.ref),
     reject: () => this.#run('ambient.reject', this.ref),
@@ -237,6 +241,26 @@ export class SessionPanel {
   async #withArtifact(command: string, path: string): Promise<void> {
     const artifact = this.#feed.artifact(path);
     if (artifact !== undefined) await this.#run(command, this.ref, artifact);
+  }
+
+  /** The page is told what came of it, so that words that were not taken are not lost. */
+  async #say(what: SaidUpdate['what'], text: string): Promise<void> {
+    const { clusters } = this.#options.deps;
+    const { ref } = this;
+    const id = randomUUID();
+    try {
+      const [connection, { interruptSession, sendMessage }] = await Promise.all([
+        clusters.connection(ref.cluster),
+        import('../sessions/live.ts'),
+      ]);
+      if (what === 'message') await sendMessage(connection, ref, { id, text });
+      else await interruptSession(connection, ref, id);
+      this.#post('said', { what });
+    } catch (error) {
+      this.#options.deps.notify.log(`saying something to ${ref.namespace}/${ref.name}`, error);
+      const { title, message, remedy } = liveProblemOf(error, ref.cluster);
+      this.#post('said', { what, problem: `${title}: ${message}. ${remedy}` });
+    }
   }
 
   /** A file of the workspace is kept only as part of the patch. */

@@ -13,6 +13,7 @@ export const NO_CONVERSATION: ConversationModel = {
   entries: [],
   first: 0,
   hasTalk: false,
+  heard: 0,
   changes: [],
   moreChanges: 0,
 };

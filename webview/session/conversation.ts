@@ -5,6 +5,7 @@ import { repeat } from 'lit/directives/repeat.js';
 import type {
   ConversationEntry,
   Post,
+  SaidEntry,
   SessionPageRequests,
   SessionView,
   ToolEntry,
@@ -20,10 +21,12 @@ import type { ConversationModel } from './conversation-model.ts';
 const SPOKEN_MAX = 300;
 const GIST_MAX = 120;
 
+/** `answer`: what is done with one of the answers that a question offers; undefined where nothing can be said. */
 export function conversation(
   model: ConversationModel,
   { endedAt }: SessionView,
   post: Post<SessionPageRequests>,
+  answer?: (words: string) => void,
 ): TemplateResult {
   const { entries } = model;
   const earlier = earlierThan(model);
@@ -52,7 +55,7 @@ export function conversation(
       ${repeat(
         entries,
         ({ index }) => index,
-        (entry) => turn(entry),
+        (entry) => turn(entry, answer),
       )}
     </div>
   `;
@@ -72,16 +75,18 @@ const WHO: Readonly<Partial<Record<ConversationEntry['kind'], string>>> = {
   error: 'Error',
 };
 
-const turn = (entry: ConversationEntry): TemplateResult => html`
+type Answer = ((words: string) => void) | undefined;
+
+const turn = (entry: ConversationEntry, answer: Answer): TemplateResult => html`
   <article class="turn turn-${entry.kind}">
     <time class="turn-time" datetime=${entry.time} title=${formatMoment(entry.time)}
       >${formatClock(entry.time)}</time
     >
-    <div class="turn-body">${bodyOf(entry)}</div>
+    <div class="turn-body">${bodyOf(entry, answer)}</div>
   </article>
 `;
 
-function bodyOf(entry: ConversationEntry): Content {
+function bodyOf(entry: ConversationEntry, answer: Answer): Content {
   switch (entry.kind) {
     case 'thinking':
       return folded(html`Thinking <span class="quiet gist">${gist(entry.text)}</span>`, said(entry));
@@ -93,8 +98,7 @@ function bodyOf(entry: ConversationEntry): Content {
       return html`<p class="turn-who">${text(entry.name ?? 'Somebody')}</p>
         ${said(entry)}`;
     case 'question':
-      return html`<p class="turn-who">${entry.isAnswered === true ? 'Question, answered' : 'Question'}</p>
-        ${said(entry)}`;
+      return question(entry, answer);
     case 'assistant':
     case 'error':
       return html`<p class="turn-who">${WHO[entry.kind]}</p>
@@ -116,6 +120,21 @@ function bodyOf(entry: ConversationEntry): Content {
     case 'tool':
       return tool(entry);
   }
+}
+
+function question(entry: SaidEntry, answer: Answer): TemplateResult {
+  const { isAnswered = false, options = [] } = entry;
+  return html`
+    <p class="turn-who">${isAnswered ? 'Question, answered' : 'Question'}</p>
+    ${said(entry)}
+    ${
+      isAnswered || answer === undefined || options.length === 0
+        ? nothing
+        : html`<div class="actions" role="group" aria-label="Answers">
+            ${options.map((option) => button({ label: visible(option), onClick: () => answer(option) }))}
+          </div>`
+    }
+  `;
 }
 
 function tool({

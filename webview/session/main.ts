@@ -5,6 +5,7 @@ import { connect, Memory } from '../kit/messages.ts';
 import { NO_CONVERSATION, updated } from './conversation-model.ts';
 import { pageOf } from './page.ts';
 import type { PageModel, Remembered } from './page.ts';
+import { NO_DRAFT } from './talk-box.ts';
 import '../kit/kit.css';
 import './session.css';
 
@@ -17,7 +18,11 @@ root.className = 'page';
 document.body.append(root);
 
 const memory = new Memory<Remembered>({ scroll: 0, closed: [], allHistory: false });
-const model: PageModel = { log: { lines: [], state: 'waiting' }, conversation: NO_CONVERSATION };
+const model: PageModel = {
+  log: { lines: [], state: 'waiting' },
+  conversation: NO_CONVERSATION,
+  draft: { ...NO_DRAFT, words: memory.value.draft ?? '' },
+};
 let isRestored = false;
 
 /** What is followed while its reader is at the end. */
@@ -30,7 +35,7 @@ const isAtEnd = (selector: string): boolean => {
 
 const draw = (): void => {
   const toFollow = FOLLOWED.filter(isAtEnd);
-  render(pageOf(model, memory.value, { post, remember }), root);
+  render(pageOf(model, memory.value, { post, remember, draft, say }), root);
   for (const selector of toFollow) {
     const drawn = root.querySelector(selector);
     // Long lines draw themselves a moment later.
@@ -53,6 +58,23 @@ const remember = (change: Partial<Remembered>): void => {
   draw();
 };
 
+const draft = (words: string): void => {
+  model.draft = { words, isSending: false };
+  remember({ draft: words });
+};
+
+let sent: string | undefined;
+
+/** The words stay in the box until they are taken. */
+const say = (answer?: string): void => {
+  if (model.draft.isSending) return;
+  const words = answer ?? model.draft.words;
+  sent = words;
+  model.draft = { words: model.draft.words, isSending: true };
+  draw();
+  post('message', { text: words });
+};
+
 const post = connect<SessionPageRequests, SessionPageUpdates>({
   state: (state) => {
     model.state = state;
@@ -70,6 +92,11 @@ const post = connect<SessionPageRequests, SessionPageUpdates>({
       state,
       ...(problem === undefined ? {} : { problem }),
     };
+    draw();
+  },
+  said: ({ what, problem }) => {
+    if (problem !== undefined) model.draft = { ...model.draft, isSending: false, problem };
+    else if (what === 'message') draft(model.draft.words === sent ? '' : model.draft.words);
     draw();
   },
   conversation: (update) => {

@@ -24,6 +24,8 @@ import { header } from './header.ts';
 import { history } from './history.ts';
 import { logTail } from './log.ts';
 import type { LogModel } from './log.ts';
+import { refusalToTalk, talkBox } from './talk-box.ts';
+import type { TalkDraft } from './talk-box.ts';
 import { timeline } from './timeline.ts';
 import { usage } from './usage.ts';
 
@@ -31,6 +33,7 @@ export interface PageModel {
   state?: SessionPageState;
   log: LogModel;
   conversation: ConversationModel;
+  draft: TalkDraft;
 }
 
 /** Kept while the page is hidden or VS Code restarts; `ref` is what the extension restores the page from. */
@@ -40,11 +43,17 @@ export interface Remembered {
   /** Ids of sections that the person has closed. */
   closed: string[];
   allHistory: boolean;
+  /** What the person was about to say. */
+  draft?: string;
 }
 
 export interface PageTools {
   post: Post<SessionPageRequests>;
   remember: (change: Partial<Remembered>) => void;
+  /** What stands in the box is another one. */
+  draft: (words: string) => void;
+  /** Says it: what stands in the box, or a given answer. */
+  say: (answer?: string) => void;
 }
 
 export function pageOf(model: PageModel, remembered: Remembered, tools: PageTools): TemplateResult {
@@ -76,10 +85,11 @@ function sessionPage(
   ref: PageRef,
   view: SessionView,
   refusals: SessionRefusals,
-  { log, conversation: talk }: PageModel,
+  { log, conversation: talk, draft }: PageModel,
   remembered: Remembered,
-  { post, remember }: PageTools,
+  { post, remember, draft: onInput, say }: PageTools,
 ): TemplateResult {
+  const mayTalk = view.talk !== undefined && refusalToTalk(view.talk, refusals) === undefined;
   const part = (id: string, title: string, content: Content, aside?: Content): TemplateResult =>
     section({
       id,
@@ -99,7 +109,27 @@ function sessionPage(
       ${view.approval === undefined ? nothing : approval(view.approval, refusals, post)} ${timeline(view)}
       <div class="columns">
         <div class="column">
-          ${talk.hasTalk ? part('conversation', 'Conversation', conversation(talk, view, post)) : nothing}
+          ${
+            talk.hasTalk || view.talk !== undefined
+              ? part(
+                  'conversation',
+                  'Conversation',
+                  html`${talk.entries.length === 0 ? nothing : conversation(talk, view, post, mayTalk ? say : undefined)}
+                  ${
+                    view.talk === undefined
+                      ? nothing
+                      : talkBox({
+                          talk: view.talk,
+                          refusals,
+                          draft,
+                          heard: talk.heard,
+                          onInput,
+                          onSend: () => say(),
+                        })
+                  }`,
+                )
+              : nothing
+          }
           ${part('log', 'Log', logTail(log, view, post))}
           ${
             talk.changes.length === 0

@@ -59,6 +59,7 @@ export class Conversation {
   #characters = 0;
   #last = 0;
   #hasTalk = false;
+  #heard = 0;
   readonly #changed = new Set<number>();
   /** The page was given the entries from here on. */
   #shownFrom = 0;
@@ -79,6 +80,7 @@ export class Conversation {
     if (record.seq <= this.#last) return;
     this.#last = record.seq;
     const { type, text, time } = record;
+    this.#heard = Math.max(this.#heard, saidNumber(record));
     const open = this.#open;
     this.#open = undefined;
     if (open?.type === type && this.#goesOn(open.entry, record)) {
@@ -150,6 +152,7 @@ export class Conversation {
       entries: entries.map((entry) => ({ ...entry })),
       first: this.#first,
       hasTalk: this.#hasTalk,
+      heard: this.#heard,
       changes: rows,
       moreChanges: more,
       ...(usage === undefined ? {} : { usage }),
@@ -288,6 +291,13 @@ function sizeOf(entry: ConversationEntry): number {
     default:
       return entry.text.length;
   }
+}
+
+/** Of a record by which the runner tells that something said to the agent has reached it, or never will. */
+function saidNumber({ type, name, data }: LogRecord): number {
+  const isAbout = type === 'user' || name === 'interrupt' || name === 'message';
+  const seq = isAbout && (type === 'user' || type === 'status' || type === 'error') ? data?.['seq'] : 0;
+  return typeof seq === 'number' && Number.isSafeInteger(seq) ? seq : 0;
 }
 
 /** What a tool is called with, where the agent gives it as data only. */

@@ -1,4 +1,5 @@
 /** The doors of the operator, on every replica: live API, runners, and the certificates they show. */
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { OPERATOR_NAME } from '../common/api/names.ts';
@@ -32,6 +33,8 @@ import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
 import { ProvenanceRecorder } from './record/provenance/recorder.ts';
 import { SigningKey } from './record/provenance/signing-key.ts';
+import { Messages } from './sessions/messages.ts';
+import { Questions } from './sessions/questions.ts';
 import { StoredRecords } from './sessions/records.ts';
 import { Policies } from './sessions/policies.ts';
 import { RetentionForecasts } from './sessions/retention-forecast.ts';
@@ -121,6 +124,12 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   );
   const forecasts = new RetentionForecasts({ sessions: watches.sessions.store, policies, now });
   const stops = new Stops({ client, store, now });
+  const messages = new Messages({
+    client,
+    store,
+    newId: () => randomUUID(),
+    now,
+  });
   const approvals = new Approvals({
     client,
     store,
@@ -146,7 +155,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   };
-  const live = createLiveServer({ ...shared, stops, approvals, forecasts, frontProxy });
+  const live = createLiveServer({ ...shared, stops, approvals, messages, forecasts, frontProxy });
   const identity = new RunnerIdentity({
     reviewer: client,
     sessions,
@@ -171,7 +180,15 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     },
     stack,
   );
-  const runners = createRunnerServer({ ...shared, results, costs, identity, models });
+  const runners = createRunnerServer({
+    ...shared,
+    results,
+    costs,
+    messages,
+    questions: new Questions({ client, sessions, now }),
+    identity,
+    models,
+  });
   const admission = createAdmissionServer({
     admission: new Admission({
       policies,
@@ -199,6 +216,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       sessionLog,
       stops,
       approvals,
+      messages,
       certificates,
     },
     stack,

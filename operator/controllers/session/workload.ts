@@ -125,8 +125,9 @@ async function refused(look: Look, error: unknown): Promise<StepResult> {
 }
 
 /** From the Job itself and not from the plan: the framework may say something else by now. */
-function noteCreated({ draft, session }: Look, job: Job): void {
+function noteCreated({ draft, session, plan }: Look, job: Job): void {
   if (session.status?.workload?.jobName !== undefined) return;
+  if (plan?.input === 'messages') draft.openInput();
   const [container] = job.spec.template.spec.containers;
   const limits = container?.resources?.limits;
   draft.condition({

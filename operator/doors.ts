@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { OPERATOR_NAME } from '../common/api/names.ts';
+import { MODELS_TOKEN_AUDIENCE, OPERATOR_NAME, TOKEN_AUDIENCE } from '../common/api/names.ts';
 import { operatorUser } from '../common/rules/approval.ts';
 import type { Session } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
@@ -156,14 +156,16 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     metrics: registry,
   };
   const live = createLiveServer({ ...shared, stops, approvals, messages, forecasts, frontProxy });
-  const identity = new RunnerIdentity({
-    reviewer: client,
-    sessions,
-    pods: lookup(client, pods, watches.pods, trimPod),
-    jobs: lookup(client, jobs, watches.jobs, trimJob),
-    jobNameOf,
-    now,
-  });
+  const identityOf = (audience: string): RunnerIdentity =>
+    new RunnerIdentity({
+      reviewer: client,
+      audience,
+      sessions,
+      pods: lookup(client, pods, watches.pods, trimPod),
+      jobs: lookup(client, jobs, watches.jobs, trimJob),
+      jobNameOf,
+      now,
+    });
   const models = makeModelDoor(
     {
       rules: config.models,
@@ -173,7 +175,8 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       sessions,
       policies,
       costs,
-      identity,
+      // The key that the agent has opens nothing else, and that of its runner no models.
+      identity: identityOf(MODELS_TOKEN_AUDIENCE),
       accesses,
       registry,
       log,
@@ -186,7 +189,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     costs,
     messages,
     questions: new Questions({ client, sessions, now }),
-    identity,
+    identity: identityOf(TOKEN_AUDIENCE),
     models,
   });
   const admission = createAdmissionServer({

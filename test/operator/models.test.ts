@@ -11,10 +11,12 @@ import {
   OPERATOR_ACTOR,
   OPERATOR_NAME,
   OPERATOR_NAMESPACE,
+  MODELS_TOKEN_AUDIENCE,
   POLICY_NAME,
   TOKEN_AUDIENCE,
 } from '../../common/api/names.ts';
 import type { NamespacePolicy, NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
+import { RUNNER_PATHS } from '../../common/api/runner.ts';
 import type { RunDescription } from '../../common/api/runner.ts';
 import type { Session, SessionSpec } from '../../common/api/session.ts';
 import type { KubeClient } from '../../common/kube/client.ts';
@@ -120,7 +122,11 @@ describe('the model gateway', function () {
     client.mergePatch(namespacePolicies, { namespace, name: POLICY_NAME }, { spec });
 
   /** A session whose pod waits for a node, which may ask as one that runs. */
-  async function aPod(namespace: string, spec: Partial<SessionSpec> = {}): Promise<Pod> {
+  async function aPod(
+    namespace: string,
+    spec: Partial<SessionSpec> = {},
+    audience = MODELS_TOKEN_AUDIENCE,
+  ): Promise<Pod> {
     const session = await client.create(
       sessions,
       aSession(`s${++count}`)
@@ -142,7 +148,7 @@ describe('the model gateway', function () {
           apiVersion: 'authentication.k8s.io/v1',
           kind: 'TokenRequest',
           spec: {
-            audiences: [TOKEN_AUDIENCE],
+            audiences: [audience],
             expirationSeconds: 600,
             boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name, uid },
           },
@@ -470,6 +476,14 @@ describe('the model gateway', function () {
       signature,
     ].join('.');
     assert.equal((await messages({ ...mine, token: expired })).status, 401);
+    const ofRunner = await aPod(mine.namespace, {}, TOKEN_AUDIENCE);
+    assert.equal((await messages(ofRunner)).status, 401);
+    const records = await ask(mine.server, RUNNER_PATHS.events, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${mine.token}` },
+      body: '',
+    });
+    assert.equal(records.status, 401, 'a key to models takes no records');
     // Whatever it says of itself, a token of another tenant has that tenant's providers, of which there are none.
     const theirs = await messages({ ...mine, token: other.token });
     assert.equal(theirs.status, 403);

@@ -12,6 +12,8 @@ import { isMailAddress, SMTP_SECURITY } from './record/notifications/mail.ts';
 import type { SmtpSettings } from './record/notifications/mail.ts';
 import { OIDC_ALGORITHMS } from './serve/identity/oidc.ts';
 import type { OidcSettings } from './serve/identity/oidc.ts';
+import { readStoreConfig, STORE_OPTIONS } from './store-config.ts';
+import type { StoreConfig } from './store-config.ts';
 
 const ON_AUDIT_FAILURE = ['stop', 'continue'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -24,11 +26,7 @@ const OPTIONS = {
     kind: 'text',
     about: `Of the operator itself. Default: POD_NAMESPACE, or ${OPERATOR_NAMESPACE}.`,
   },
-  'store-dir': {
-    kind: 'text',
-    default: '/var/lib/ambient',
-    about: 'Where logs, artifacts and sources are kept.',
-  },
+  ...STORE_OPTIONS,
   'listen-address': { kind: 'text', default: '0.0.0.0', about: 'Address all doors listen on.' },
   'live-port': {
     kind: 'port',
@@ -133,6 +131,11 @@ const OPTIONS = {
     about:
       'When a record cannot be written. stop: nothing is decided or shown; continue: it goes on, and the gap is recorded.',
   },
+  provenance: {
+    kind: 'switch',
+    default: true,
+    about: 'What sessions make is vouched for by a signed statement beside it.',
+  },
   'retention-per-second': {
     kind: 'count',
     default: 10,
@@ -185,7 +188,7 @@ export interface Config {
   kubeconfig: string | undefined;
   context: string | undefined;
   namespace: string;
-  storeDir: string;
+  store: StoreConfig;
   listenAddress: string;
   livePort: number;
   runnerPort: number;
@@ -211,6 +214,7 @@ export interface Config {
   stopSlackMs: number;
   sweepMs: number;
   auditFailure: (typeof ON_AUDIT_FAILURE)[number];
+  provenance: boolean;
   retentionPerSecond: number;
   notify: AddressRules;
   models: AddressRules;
@@ -332,7 +336,7 @@ export function readConfig(args: readonly string[], env: Environment): Config {
     kubeconfig: text('kubeconfig'),
     context: text('context'),
     namespace,
-    storeDir: text('store-dir') ?? '',
+    store: readStoreConfig(raw, wrong, env),
     listenAddress: text('listen-address') ?? '',
     livePort: port('live-port'),
     runnerPort,
@@ -358,6 +362,7 @@ export function readConfig(args: readonly string[], env: Environment): Config {
     stopSlackMs: milliseconds('stop-slack-seconds'),
     sweepMs: milliseconds('sweep-seconds'),
     auditFailure: choice('audit-failure', ON_AUDIT_FAILURE),
+    provenance: choiceOf(raw('provenance') ?? 'true', (value) => wrong('provenance', value, 'true or false')),
     retentionPerSecond: number('retention-per-second', 1, 1000, true),
     notify: {
       allowed: networks('notify-allow'),

@@ -1,7 +1,8 @@
 /** The doors of the operator, on every replica: live API, runners, and the certificates they show. */
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { OPERATOR_NAME } from '../common/api/names.ts';
+import { MODELS_TOKEN_AUDIENCE, OPERATOR_NAME, TOKEN_AUDIENCE } from '../common/api/names.ts';
 import { operatorUser } from '../common/rules/approval.ts';
 import type { Session } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
@@ -31,6 +32,10 @@ import { Accesses } from './sessions/accesses.ts';
 import { Artifacts } from './sessions/artifacts.ts';
 import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
+import { ProvenanceRecorder } from './record/provenance/recorder.ts';
+import { SigningKey } from './record/provenance/signing-key.ts';
+import { Messages } from './sessions/messages.ts';
+import { Questions } from './sessions/questions.ts';
 import { StoredRecords } from './sessions/records.ts';
 import { Policies } from './sessions/policies.ts';
 import { RetentionForecasts } from './sessions/retention-forecast.ts';
@@ -88,9 +93,17 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     store,
     sessions,
     onError: (err) => log.warn({ err }, 'merging a log failed'),
+    // Each look of each follower is a request that is paid for.
+    ...(config.store.kind === 's3' ? { pollMs: S3_POLL_MS } : {}),
   });
   stack.defer(() => sessionLog.close());
   const artifacts = new Artifacts(store);
+  const signingKey = new SigningKey({
+    client,
+    namespace: config.namespace,
+    elapsed: () => systemClock.elapsed(),
+    log,
+  });
   const results = new Results(store);
   const sources = new Sources({
     store,
@@ -112,6 +125,12 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   );
   const forecasts = new RetentionForecasts({ sessions: watches.sessions.store, policies, now });
   const stops = new Stops({ client, store, now });
+  const messages = new Messages({
+    client,
+    store,
+    newId: () => randomUUID(),
+    now,
+  });
   const approvals = new Approvals({
     client,
     store,
@@ -138,15 +157,17 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   };
-  const live = createLiveServer({ ...shared, stops, raises, approvals, forecasts, frontProxy });
-  const identity = new RunnerIdentity({
-    reviewer: client,
-    sessions,
-    pods: lookup(client, pods, watches.pods, trimPod),
-    jobs: lookup(client, jobs, watches.jobs, trimJob),
-    jobNameOf,
-    now,
-  });
+  const live = createLiveServer({ ...shared, stops, raises, approvals, messages, forecasts, frontProxy });
+  const identityOf = (audience: string): RunnerIdentity =>
+    new RunnerIdentity({
+      reviewer: client,
+      audience,
+      sessions,
+      pods: lookup(client, pods, watches.pods, trimPod),
+      jobs: lookup(client, jobs, watches.jobs, trimJob),
+      jobNameOf,
+      now,
+    });
   const models = makeModelDoor(
     {
       rules: config.models,
@@ -156,14 +177,23 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       sessions,
       policies,
       costs,
-      identity,
+      // The key that the agent has opens nothing else, and that of its runner no models.
+      identity: identityOf(MODELS_TOKEN_AUDIENCE),
       accesses,
       registry,
       log,
     },
     stack,
   );
-  const runners = createRunnerServer({ ...shared, results, costs, identity, models });
+  const runners = createRunnerServer({
+    ...shared,
+    results,
+    costs,
+    messages,
+    questions: new Questions({ client, sessions, now }),
+    identity: identityOf(TOKEN_AUDIENCE),
+    models,
+  });
   const admission = createAdmissionServer({
     admission: new Admission({
       policies,
@@ -191,6 +221,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       sessionLog,
       stops,
       approvals,
+      messages,
       certificates,
     },
     stack,
@@ -251,6 +282,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       results,
       sources,
       costs,
+      provenance: config.provenance ? new ProvenanceRecorder(store, () => signingKey.current()) : undefined,
       elapsed: () => systemClock.elapsed(),
     }),
     onSource(listener) {
@@ -265,6 +297,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 }
 
 const ADMISSION_DRAIN_MS = 1000;
+const S3_POLL_MS = 1000;
 const TEND_MS = 3600_000;
 
 const now = (): Date => new Date();

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { Agent as HttpAgent, request as askPlainly } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { Agent } from 'node:https';
+import { MODELS_TOKEN_AUDIENCE } from '../../common/api/names.ts';
 import type { Session } from '../../common/api/session.ts';
 import { nodes, sessions } from '../../common/kube/resource.ts';
 import { askingPod } from '../support/asking-pod.ts';
@@ -70,7 +71,7 @@ export const gateway: Section = {
     for (let index = 0; index < PODS; index++) {
       const session = await client.create(sessions, sessionOf(NAMESPACE, FRAMEWORK));
       launched.push(session);
-      pods.push(await askingPod(client, session, at));
+      pods.push(await askingPod(client, session, at, MODELS_TOKEN_AUDIENCE));
     }
     const agents = pods.map(() => new Agent({ keepAlive: true }));
     const plain = new HttpAgent({ keepAlive: true });

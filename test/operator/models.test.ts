@@ -5,8 +5,14 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { OPERATOR_ACTOR, POLICY_NAME } from '../../common/api/names.ts';
+import {
+  MODELS_TOKEN_AUDIENCE,
+  OPERATOR_ACTOR,
+  POLICY_NAME,
+  TOKEN_AUDIENCE,
+} from '../../common/api/names.ts';
 import type { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
+import { RUNNER_PATHS } from '../../common/api/runner.ts';
 import type { Session, SessionSpec } from '../../common/api/session.ts';
 import type { KubeClient } from '../../common/kube/client.ts';
 import { namespacePolicies, secrets, sessions } from '../../common/kube/resource.ts';
@@ -86,7 +92,11 @@ describe('the model gateway', function () {
     client.mergePatch(namespacePolicies, { namespace, name: POLICY_NAME }, { spec });
 
   /** A session whose pod waits for a node, which may ask as one that runs. */
-  async function aPod(namespace: string, spec: Partial<SessionSpec> = {}): Promise<Pod> {
+  async function aPod(
+    namespace: string,
+    spec: Partial<SessionSpec> = {},
+    audience = MODELS_TOKEN_AUDIENCE,
+  ): Promise<Pod> {
     const session = await client.create(
       sessions,
       aSession(`s${++count}`)
@@ -95,7 +105,7 @@ describe('the model gateway', function () {
         .toCreate(),
     );
     const at = { host: fake.cluster.nodeHostAddress, port: operator.ports.runners };
-    return { session, namespace, ...(await askingPod(client, session, at)) };
+    return { session, namespace, ...(await askingPod(client, session, at, audience)) };
   }
 
   const question = (more: object = {}): object => ({
@@ -420,6 +430,14 @@ describe('the model gateway', function () {
       signature,
     ].join('.');
     assert.equal((await messages({ ...mine, token: expired })).status, 401);
+    const ofRunner = await aPod(mine.namespace, {}, TOKEN_AUDIENCE);
+    assert.equal((await messages(ofRunner)).status, 401);
+    const records = await ask(mine.server, RUNNER_PATHS.events, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${mine.token}` },
+      body: '',
+    });
+    assert.equal(records.status, 401, 'a key to models takes no records');
     // Whatever it says of itself, a token of another tenant has that tenant's providers, of which there are none.
     const theirs = await messages({ ...mine, token: other.token });
     assert.equal(theirs.status, 403);

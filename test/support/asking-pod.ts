@@ -17,6 +17,7 @@ export async function askingPod(
   client: KubeClient,
   session: Session,
   at: { host: string; port: number },
+  audience = TOKEN_AUDIENCE,
 ): Promise<AskingPod> {
   const pod = await until(
     async () => (await workloadOf(client, session)).pods[0],
@@ -32,7 +33,7 @@ export async function askingPod(
         apiVersion: 'authentication.k8s.io/v1',
         kind: 'TokenRequest',
         spec: {
-          audiences: [TOKEN_AUDIENCE],
+          audiences: [audience],
           expirationSeconds: 600,
           boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name, uid },
         },

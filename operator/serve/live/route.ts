@@ -4,7 +4,17 @@ import { AmbientError } from '../../../common/errors.ts';
 import { parseTarget } from '../http/path.ts';
 
 export type Verb =
-  'log' | 'artifacts' | 'artifact' | 'source' | 'stop' | 'approve' | 'reject' | 'budget' | 'audit';
+  | 'log'
+  | 'artifacts'
+  | 'artifact'
+  | 'source'
+  | 'stop'
+  | 'approve'
+  | 'reject'
+  | 'message'
+  | 'interrupt'
+  | 'budget'
+  | 'audit';
 
 export interface Route {
   verb: Verb;
@@ -24,6 +34,8 @@ const METHODS: Record<Verb, readonly string[]> = {
   approve: ['POST'],
   reject: ['POST'],
   budget: ['POST'],
+  message: ['POST'],
+  interrupt: ['POST'],
   audit: ['GET'],
 };
 

@@ -13,6 +13,8 @@ import type { SessionLog } from '../../sessions/log.ts';
 import { parseRecords } from '../../sessions/log-records.ts';
 import type { RecordLine } from '../../sessions/log-records.ts';
 import type { SessionLookup } from '../../sessions/lookup.ts';
+import type { Messages } from '../../sessions/messages.ts';
+import type { Questions } from '../../sessions/questions.ts';
 import type { Results } from '../../sessions/result.ts';
 import type { Sources } from '../../sessions/source.ts';
 import { bodyStream, decodeUtf8, readBody, readJson } from '../http/body.ts';
@@ -35,6 +37,8 @@ export interface RunnerServerOptions {
   sources: Sources;
   results: Results;
   costs: Pick<Costs, 'report'>;
+  messages: Pick<Messages, 'after'>;
+  questions: Pick<Questions, 'note'>;
   accesses: Accesses;
   /** Serves what lies below /models. */
   models?: ModelDoor;
@@ -178,6 +182,7 @@ async function takeEvents(
   const acknowledged = await options.log.append(session, records);
   // Before the answer, so that the runner sends again what was stored but not counted.
   await takeCharges(options, session, records);
+  await options.questions.note(session, records);
   sendJson(response, 200, { acknowledged });
 }
 
@@ -204,13 +209,15 @@ async function takeCharges(
 }
 
 async function sendControl(
-  { sessions }: RunnerServerOptions,
+  options: RunnerServerOptions,
   { response, signal, closing }: Exchange,
   session: Session,
   { query }: Route,
 ): Promise<void> {
-  const wait = Math.min(numberParam(query, 'wait', 0), CONTROL_WAIT_MAX_SECONDS);
-  const control = await controlOf(sessions, session, wait, AbortSignal.any([signal, closing]));
+  const waitSeconds = Math.min(numberParam(query, 'wait', 0), CONTROL_WAIT_MAX_SECONDS);
+  const after = query.has('after') ? numberParam(query, 'after') : undefined;
+  const ending = AbortSignal.any([signal, closing]);
+  const control = await controlOf(options, session, { waitSeconds, after }, ending);
   sendJson(response, 200, control);
 }
 

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { PROVIDER_URLS } from '../../../common/api/models.ts';
 import type { ModelProviderAccess } from '../../../common/api/namespace-policy.ts';
 import { AmbientError, isAmbientError } from '../../../common/errors.ts';
-import { isSpent, totalOf, usd } from '../../../common/rules/budget.ts';
+import { isSpent, usd } from '../../../common/rules/budget.ts';
 import { AnswerReader } from '../../../common/rules/models/answer.ts';
 import { callProblem } from '../../../common/rules/models/call.ts';
 import { mostCost, settledCost } from '../../../common/rules/models/cost.ts';
@@ -37,7 +37,7 @@ import type { Upstream, UpstreamAnswer } from './upstream.ts';
 export interface ModelGatewayOptions {
   sessions: Pick<SessionLookup, 'get' | 'onChange'>;
   policies: Pick<Policies, 'of' | 'object'>;
-  costs: Pick<Costs, 'of'>;
+  costs: Pick<Costs, 'spent'>;
   keys: ProviderKeys;
   upstream: Upstream;
   reservations: Reservations;
@@ -190,7 +190,7 @@ export class ModelGateway implements AsyncDisposable {
         uid,
         most: mostCost(request, bodyBytes, price),
         limit,
-        spent: async () => totalOf(await costs.of(session)),
+        spent: () => costs.spent(session),
         signal,
       });
       if (got.kind === 'held') {

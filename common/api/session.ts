@@ -439,6 +439,20 @@ export const SessionStatus = Type.Object(
         ATOMIC,
       ),
     ),
+    budget: Type.Optional(
+      Type.Object(
+        {
+          limit: Type.String({
+            pattern: '^[0-9]+(\\.[0-9]+)?$',
+            maxLength: 32,
+            description: 'USD: what the session may spend in all.',
+          }),
+          by: Type.String({ maxLength: 512 }),
+          at: Timestamp(),
+        },
+        { description: 'Raised beyond what the session was launched with; absent: it was not.' },
+      ),
+    ),
     cost: Type.Optional(
       Type.Object(
         {

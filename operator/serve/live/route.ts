@@ -13,6 +13,7 @@ export type Verb =
   | 'reject'
   | 'message'
   | 'interrupt'
+  | 'budget'
   | 'audit';
 
 export interface Route {
@@ -32,6 +33,7 @@ const METHODS: Record<Verb, readonly string[]> = {
   stop: ['POST'],
   approve: ['POST'],
   reject: ['POST'],
+  budget: ['POST'],
   message: ['POST'],
   interrupt: ['POST'],
   audit: ['GET'],

@@ -16,6 +16,7 @@ import type { SessionLookup } from '../../sessions/lookup.ts';
 import type { Messages } from '../../sessions/messages.ts';
 import type { RetentionForecasts } from '../../sessions/retention-forecast.ts';
 import type { Sources } from '../../sessions/source.ts';
+import type { BudgetRaises } from '../../sessions/budget-raises.ts';
 import type { Stops } from '../../sessions/stop.ts';
 import { bodyStream, readJson } from '../http/body.ts';
 import { listenerOf, sendJson } from '../http/exchange.ts';
@@ -42,6 +43,7 @@ export interface LiveServerOptions {
   artifacts: Artifacts;
   sources: Sources;
   stops: Stops;
+  raises: BudgetRaises;
   approvals: Approvals;
   messages: Pick<Messages, 'send' | 'interrupt'>;
   accesses: Accesses;
@@ -210,6 +212,11 @@ async function dispatch(options: LiveServerOptions, exchange: Exchange, call: Ca
         200,
         await options.approvals.decide(session, decision, user, body, { traceId, signal }),
       );
+    }
+    case 'budget': {
+      const body = (await readJson(request, REQUEST_BYTES_MAX)) ?? {};
+      const { traceId } = exchange;
+      return sendJson(response, 200, await options.raises.raise(session, user, body, { traceId, signal }));
     }
     case 'audit':
       return await serveAudit(options.accesses, exchange, session);

@@ -1,4 +1,5 @@
 /** The doors of the operator, on every replica: live API, runners, and the certificates they show. */
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { OPERATOR_NAME } from '../common/api/names.ts';
@@ -30,12 +31,17 @@ import { Accesses } from './sessions/accesses.ts';
 import { Artifacts } from './sessions/artifacts.ts';
 import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
+import { ProvenanceRecorder } from './record/provenance/recorder.ts';
+import { SigningKey } from './record/provenance/signing-key.ts';
+import { Messages } from './sessions/messages.ts';
+import { Questions } from './sessions/questions.ts';
 import { StoredRecords } from './sessions/records.ts';
 import { Policies } from './sessions/policies.ts';
 import { RetentionForecasts } from './sessions/retention-forecast.ts';
 import { Results } from './sessions/result.ts';
 import { Sources } from './sessions/source.ts';
 import { Stops } from './sessions/stop.ts';
+import { makeModelDoor } from './model-door.ts';
 import type { ArtifactStore } from './store/store.ts';
 import type { Watches } from './watches.ts';
 import { makeWebhookDoor } from './webhook-door.ts';
@@ -86,9 +92,17 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     store,
     sessions,
     onError: (err) => log.warn({ err }, 'merging a log failed'),
+    // Each look of each follower is a request that is paid for.
+    ...(config.store.kind === 's3' ? { pollMs: S3_POLL_MS } : {}),
   });
   stack.defer(() => sessionLog.close());
   const artifacts = new Artifacts(store);
+  const signingKey = new SigningKey({
+    client,
+    namespace: config.namespace,
+    elapsed: () => systemClock.elapsed(),
+    log,
+  });
   const results = new Results(store);
   const sources = new Sources({
     store,
@@ -110,6 +124,12 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   );
   const forecasts = new RetentionForecasts({ sessions: watches.sessions.store, policies, now });
   const stops = new Stops({ client, store, now });
+  const messages = new Messages({
+    client,
+    store,
+    newId: () => randomUUID(),
+    now,
+  });
   const approvals = new Approvals({
     client,
     store,
@@ -135,19 +155,39 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   };
-  const live = createLiveServer({ ...shared, stops, approvals, forecasts, frontProxy });
+  const live = createLiveServer({ ...shared, stops, approvals, messages, forecasts, frontProxy });
+  const identity = new RunnerIdentity({
+    reviewer: client,
+    sessions,
+    pods: lookup(client, pods, watches.pods, trimPod),
+    jobs: lookup(client, jobs, watches.jobs, trimJob),
+    jobNameOf,
+    now,
+  });
+  const models = makeModelDoor(
+    {
+      rules: config.models,
+      client,
+      store,
+      audit,
+      sessions,
+      policies,
+      costs,
+      identity,
+      accesses,
+      registry,
+      log,
+    },
+    stack,
+  );
   const runners = createRunnerServer({
     ...shared,
     results,
     costs,
-    identity: new RunnerIdentity({
-      reviewer: client,
-      sessions,
-      pods: lookup(client, pods, watches.pods, trimPod),
-      jobs: lookup(client, jobs, watches.jobs, trimJob),
-      jobNameOf,
-      now,
-    }),
+    messages,
+    questions: new Questions({ client, sessions, now }),
+    identity,
+    models,
   });
   const admission = createAdmissionServer({
     admission: new Admission({
@@ -176,6 +216,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       sessionLog,
       stops,
       approvals,
+      messages,
       certificates,
     },
     stack,
@@ -236,6 +277,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       results,
       sources,
       costs,
+      provenance: config.provenance ? new ProvenanceRecorder(store, () => signingKey.current()) : undefined,
       elapsed: () => systemClock.elapsed(),
     }),
     onSource(listener) {
@@ -250,6 +292,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 }
 
 const ADMISSION_DRAIN_MS = 1000;
+const S3_POLL_MS = 1000;
 const TEND_MS = 3600_000;
 
 const now = (): Date => new Date();

@@ -21,6 +21,7 @@ export class Recorder {
   readonly #now: () => Date;
   readonly #translator: Translator | undefined;
   readonly #unreportable: AbortSignal;
+  readonly #onOutput: () => void;
   readonly #lines: Record<Stream, LineSplitter>;
 
   constructor(options: {
@@ -31,12 +32,14 @@ export class Recorder {
     translator: Translator | undefined;
     /** Aborts when nothing can reach the operator any more: output is then only mirrored. */
     unreportable: AbortSignal;
+    onOutput?: () => void;
   }) {
     this.#spool = options.spool;
     this.#mirror = options.mirror;
     this.#now = options.now;
     this.#unreportable = options.unreportable;
     this.#translator = options.translator;
+    this.#onOutput = options.onOutput ?? (() => undefined);
     this.#lines = {
       stdout: new LineSplitter(this.#translator ? EVENT_LINE_MAX : RECORD_TEXT_MAX),
       stderr: new LineSplitter(RECORD_TEXT_MAX),
@@ -57,8 +60,23 @@ export class Recorder {
     this.#own('error', text, fields);
   }
 
+  /** What a person said to the command. */
+  user(text: string, fields: Pick<LogRecord, 'id' | 'name' | 'data'>): void {
+    this.#mirror.say(`${fields.name ?? 'somebody'} says something to the command`);
+    const time = this.#now().toISOString();
+    for (const part of recordTexts(Buffer.from(text)))
+      this.#add({
+        time,
+        type: 'user',
+        ...fields,
+        text: part.text,
+        ...(part.partial ? { partial: true } : {}),
+      });
+  }
+
   /** Output of the command as it came from the pipe. The caller then waits for room. */
   output(stream: Stream, chunk: Buffer): void {
+    this.#onOutput();
     this.#mirror.raw(stream, chunk);
     if (this.#unreportable.aborted) return;
     const time = this.#now().toISOString();

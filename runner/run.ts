@@ -17,6 +17,9 @@ import {
   skippedInResult,
 } from './hand-in.ts';
 import type { HandInOptions } from './hand-in.ts';
+import { inputFormatOf } from './input/format.ts';
+import { IdleWatch } from './input/idle-watch.ts';
+import { Inbox } from './input/inbox.ts';
 import type { Interruption } from './interruption.ts';
 import type { Environment, Locations } from './locations.ts';
 import { modelsEnvironment } from './models.ts';
@@ -72,6 +75,8 @@ export async function run(context: RunContext): Promise<RunResult> {
     currentCa: async () => (await readRunDescription(locations.description)).endpoint.ca,
     random,
   });
+  let idle: IdleWatch | undefined;
+  const touch = (): void => idle?.touch();
   await using spool = new Spool({ folder: scratch, limitBytes: SPOOL_BYTES });
   const recorder = new Recorder({
     spool,
@@ -82,7 +87,12 @@ export async function run(context: RunContext): Promise<RunResult> {
       costs: description.models === undefined,
     }),
     unreportable: over.signal,
+    onOutput: touch,
   });
+  const inbox =
+    description.input === 'messages'
+      ? new Inbox({ format: inputFormatOf(description.eventFormat), recorder, onSaid: touch })
+      : undefined;
   const sender = new Sender({
     endpoint,
     spool,
@@ -98,7 +108,11 @@ export async function run(context: RunContext): Promise<RunResult> {
   };
   const sending = sender.run(over.signal).catch(refused);
   const listening = new AbortController();
-  const control = stopRequested(endpoint, { signal: listening.signal, elapsed }).then((stop) => {
+  const control = stopRequested(endpoint, {
+    signal: listening.signal,
+    elapsed,
+    ...(inbox && { inbox }),
+  }).then((stop) => {
     if (stop) {
       const { gracePeriodSeconds: grace, ...who } = stop;
       interruption.raise({ kind: 'stop', ...who }, grace);
@@ -114,17 +128,26 @@ export async function run(context: RunContext): Promise<RunResult> {
     fullStoreMs: Math.min(FULL_STORE_SECONDS, context.patienceSeconds) * 1000,
     signal: over.signal,
   };
-  const times: Pick<RunResult, 'startedAt' | 'finishedAt'> = { finishedAt: '' };
+  const times: Pick<RunResult, 'startedAt' | 'finishedAt' | 'sourceCommit'> = { finishedAt: '' };
   let result: RunResult | undefined;
   try {
-    const work = await commandPhase(context, { endpoint, recorder, scratch }, () => {
-      times.startedAt = context.now().toISOString();
-    }).catch((error: unknown): { ending: Ending; baseline?: Baseline } => {
+    const work = await commandPhase(
+      context,
+      { endpoint, recorder, scratch, inbox },
+      {
+        onSource: (commit) => void (times.sourceCommit = commit),
+        onStarted: () => {
+          times.startedAt = context.now().toISOString();
+          if (inbox !== undefined) idle = watchIdle(context, recorder, inbox);
+        },
+      },
+    ).catch((error: unknown): { ending: Ending; baseline?: Baseline } => {
       if (over.signal.aborted || isRefused(error)) throw error;
       recorder.error(messageOf(error));
       return { ending: { outcome: 'RunnerError', message: sentence(messageOf(error)) } };
     });
     clearTimeout(deadline);
+    idle?.[Symbol.dispose]();
     listening.abort();
     times.finishedAt = context.now().toISOString();
     result = { ...work.ending, ...times, lastSeq: recorder.lastSeq };
@@ -158,6 +181,7 @@ export async function run(context: RunContext): Promise<RunResult> {
   } finally {
     clearTimeout(deadline);
     clearTimeout(giveUp);
+    idle?.[Symbol.dispose]();
     listening.abort();
     over.abort(new Error('the run is over'));
     await Promise.all([sending, control]);
@@ -170,17 +194,41 @@ export async function run(context: RunContext): Promise<RunResult> {
 /** setTimeout takes at most 2^31 - 1 milliseconds, more than the longest session. */
 const milliseconds = (value: number): number => Math.min(value * 1000, 2 ** 31 - 1);
 
+/** First the command is told that nobody says anything more, then it is ended. */
+function watchIdle(
+  { description, interruption, elapsed }: RunContext,
+  recorder: Recorder,
+  inbox: Inbox,
+): IdleWatch | undefined {
+  const { idleSeconds, gracePeriodSeconds } = description.limits;
+  if (idleSeconds === undefined) return undefined;
+  return new IdleWatch({
+    milliseconds: idleSeconds * 1000,
+    graceMs: gracePeriodSeconds * 1000,
+    elapsed,
+    onIdle: () => {
+      recorder.status(`nothing was said for ${idleSeconds} s: the command's input is closed`, {
+        name: 'idle',
+      });
+      inbox.close();
+    },
+    onOverdue: () => interruption.raise({ kind: 'idle', seconds: idleSeconds }, gracePeriodSeconds),
+  });
+}
+
 interface Tools {
   endpoint: Endpoint;
   recorder: Recorder;
   scratch: string;
+  /** Absent where the command takes no messages. */
+  inbox: Inbox | undefined;
 }
 
 /** Everything up to the command's end. Rejects only when the operator refuses this runner. */
 async function commandPhase(
   context: RunContext,
-  { endpoint, recorder, scratch }: Tools,
-  onStarted: () => void,
+  { endpoint, recorder, scratch, inbox }: Tools,
+  { onSource, onStarted }: { onSource: (commit: string) => void; onStarted: () => void },
 ): Promise<{ ending: Ending; baseline?: Baseline }> {
   const { description, locations, env, interruption, elapsed } = context;
   const gitHome = join(scratch, 'git-home');
@@ -188,7 +236,9 @@ async function commandPhase(
   const signal = interruption.signal;
   let baseline: Baseline | undefined;
   try {
-    await bringSource({ description, locations, env, endpoint, recorder, scratch, gitHome, elapsed, signal });
+    const from = { description, locations, env, endpoint, recorder, scratch, gitHome, elapsed, signal };
+    const commit = await bringSource(from);
+    if (commit !== undefined) onSource(commit);
     baseline = await snapshot(context, recorder, scratch, gitHome);
   } catch (error) {
     if (isRefused(error)) throw error;
@@ -222,6 +272,7 @@ async function commandPhase(
     recorder,
     interruption,
     ownsAllProcesses: ownsAllProcesses(context.self, env),
+    ...(inbox && { onListening: (listener) => inbox.attach(listener) }),
     onStarted: (pid) => {
       onStarted();
       recorder.status(`started: ${description.command.map(shown).join(' ')}`, {

@@ -32,6 +32,9 @@ export const FrameworkModels = Type.Object({
 });
 export type FrameworkModels = Type.Static<typeof FrameworkModels>;
 
+/** messages: its command reads what people say to the running session from standard input, in the way of its event format. */
+export const INPUTS = ['none', 'messages'] as const;
+
 export const FrameworkSpec = Type.Object({
   displayName: Type.Optional(Type.String({ maxLength: 200 })),
   description: Type.Optional(Type.String({ maxLength: 4096 })),
@@ -84,6 +87,13 @@ export const FrameworkSpec = Type.Object({
     }),
   ),
   eventFormat: Type.Optional(Type.Enum([...EVENT_FORMATS], { default: 'text' })),
+  input: Type.Optional(
+    Type.Enum([...INPUTS], {
+      default: 'none',
+      description:
+        'messages: the command reads from standard input what people say to the running session. text: a message is its lines; ndjson: one line {"type":"message","id","text"}; other formats have their own. An interrupt is SIGINT to the process group where the format has no word for it.',
+    }),
+  ),
   executes: Type.Optional(
     Type.Boolean({
       default: true,

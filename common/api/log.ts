@@ -6,7 +6,8 @@ export const RECORD_TEXT_MAX = 16 * 1024;
 
 /**
  * output: a line of stdout or stderr; status: something the runner did (checkout, start, upload, exit);
- * error: something that went wrong outside the command; the rest are what agents report.
+ * error: something that went wrong outside the command; user: what a person said to the running session, `name` who; the
+ * rest are what agents report.
  *
  * Of an agent's own stream (common/api/framework.ts, eventFormat), `data.raw` of the first record of a line is the line itself,
  * cut above 8 KiB (`rawBytes`: how long it was). Besides: tool-call data.input; tool-result data.isError, data.exitCode;
@@ -26,6 +27,7 @@ export const RECORD_TYPES = [
   'file-change',
   'usage',
   'question',
+  'user',
 ] as const;
 
 export const LogRecord = Type.Object({

@@ -4,7 +4,8 @@ export const GROUP = 'ambient.ai';
 export const VERSION = 'v1alpha1';
 export const API_VERSION = `${GROUP}/${VERSION}`;
 
-/** The aggregated API that serves the verbs which are not state: log, artifacts, source, stop, approve, reject, audit. */
+/** The aggregated API that serves the verbs which are not state: log, artifacts, source, stop, approve, reject,
+ * message, interrupt, audit. */
 export const LIVE_GROUP = 'live.ambient.ai';
 export const LIVE_API_VERSION = `${LIVE_GROUP}/${VERSION}`;
 
@@ -16,6 +17,8 @@ export const POLICY_NAME = 'policy';
 
 export const LABEL_SESSION = 'ambient.ai/session';
 export const LABEL_SESSION_UID = 'ambient.ai/session-uid';
+/** Of a Job: UID and generation of the NamespacePolicy that it was made under, with a dot in between. */
+export const LABEL_POLICY = 'ambient.ai/policy';
 export const LABEL_FRAMEWORK = 'ambient.ai/framework';
 /** Kueue's own label: passed through from Session to Job so that quota can be Kueue's. */
 export const LABEL_KUEUE_QUEUE = 'kueue.x-k8s.io/queue-name';

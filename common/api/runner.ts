@@ -17,7 +17,8 @@
  * HTTPS below `endpoint.url` (CA in `endpoint.ca`), `Authorization: Bearer <token>`; the token names the session, no path does:
  *   POST /runner/v1/events              NDJSON of LogRecord, seq gap-free → EventsAccepted. Records up to `acknowledged` are
  *                                       stored; resending is harmless; a gap answers 409 with EventsAccepted.
- *   GET  /runner/v1/control?wait=S      Control; held up to S (≤ 30) seconds while there is nothing new
+ *   GET  /runner/v1/control?wait=S      Control; held up to S (≤ 30) seconds while there is nothing new. With &after=N also what
+ *                                       was said to the session after message N, which the runner thereby acknowledges
  *   GET  /runner/v1/source              the uploaded archive; Range
  *   PUT  /runner/v1/artifacts/{path}    bytes of one file, each path segment percent-encoded. Headers: Content-Type,
  *                                       X-Ambient-Digest sha256:…, X-Ambient-Type (artifact type). 201; 422 digest mismatch;
@@ -36,10 +37,15 @@
  * with at most nine decimals or as a number (rounded to nine); data.model, optional, is what it is broken down by. Each is counted
  * once, by its seq. A costUsd that is no such amount counts as nothing, and the operator logs a warning.
  *
+ * Where `input` is messages the command's standard input is a pipe. The runner gives it what was said in order, each once, and
+ * records it as `user` with who said it; after limits.idleSeconds without output or message it closes the pipe, and ends a command
+ * that is still there after the grace period.
+ *
  * What it cannot report over HTTP it leaves in the container's termination message: RunResult as JSON.
  */
 import Type from 'typebox';
-import { EVENT_FORMATS, FrameworkModels } from './framework.ts';
+import { EVENT_FORMATS, FrameworkModels, INPUTS } from './framework.ts';
+import { MESSAGE_KINDS } from './session.ts';
 
 export const RUN_API_VERSION = 'runner.ambient.ai/v1alpha1';
 export const RUNNER_PATHS = {
@@ -102,6 +108,7 @@ export const RunDescription = Type.Object({
   }),
   env: Type.Record(Type.String(), Type.String()),
   eventFormat: Type.Enum([...EVENT_FORMATS]),
+  input: Type.Optional(Type.Enum([...INPUTS], { description: 'Absent: none.' })),
   source: Type.Object({
     type: Type.Enum(['none', 'upload', 'git']),
     upload: Type.Optional(Type.Object({ sizeBytes: Type.Integer(), digest: Type.String() })),
@@ -112,6 +119,7 @@ export const RunDescription = Type.Object({
       description: 'The runner stops the command itself shortly before Kubernetes would kill the pod.',
     }),
     gracePeriodSeconds: Type.Integer(),
+    idleSeconds: Type.Optional(Type.Integer()),
   }),
   restrictions: Type.Optional(
     Type.Object(
@@ -149,6 +157,16 @@ export const EventsAccepted = Type.Object({
 });
 export type EventsAccepted = Type.Static<typeof EventsAccepted>;
 
+/** What somebody said to the session. */
+export const Said = Type.Object({
+  seq: Type.Integer({ minimum: 1, description: 'Gap-free number, from 1.' }),
+  id: Type.String(),
+  kind: Type.Enum([...MESSAGE_KINDS]),
+  by: Type.String({ description: 'Who.' }),
+  text: Type.String({ description: 'Empty for an interrupt.' }),
+});
+export type Said = Type.Static<typeof Said>;
+
 export const Control = Type.Object({
   stop: Type.Optional(
     Type.Object({
@@ -156,6 +174,9 @@ export const Control = Type.Object({
       reason: Type.Optional(Type.String()),
       gracePeriodSeconds: Type.Integer(),
     }),
+  ),
+  messages: Type.Optional(
+    Type.Array(Said, { description: 'After the one that was acknowledged, in order; more may follow.' }),
   ),
 });
 export type Control = Type.Static<typeof Control>;
@@ -179,6 +200,9 @@ export const RunResult = Type.Object({
   startedAt: Type.Optional(Type.String({ format: 'date-time' })),
   finishedAt: Type.String({ format: 'date-time' }),
   lastSeq: Type.Integer({ minimum: 0, description: 'Number of the last log record.' }),
+  sourceCommit: Type.Optional(
+    Type.String({ pattern: '^[0-9a-f]{40,64}$', description: 'Of the git source, as it was checked out.' }),
+  ),
   skippedArtifacts: Type.Optional(
     Type.Array(Type.Object({ path: Type.String(), reason: Type.String() }), { maxItems: 100 }),
   ),

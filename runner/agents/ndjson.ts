@@ -5,8 +5,8 @@ import type { AgentEvent } from './event.ts';
 import { isObject, parseObject } from './json.ts';
 import type { Translator, TranslatorOptions } from './translator.ts';
 
-/** The runner itself speaks as output, status and error: an agent's line of that type stays output. */
-const RUNNERS_OWN: ReadonlySet<string> = new Set(['output', 'status', 'error']);
+/** The runner itself speaks as these, and for people: an agent's line of that type stays output. */
+const RUNNERS_OWN: ReadonlySet<string> = new Set(['output', 'status', 'error', 'user']);
 const AGENT_TYPES: ReadonlySet<string> = new Set(RECORD_TYPES.filter((type) => !RUNNERS_OWN.has(type)));
 
 const isAgentType = (value: unknown): value is AgentEvent['type'] =>

@@ -13,7 +13,7 @@ import { Compile } from 'typebox/compile';
 import { LogRecord } from '../../common/api/log.ts';
 import { MODELS_PATH } from '../../common/api/models.ts';
 import { HEADER_ARTIFACT_TYPE, HEADER_DIGEST, RUNNER_PATHS, RunResult } from '../../common/api/runner.ts';
-import type { Control } from '../../common/api/runner.ts';
+import type { Control, Said } from '../../common/api/runner.ts';
 import type { KeyPair } from '../../operator/serve/tls/authority.ts';
 import { TestCertificates } from './certificates.ts';
 
@@ -52,6 +52,8 @@ export class RunnerEndpoint implements AsyncDisposable {
   resent = 0;
   source: Buffer | undefined;
   control: Control = {};
+  /** What was said to the session. */
+  readonly said: Said[] = [];
   accept = [this.token];
   /** Decides what goes wrong with a request; called before it is handled. */
   fault: (request: IncomingMessage) => Fault | undefined = () => undefined;
@@ -107,7 +109,14 @@ export class RunnerEndpoint implements AsyncDisposable {
   }
 
   stop(stop: NonNullable<Control['stop']>): void {
-    this.control = { stop };
+    this.control = { ...this.control, stop };
+    this.#wake();
+  }
+
+  /** Somebody says something to the session. */
+  say(said: Partial<Said>): void {
+    const seq = this.said.length + 1;
+    this.said.push({ seq, id: `m${seq}`, kind: 'message', by: 'ann', text: '', ...said });
     this.#wake();
   }
 
@@ -156,7 +165,7 @@ export class RunnerEndpoint implements AsyncDisposable {
     const key = `${request.method ?? ''} ${pathname}`;
     if (key === `POST ${RUNNER_PATHS.events}`) this.#events(await bodyOf(request), answer);
     else if (key === `GET ${RUNNER_PATHS.control}`)
-      answer(200, await this.#controlled(Number(searchParams.get('wait') ?? 0), request));
+      answer(200, await this.#controlled(searchParams, request));
     else if (key === `GET ${RUNNER_PATHS.source}`)
       this.#sendSource(request, response, fault.drop === 'middle');
     else if (key.startsWith(`PUT ${RUNNER_PATHS.artifacts}/`))
@@ -186,14 +195,17 @@ export class RunnerEndpoint implements AsyncDisposable {
     answer(200, { acknowledged: this.records.length });
   }
 
-  async #controlled(waitSeconds: number, request: IncomingMessage): Promise<Control> {
-    const end = performance.now() + waitSeconds * 1000;
-    while (!this.control.stop && performance.now() < end && !request.socket.destroyed)
+  async #controlled(query: URLSearchParams, request: IncomingMessage): Promise<Control> {
+    const end = performance.now() + Number(query.get('wait') ?? 0) * 1000;
+    const after = Number(query.get('after') ?? Infinity);
+    const news = (): Said[] => this.said.filter(({ seq }) => seq > after);
+    while (!this.control.stop && news().length === 0 && performance.now() < end && !request.socket.destroyed)
       await Promise.race([
         new Promise<void>((resolve) => this.#waiting.add(resolve)),
         sleep(Math.min(200, end - performance.now())),
       ]);
-    return this.control;
+    const messages = news();
+    return { ...this.control, ...(messages.length === 0 ? {} : { messages }) };
   }
 
   #sendSource(request: IncomingMessage, response: ServerResponse, cut: boolean): void {

@@ -1,19 +1,14 @@
 /** The status a session shall have after this look at it: steps write here, the committer sends the difference. */
-import type {
-  GeneratedArtifact,
-  Session,
-  SessionConditionType,
-  SessionStatus,
-} from '../../../common/api/session.ts';
+import type { Session, SessionConditionType, SessionStatus } from '../../../common/api/session.ts';
 import type { Condition } from '../../../common/api/kubernetes.ts';
 import { OPERATOR_ACTOR } from '../../../common/api/names.ts';
 import { isTerminal } from '../../../common/api/session.ts';
 import type { SessionPhase } from '../../../common/api/session.ts';
-import { setCondition, shorten } from '../../../common/rules/conditions.ts';
+import { isTrue, setCondition, shorten } from '../../../common/rules/conditions.ts';
 import type { ConditionChange } from '../../../common/rules/conditions.ts';
 import { canMove } from '../../../common/rules/phase.ts';
 import type { Outcome } from '../../../common/rules/outcome.ts';
-import { UNRECORDED } from './change-record.ts';
+import { isPassing } from './trouble.ts';
 import { oneLine } from '../../../common/rules/wording.ts';
 
 /** A history entry before it has a number and a time. */
@@ -37,7 +32,7 @@ export class Draft {
     this.#now = now;
     this.#status = { ...session.status };
     // It holds no longer once something is decided again.
-    if (this.#status.message === UNRECORDED) delete this.#status.message;
+    if (isPassing(this.#status.message)) delete this.#status.message;
   }
 
   get status(): SessionStatus {
@@ -68,6 +63,11 @@ export class Draft {
     this.#status.workload = { ...this.#status.workload, ...known };
   }
 
+  /** What people say reaches its command. */
+  openInput(): void {
+    this.#status.input = { ...this.#status.input, open: true };
+  }
+
   /** Undefined: it does not wait for its turn any more. */
   queue(place: SessionStatus['queue']): void {
     if (place === undefined) delete this.#status.queue;
@@ -82,8 +82,8 @@ export class Draft {
     this.#status.cost = cost;
   }
 
-  artifacts(generated: GeneratedArtifact[], count: number, totalBytes: number): void {
-    this.#status.artifacts = { generated, count, totalBytes };
+  artifacts(artifacts: NonNullable<SessionStatus['artifacts']>): void {
+    this.#status.artifacts = artifacts;
   }
 
   record(event: string, data?: Record<string, unknown>, actor: string = OPERATOR_ACTOR): void {
@@ -103,6 +103,13 @@ export class Draft {
   /** The end: phase, condition, message, times and history in one. */
   finish(outcome: Outcome, completionTime?: string): void {
     this.moveTo(outcome.phase);
+    if (isTrue(this.#status.conditions, 'NeedsInput'))
+      this.condition({
+        type: 'NeedsInput',
+        status: 'False',
+        reason: 'Ended',
+        message: 'The session ended without an answer.',
+      });
     this.condition({ type: outcome.phase, status: 'True', reason: outcome.reason, message: outcome.message });
     this.message(outcome.message);
     this.queue(undefined);

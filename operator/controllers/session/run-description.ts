@@ -31,6 +31,7 @@ export function describeRun(
     command: plan.command,
     env: plan.env,
     eventFormat: plan.eventFormat,
+    ...(plan.input === 'none' ? {} : { input: plan.input }),
     source: {
       type,
       ...(upload === undefined ? {} : { upload: { sizeBytes: upload.sizeBytes, digest: upload.digest } }),
@@ -39,6 +40,7 @@ export function describeRun(
     limits: {
       timeoutSeconds: plan.limits.timeoutSeconds,
       gracePeriodSeconds: plan.limits.gracePeriodSeconds,
+      ...(plan.limits.idleSeconds === undefined ? {} : { idleSeconds: plan.limits.idleSeconds }),
     },
     ...(Object.values(restrictions).includes(true) ? { restrictions } : {}),
     ...(tools.allowed.length + tools.blocked.length === 0

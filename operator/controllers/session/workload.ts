@@ -1,4 +1,5 @@
 /** Step: the Job. Created once, under a name that only this session can have; found again after any crash. */
+import { LABEL_POLICY } from '../../../common/api/names.ts';
 import type { Job } from '../../../common/kube/core-types.ts';
 import {
   isAlreadyExists,
@@ -65,7 +66,14 @@ async function create(look: Look): Promise<StepResult> {
     // First the account, which a Job controller that does not find it tries again only after ten seconds, and the NetworkPolicy,
     // without which no pod shall start.
     await controller.prepareNamespace(namespace, signal);
-    const job = await controller.client.create(jobs, buildJob(session, plan, run, policy.restrictions), {
+    const made = buildJob(session, plan, run, policy.restrictions);
+    const governing = controller.policies.object(namespace)?.metadata;
+    if (governing !== undefined)
+      made.metadata.labels = {
+        ...made.metadata.labels,
+        [LABEL_POLICY]: `${governing.uid}.${governing.generation ?? 0}`,
+      };
+    const job = await controller.client.create(jobs, made, {
       signal,
       answer: 'metadata',
     });
@@ -117,8 +125,9 @@ async function refused(look: Look, error: unknown): Promise<StepResult> {
 }
 
 /** From the Job itself and not from the plan: the framework may say something else by now. */
-function noteCreated({ draft, session }: Look, job: Job): void {
+function noteCreated({ draft, session, plan }: Look, job: Job): void {
   if (session.status?.workload?.jobName !== undefined) return;
+  if (plan?.input === 'messages') draft.openInput();
   const [container] = job.spec.template.spec.containers;
   const limits = container?.resources?.limits;
   draft.condition({
@@ -131,6 +140,12 @@ function noteCreated({ draft, session }: Look, job: Job): void {
     jobName: job.metadata.name,
     ...(container?.image === undefined ? {} : { image: container.image }),
     ...(limits === undefined ? {} : { resources: limits }),
+    ...policyOf(job),
   });
   draft.message(WAITING);
+}
+
+function policyOf({ metadata }: Job): { policy?: { uid: string; generation: number } } {
+  const [uid = '', generation = ''] = metadata.labels?.[LABEL_POLICY]?.split('.') ?? [];
+  return uid === '' ? {} : { policy: { uid, generation: Number(generation) } };
 }

@@ -157,7 +157,8 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
       records: {
         sourceReady: async () => world.sourceReady,
         result: async () => world.result,
-        artifacts: async () => ({ generated: [], count: 0, totalBytes: 0 }),
+        artifacts: async () => ({ generated: [], count: 0, totalBytes: 0, products: [] }),
+        vouch: async () => undefined,
         cost: async () => world.cost,
         storageFull: async () => false,
       },
@@ -260,6 +261,30 @@ describe('reconciling a session', () => {
     );
     assert.deepEqual(c.requests, ['create job', 'patch status', 'patch status']);
     assert.match(c.condition('PolicyValidated')?.message ?? '', /deprecated: Use 2\.$/);
+  });
+
+  it('opens the input of a session whose framework takes messages, and closes a question with its end', async () => {
+    const c = aController(
+      aSession().spec({ limits: { timeoutSeconds: 60, gracePeriodSeconds: 1, idleSeconds: 9 } }),
+      [aFramework('generic', { input: 'messages' })],
+    );
+    await c.settle();
+    assert.deepEqual(c.status().input, { open: true });
+    c.pod((pod) => pod.running());
+    await c.settle();
+    c.change({
+      conditions: [
+        ...(c.status().conditions ?? []),
+        { type: 'NeedsInput', status: 'True', reason: 'Asked', message: 'Which?', lastTransitionTime: NOW },
+      ],
+    });
+    c.world.result = aResult('Succeeded');
+    c.pod((pod) => pod.ended(0));
+    await c.settle();
+    assert.deepEqual([c.status().phase, c.condition('NeedsInput')?.reason], ['Completed', 'Ended']);
+    const silent = aController(aSession());
+    await silent.settle();
+    assert.equal(silent.status().input, undefined);
   });
 
   it('takes five requests from creation to the end at most, ServiceAccount and token aside', async () => {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { OPERATOR_NAME } from '../common/api/names.ts';
+import { MODELS_TOKEN_AUDIENCE, OPERATOR_NAME, TOKEN_AUDIENCE } from '../common/api/names.ts';
 import { operatorUser } from '../common/rules/approval.ts';
 import type { Session } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
@@ -156,14 +156,15 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     metrics: registry,
   };
   const live = createLiveServer({ ...shared, stops, approvals, messages, forecasts, frontProxy });
-  const identity = new RunnerIdentity({
+  const podsKnown = {
     reviewer: client,
     sessions,
     pods: lookup(client, pods, watches.pods, trimPod),
     jobs: lookup(client, jobs, watches.jobs, trimJob),
     jobNameOf,
     now,
-  });
+  };
+  const identity = new RunnerIdentity(podsKnown);
   const models = makeModelDoor(
     {
       rules: config.models,
@@ -173,7 +174,8 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       sessions,
       policies,
       costs,
-      identity,
+      // What a command is given opens this and nothing else; a runner may ask for its command.
+      identity: new RunnerIdentity({ ...podsKnown, audiences: [MODELS_TOKEN_AUDIENCE, TOKEN_AUDIENCE] }),
       accesses,
       registry,
       log,

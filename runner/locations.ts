@@ -10,6 +10,7 @@ export interface Locations {
   workspace: string;
   artifacts: string;
   temporary: string;
+  gitCredentials: string;
   /** Kubernetes reads it when the container has ended: the truth when the operator could not be told. */
   terminationMessage: string;
 }
@@ -22,6 +23,7 @@ export function locationsFrom(env: Environment): Locations {
     workspace: env.AMBIENT_WORKSPACE ?? MOUNTS.workspace,
     artifacts: env.AMBIENT_ARTIFACTS ?? MOUNTS.artifacts,
     temporary: env.AMBIENT_TEMPORARY ?? MOUNTS.temporary,
+    gitCredentials: env.AMBIENT_GIT_CREDENTIALS ?? MOUNTS.gitCredentials,
     terminationMessage: env.AMBIENT_TERMINATION_MESSAGE ?? '/dev/termination-log',
   };
 }

@@ -8,6 +8,7 @@ import { proxyOf } from './git-process.ts';
 import type { Environment, Locations } from './locations.ts';
 import type { Recorder } from './records.ts';
 import { cloneGit, headOf } from './source/git.ts';
+import { takeHandedSource } from './source/handed.ts';
 import { bringUpload } from './source/upload.ts';
 import { SourceError } from './source/source-error.ts';
 
@@ -62,7 +63,15 @@ export async function bringSource(options: PrepareOptions): Promise<string | und
     }
     case 'git': {
       if (!source.git) throw new SourceError('the session names no git repository');
-      const { url, ref } = source.git;
+      const { url, ref, credentials } = source.git;
+      if (credentials !== undefined) {
+        const { commit } = await takeHandedSource(locations);
+        recorder.status(`source ready: ${commit?.slice(0, SHORT) ?? 'no commit'}, with credentials`, {
+          name: 'source',
+          ...(commit && { data: { commit: commit.slice(0, SHORT) } }),
+        });
+        return commit;
+      }
       recorder.status(`cloning ${url}${ref === undefined ? '' : ` at ${ref}`}`, { name: 'source' });
       await cloneGit(source.git, git);
       const head = await headOf(git);

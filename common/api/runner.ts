@@ -51,7 +51,14 @@ export const MOUNTS = {
   workspace: '/workspace',
   artifacts: '/artifacts',
   temporary: '/tmp',
+  /** Of the init container alone: the Secret of `source.git.credentials`. */
+  gitCredentials: '/ambient-git',
 } as const;
+
+/** `source` in the environment of the container that only brings the source, with credentials that no other container has. */
+export const STEP_VARIABLE = 'AMBIENT_STEP';
+/** Below /tmp: how that went, for the runner, which takes it away before anybody else can write there. */
+export const HANDED_SOURCE = '.ambient-source.json';
 
 /** By which a command learns what policy wants it to hold back from: `true`, or absent. Nothing a session says can unset them. */
 export const RESTRICTION_VARIABLES = {
@@ -91,7 +98,15 @@ export const RunDescription = Type.Object({
   source: Type.Object({
     type: Type.Enum(['none', 'upload', 'git']),
     upload: Type.Optional(Type.Object({ sizeBytes: Type.Integer(), digest: Type.String() })),
-    git: Type.Optional(Type.Object({ url: Type.String(), ref: Type.Optional(Type.String()) })),
+    git: Type.Optional(
+      Type.Object({
+        url: Type.String(),
+        ref: Type.Optional(Type.String()),
+        credentials: Type.Optional(
+          Type.String({ description: 'A Secret: then an init container has brought the source already.' }),
+        ),
+      }),
+    ),
   }),
   limits: Type.Object({
     timeoutSeconds: Type.Integer({

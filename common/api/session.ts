@@ -92,6 +92,14 @@ export const SessionSource = Type.Object(
             description: 'Branch, tag or commit; the default branch when absent.',
           }),
         ),
+        credentials: Type.Optional(
+          Type.String({
+            maxLength: 253,
+            pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+            description:
+              'Secret with password (or token), perhaps username, and url: what addresses must begin with to be given them. The agent never sees it.',
+          }),
+        ),
       }),
     ),
   },

@@ -11,6 +11,8 @@ export interface Locations {
   artifacts: string;
   temporary: string;
   gitCredentials: string;
+  inputCredentials: string;
+  inputs: string;
   /** Kubernetes reads it when the container has ended: the truth when the operator could not be told. */
   terminationMessage: string;
 }
@@ -24,6 +26,8 @@ export function locationsFrom(env: Environment): Locations {
     artifacts: env.AMBIENT_ARTIFACTS ?? MOUNTS.artifacts,
     temporary: env.AMBIENT_TEMPORARY ?? MOUNTS.temporary,
     gitCredentials: env.AMBIENT_GIT_CREDENTIALS ?? MOUNTS.gitCredentials,
+    inputCredentials: env.AMBIENT_INPUT_CREDENTIALS ?? MOUNTS.inputCredentials,
+    inputs: env.AMBIENT_INPUTS ?? MOUNTS.inputs,
     terminationMessage: env.AMBIENT_TERMINATION_MESSAGE ?? '/dev/termination-log',
   };
 }

@@ -9,7 +9,7 @@ import { runnerExitCode, sentence } from './outcome.ts';
 import type { Mirror } from './records.ts';
 import { run } from './run.ts';
 import { readRunDescription } from './session-file.ts';
-import { bringWithCredentials } from './source/with-credentials.ts';
+import { bring } from './source/bring.ts';
 
 const PATIENCE_SECONDS = 300;
 
@@ -56,7 +56,7 @@ async function main(): Promise<RunResult> {
 
 if (process.env[STEP_VARIABLE] === 'source') {
   // How it went is told by the runner, which can report.
-  await bringWithCredentials(locations, process.env);
+  await bring(locations, process.env);
   process.exit(0);
 }
 const result = await main();

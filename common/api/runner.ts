@@ -53,6 +53,10 @@ export const MOUNTS = {
   temporary: '/tmp',
   /** Of the init container alone: the Secret of `source.git.credentials`. */
   gitCredentials: '/ambient-git',
+  /** Of the init container alone: a folder for each Secret of inputs. */
+  inputCredentials: '/ambient-inputs',
+  /** Read-only for the agent. */
+  inputs: '/inputs',
 } as const;
 
 /** `source` in the environment of the container that only brings the source, with credentials that no other container has. */
@@ -108,6 +112,20 @@ export const RunDescription = Type.Object({
       }),
     ),
   }),
+  inputs: Type.Optional(
+    Type.Array(
+      Type.Object({
+        name: Type.String({ description: 'Below /inputs.' }),
+        kind: Type.Enum(['s3', 'external']),
+        bucket: Type.Optional(Type.String()),
+        key: Type.Optional(Type.String()),
+        credentials: Type.Optional(Type.String()),
+        url: Type.Optional(Type.String()),
+        digest: Type.Optional(Type.String()),
+      }),
+      { description: 'What the init container has brought beside the source.' },
+    ),
+  ),
   limits: Type.Object({
     timeoutSeconds: Type.Integer({
       description: 'The runner stops the command itself shortly before Kubernetes would kill the pod.',

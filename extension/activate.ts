@@ -12,6 +12,7 @@ import { pickNamespace } from './commands/pick-namespace.ts';
 import { setContextKey } from './ide/context-keys.ts';
 import type { ViewState } from './ide/context-keys.ts';
 import { expandPath } from './ide/expand-path.ts';
+import { tellAsking } from './ide/asking-messages.ts';
 import { tellFinished } from './ide/finished-messages.ts';
 import { Notify } from './ide/notify.ts';
 import { followSessionYaml } from './ide/session-yaml-key.ts';
@@ -157,6 +158,7 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
   });
   rights.onDidChange(() => tree.refresh());
   approvals.onDidBegin((awaiting) => tellAwaiting(notify, awaiting));
+  launched.onDidAsk((asking) => tellAsking(notify, asking));
   launched.onDidFinish((finished) => tellFinished(notify, finished));
 
   context.subscriptions.push(

@@ -151,6 +151,16 @@ const OPTIONS = {
     default: false,
     about: 'Webhooks may go to http:// URLs: what they say can be read on the way.',
   },
+  'models-allow': {
+    kind: 'text',
+    about:
+      'Networks in which providers of models may be although they are not of the public internet, such as 10.1.0.0/16,fd00:1::/64.',
+  },
+  'models-http': {
+    kind: 'switch',
+    default: false,
+    about: 'Providers of models may have http:// addresses: prompts and keys can be read on the way.',
+  },
   'smtp-host': { kind: 'text', about: 'Mail server for notifications; absent: no email.' },
   'smtp-port': { kind: 'port', default: 587, about: 'Of the mail server.' },
   'smtp-security': {
@@ -207,6 +217,7 @@ export interface Config {
   provenance: boolean;
   retentionPerSecond: number;
   notify: AddressRules;
+  models: AddressRules;
   smtp: SmtpSettings | undefined;
   logLevel: (typeof LOG_LEVELS)[number];
 }
@@ -297,12 +308,12 @@ export function readConfig(args: readonly string[], env: Environment): Config {
       algorithms,
     };
   };
-  const networks = (): AddressRules['allowed'] => {
-    const value = text('notify-allow') ?? '';
+  const networks = (name: OptionName): AddressRules['allowed'] => {
+    const value = text(name) ?? '';
     try {
       return listOf(value.split(',').flatMap((each) => (each.trim() === '' ? [] : [each.trim()])));
     } catch {
-      wrong('notify-allow', value, 'networks such as 10.1.0.0/16, with commas in between');
+      wrong(name, value, 'networks such as 10.1.0.0/16, with commas in between');
       return listOf([]);
     }
   };
@@ -354,9 +365,15 @@ export function readConfig(args: readonly string[], env: Environment): Config {
     provenance: choiceOf(raw('provenance') ?? 'true', (value) => wrong('provenance', value, 'true or false')),
     retentionPerSecond: number('retention-per-second', 1, 1000, true),
     notify: {
-      allowed: networks(),
+      allowed: networks('notify-allow'),
       plainHttp: choiceOf(raw('notify-http') ?? 'false', (value) =>
         wrong('notify-http', value, 'true or false'),
+      ),
+    },
+    models: {
+      allowed: networks('models-allow'),
+      plainHttp: choiceOf(raw('models-http') ?? 'false', (value) =>
+        wrong('models-http', value, 'true or false'),
       ),
     },
     smtp: smtp(),

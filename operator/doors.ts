@@ -1,7 +1,8 @@
 /** The doors of the operator, on every replica: live API, runners, and the certificates they show. */
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { OPERATOR_NAME } from '../common/api/names.ts';
+import { MODELS_TOKEN_AUDIENCE, OPERATOR_NAME, TOKEN_AUDIENCE } from '../common/api/names.ts';
 import { operatorUser } from '../common/rules/approval.ts';
 import type { Session } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
@@ -32,12 +33,15 @@ import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
 import { ProvenanceRecorder } from './record/provenance/recorder.ts';
 import { SigningKey } from './record/provenance/signing-key.ts';
+import { Messages } from './sessions/messages.ts';
+import { Questions } from './sessions/questions.ts';
 import { StoredRecords } from './sessions/records.ts';
 import { Policies } from './sessions/policies.ts';
 import { RetentionForecasts } from './sessions/retention-forecast.ts';
 import { Results } from './sessions/result.ts';
 import { Sources } from './sessions/source.ts';
 import { Stops } from './sessions/stop.ts';
+import { makeModelDoor } from './model-door.ts';
 import type { ArtifactStore } from './store/store.ts';
 import type { Watches } from './watches.ts';
 import { makeWebhookDoor } from './webhook-door.ts';
@@ -120,6 +124,12 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   );
   const forecasts = new RetentionForecasts({ sessions: watches.sessions.store, policies, now });
   const stops = new Stops({ client, store, now });
+  const messages = new Messages({
+    client,
+    store,
+    newId: () => randomUUID(),
+    now,
+  });
   const approvals = new Approvals({
     client,
     store,
@@ -145,19 +155,42 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   };
-  const live = createLiveServer({ ...shared, stops, approvals, forecasts, frontProxy });
-  const runners = createRunnerServer({
-    ...shared,
-    results,
-    costs,
-    identity: new RunnerIdentity({
+  const live = createLiveServer({ ...shared, stops, approvals, messages, forecasts, frontProxy });
+  const identityOf = (audience: string): RunnerIdentity =>
+    new RunnerIdentity({
       reviewer: client,
+      audience,
       sessions,
       pods: lookup(client, pods, watches.pods, trimPod),
       jobs: lookup(client, jobs, watches.jobs, trimJob),
       jobNameOf,
       now,
-    }),
+    });
+  const models = makeModelDoor(
+    {
+      rules: config.models,
+      client,
+      store,
+      audit,
+      sessions,
+      policies,
+      costs,
+      // The key that the agent has opens nothing else, and that of its runner no models.
+      identity: identityOf(MODELS_TOKEN_AUDIENCE),
+      accesses,
+      registry,
+      log,
+    },
+    stack,
+  );
+  const runners = createRunnerServer({
+    ...shared,
+    results,
+    costs,
+    messages,
+    questions: new Questions({ client, sessions, now }),
+    identity: identityOf(TOKEN_AUDIENCE),
+    models,
   });
   const admission = createAdmissionServer({
     admission: new Admission({
@@ -186,6 +219,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       sessionLog,
       stops,
       approvals,
+      messages,
       certificates,
     },
     stack,

@@ -28,6 +28,7 @@ import type { SessionLog } from './sessions/log.ts';
 import type { SessionLookup } from './sessions/lookup.ts';
 import { Namespaces } from './sessions/namespaces.ts';
 import type { Policies } from './sessions/policies.ts';
+import type { Messages } from './sessions/messages.ts';
 import type { Stops } from './sessions/stop.ts';
 import { allOf } from './watches.ts';
 import type { Watches } from './watches.ts';
@@ -44,6 +45,7 @@ export interface RestPartsOptions {
   sessionLog: SessionLog;
   stops: Stops;
   approvals: Approvals;
+  messages: Messages;
   certificates: Pick<OperatorCertificates, 'linkKey'>;
 }
 
@@ -60,7 +62,7 @@ export async function restParts(
   Pick<RestServerOptions, 'identities' | 'access' | 'limits' | 'services' | 'ready' | 'trustedProxies'>
 > {
   const { config, client, watches, audit, sessions, artifacts, policies, accesses } = options;
-  const { sessionLog, stops, approvals, certificates } = options;
+  const { sessionLog, stops, approvals, messages, certificates } = options;
   const oidc = await oidcOf(config);
   if (oidc !== undefined) stack.use(oidc);
   const namespaces = new Namespaces(watches.namespaces.store, client);
@@ -85,7 +87,7 @@ export async function restParts(
       addArtifactServices(scope, guard, { sessions, artifacts, accesses, links });
       addDownloadService(scope, guard, { sessions, artifacts, accesses, links });
       addStreamServices(scope, guard, { sessions, log: sessionLog, accesses });
-      addVerbServices(scope, guard, { sessions, stops, approvals, accesses });
+      addVerbServices(scope, guard, { sessions, stops, approvals, messages, accesses });
       addNamespaceServices(scope, guard, { namespaces, policies, listings });
     },
     ready: () => allOf(watches).every(({ reflector }) => reflector.state.lastSync !== undefined),

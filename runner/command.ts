@@ -4,6 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
+import type { Listener } from './input/inbox.ts';
 import type { Interruption } from './interruption.ts';
 import { Descendants, outOfMemoryKills } from './processes.ts';
 import type { Recorder, Stream } from './records.ts';
@@ -23,6 +24,8 @@ export interface CommandOptions {
   /** All processes but the runner and PID 1 are the command's. */
   ownsAllProcesses: boolean;
   onStarted: (pid: number) => void;
+  /** Where its input is open: the way to talk to it. Absent: its input is closed. */
+  onListening?: (listener: Listener) => void;
 }
 
 export type CommandEnd =
@@ -37,18 +40,25 @@ const NOT_FOUND = new Set(['ENOENT', 'EACCES', 'ENOEXEC', 'ENOTDIR', 'ELOOP']);
 export async function runCommand(options: CommandOptions): Promise<CommandEnd> {
   const { argv, recorder, interruption } = options;
   const killsBefore = await outOfMemoryKills();
-  const child = spawn(argv[0] ?? '', argv.slice(1), {
+  const program = argv[0] ?? '';
+  const how = {
     cwd: options.cwd,
     env: options.env,
-    stdio: ['ignore', 'pipe', 'pipe'],
     // a session and process group of its own: one signal reaches all of it, and none reaches the runner
     detached: true,
-  });
+  };
+  const child =
+    options.onListening === undefined
+      ? spawn(program, argv.slice(1), { ...how, stdio: ['ignore', 'pipe', 'pipe'] })
+      : spawn(program, argv.slice(1), { ...how, stdio: ['pipe', 'pipe', 'pipe'] });
   const failure = await started(child);
-  if (failure || child.pid === undefined) return notStarted(argv[0] ?? '', failure);
+  if (failure || child.pid === undefined) return notStarted(program, failure);
   options.onStarted(child.pid);
 
   const descendants = new Descendants(child.pid, options.ownsAllProcesses);
+  const { stdin } = child;
+  if (stdin !== null)
+    options.onListening?.({ stdin, interrupt: () => void descendants.signalGroup('SIGINT') });
   const pumps = [new Pump(child.stdout, 'stdout', recorder), new Pump(child.stderr, 'stderr', recorder)];
   let killTimer: NodeJS.Timeout | undefined;
   let killAt = Infinity;

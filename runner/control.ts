@@ -1,6 +1,7 @@
-/** Asks the operator again and again whether the run should stop. */
+/** Asks the operator again and again whether the run should stop, and what was said to it. */
 import { Value } from 'typebox/value';
 import { Control, RUNNER_PATHS } from '../common/api/runner.ts';
+import type { Said } from '../common/api/runner.ts';
 import { isRefused } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
 import { pause } from './retry.ts';
@@ -9,27 +10,40 @@ const WAIT_SECONDS = 25;
 /** An operator that answers at once each time must not be asked at once each time. */
 const LEAST_MS = 1_000;
 
+/** Where messages go; absent for a command that takes none. */
+export interface Mailbox {
+  readonly taken: number;
+  take(said: readonly Said[]): void;
+}
+
 /** Resolves with the request to stop, or undefined when cancelled. Throws when the operator refuses this runner. */
 export async function stopRequested(
   endpoint: Endpoint,
-  options: { signal: AbortSignal; elapsed: () => number },
+  options: { signal: AbortSignal; elapsed: () => number; inbox?: Mailbox },
 ): Promise<Control['stop']> {
-  const { signal, elapsed } = options;
+  const { signal, elapsed, inbox } = options;
   while (!signal.aborted) {
     const asked = elapsed();
+    let hasNews = false;
     try {
       const answer = await endpoint.callPatiently({
         method: 'GET',
-        path: `${RUNNER_PATHS.control}?wait=${WAIT_SECONDS}`,
+        path: `${RUNNER_PATHS.control}?wait=${WAIT_SECONDS}${inbox === undefined ? '' : `&after=${inbox.taken}`}`,
         idleMs: (WAIT_SECONDS + 15) * 1000,
         signal,
       });
-      if (Value.Check(Control, answer) && answer.stop) return answer.stop;
+      if (Value.Check(Control, answer)) {
+        const before = inbox?.taken;
+        inbox?.take(answer.messages ?? []);
+        hasNews = inbox?.taken !== before;
+        if (answer.stop) return answer.stop;
+      }
     } catch (error) {
       // anything else may pass, and the run does not depend on it
       if (isRefused(error)) throw error;
     }
-    await pause(Math.max(0, asked + LEAST_MS - elapsed()), signal);
+    // What was taken is acknowledged by the next question.
+    if (!hasNews) await pause(Math.max(0, asked + LEAST_MS - elapsed()), signal);
   }
   return undefined;
 }

@@ -6,7 +6,8 @@ import { messageOf } from '../common/errors.ts';
 import { retrying } from './retry.ts';
 
 const IDLE_MS = 30_000;
-const ANSWER_BYTES_MAX = 64 * 1024;
+/** Messages, with every character escaped. */
+const ANSWER_BYTES_MAX = 512 * 1024;
 
 /** An answer that is no success, or none at all (status 0). */
 export class EndpointError extends Error {

@@ -3,6 +3,7 @@
 export type Cause =
   | { kind: 'stop'; requestedBy: string; reason?: string }
   | { kind: 'deadline'; seconds: number }
+  | { kind: 'idle'; seconds: number }
   | { kind: 'terminated'; signal: string }
   | { kind: 'refused'; message: string };
 
@@ -45,6 +46,8 @@ export function describeCause(cause: Cause): string {
       return `stopped by ${cause.requestedBy}${cause.reason ? `: ${cause.reason}` : ''}`;
     case 'deadline':
       return `not finished after ${cause.seconds} s, the session's time limit`;
+    case 'idle':
+      return `ended after ${cause.seconds} s in which nothing was said, the session's idle time-out`;
     case 'terminated':
       return `the pod was asked to end (${cause.signal}): it was deleted or evicted`;
     case 'refused':

@@ -45,6 +45,7 @@ function outcomeOf(cause: Cause): RunResult['outcome'] {
     case 'terminated':
       return 'Stopped';
     case 'deadline':
+    case 'idle':
       return 'DeadlineExceeded';
     case 'refused':
       return 'RunnerError';

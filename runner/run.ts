@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunDescription, RunResult } from '../common/api/runner.ts';
 import { messageOf } from '../common/errors.ts';
+import { translatorFor } from './agents/formats.ts';
 import { Baseline } from './baseline.ts';
 import { runCommand } from './command.ts';
 import type { CommandEnd } from './command.ts';
@@ -16,8 +17,12 @@ import {
   skippedInResult,
 } from './hand-in.ts';
 import type { HandInOptions } from './hand-in.ts';
+import { inputFormatOf } from './input/format.ts';
+import { IdleWatch } from './input/idle-watch.ts';
+import { Inbox } from './input/inbox.ts';
 import type { Interruption } from './interruption.ts';
 import type { Environment, Locations } from './locations.ts';
+import { modelsEnvironment } from './models.ts';
 import { endingOf, sentence, withLoss } from './outcome.ts';
 import type { Ending } from './outcome.ts';
 import { ownsAllProcesses } from './processes.ts';
@@ -70,14 +75,24 @@ export async function run(context: RunContext): Promise<RunResult> {
     currentCa: async () => (await readRunDescription(locations.description)).endpoint.ca,
     random,
   });
+  let idle: IdleWatch | undefined;
+  const touch = (): void => idle?.touch();
   await using spool = new Spool({ folder: scratch, limitBytes: SPOOL_BYTES });
   const recorder = new Recorder({
     spool,
     mirror,
     now: context.now,
-    eventFormat: description.eventFormat,
+    translator: translatorFor(description.eventFormat, {
+      workspace: locations.workspace,
+      costs: description.models === undefined,
+    }),
     unreportable: over.signal,
+    onOutput: touch,
   });
+  const inbox =
+    description.input === 'messages'
+      ? new Inbox({ format: inputFormatOf(description.eventFormat), recorder, onSaid: touch })
+      : undefined;
   const sender = new Sender({
     endpoint,
     spool,
@@ -93,7 +108,11 @@ export async function run(context: RunContext): Promise<RunResult> {
   };
   const sending = sender.run(over.signal).catch(refused);
   const listening = new AbortController();
-  const control = stopRequested(endpoint, { signal: listening.signal, elapsed }).then((stop) => {
+  const control = stopRequested(endpoint, {
+    signal: listening.signal,
+    elapsed,
+    ...(inbox && { inbox }),
+  }).then((stop) => {
     if (stop) {
       const { gracePeriodSeconds: grace, ...who } = stop;
       interruption.raise({ kind: 'stop', ...who }, grace);
@@ -114,10 +133,13 @@ export async function run(context: RunContext): Promise<RunResult> {
   try {
     const work = await commandPhase(
       context,
-      { endpoint, recorder, scratch },
+      { endpoint, recorder, scratch, inbox },
       {
         onSource: (commit) => void (times.sourceCommit = commit),
-        onStarted: () => void (times.startedAt = context.now().toISOString()),
+        onStarted: () => {
+          times.startedAt = context.now().toISOString();
+          if (inbox !== undefined) idle = watchIdle(context, recorder, inbox);
+        },
       },
     ).catch((error: unknown): { ending: Ending; baseline?: Baseline } => {
       if (over.signal.aborted || isRefused(error)) throw error;
@@ -125,6 +147,7 @@ export async function run(context: RunContext): Promise<RunResult> {
       return { ending: { outcome: 'RunnerError', message: sentence(messageOf(error)) } };
     });
     clearTimeout(deadline);
+    idle?.[Symbol.dispose]();
     listening.abort();
     times.finishedAt = context.now().toISOString();
     result = { ...work.ending, ...times, lastSeq: recorder.lastSeq };
@@ -158,6 +181,7 @@ export async function run(context: RunContext): Promise<RunResult> {
   } finally {
     clearTimeout(deadline);
     clearTimeout(giveUp);
+    idle?.[Symbol.dispose]();
     listening.abort();
     over.abort(new Error('the run is over'));
     await Promise.all([sending, control]);
@@ -170,16 +194,40 @@ export async function run(context: RunContext): Promise<RunResult> {
 /** setTimeout takes at most 2^31 - 1 milliseconds, more than the longest session. */
 const milliseconds = (value: number): number => Math.min(value * 1000, 2 ** 31 - 1);
 
+/** First the command is told that nobody says anything more, then it is ended. */
+function watchIdle(
+  { description, interruption, elapsed }: RunContext,
+  recorder: Recorder,
+  inbox: Inbox,
+): IdleWatch | undefined {
+  const { idleSeconds, gracePeriodSeconds } = description.limits;
+  if (idleSeconds === undefined) return undefined;
+  return new IdleWatch({
+    milliseconds: idleSeconds * 1000,
+    graceMs: gracePeriodSeconds * 1000,
+    elapsed,
+    onIdle: () => {
+      recorder.status(`nothing was said for ${idleSeconds} s: the command's input is closed`, {
+        name: 'idle',
+      });
+      inbox.close();
+    },
+    onOverdue: () => interruption.raise({ kind: 'idle', seconds: idleSeconds }, gracePeriodSeconds),
+  });
+}
+
 interface Tools {
   endpoint: Endpoint;
   recorder: Recorder;
   scratch: string;
+  /** Absent where the command takes no messages. */
+  inbox: Inbox | undefined;
 }
 
 /** Everything up to the command's end. Rejects only when the operator refuses this runner. */
 async function commandPhase(
   context: RunContext,
-  { endpoint, recorder, scratch }: Tools,
+  { endpoint, recorder, scratch, inbox }: Tools,
   { onSource, onStarted }: { onSource: (commit: string) => void; onStarted: () => void },
 ): Promise<{ ending: Ending; baseline?: Baseline }> {
   const { description, locations, env, interruption, elapsed } = context;
@@ -208,6 +256,7 @@ async function commandPhase(
   }
 
   const home = await makeHome(locations.temporary);
+  const models = await modelsEnvironment(description, locations);
   const from = elapsed();
   const said = interruption.listen((grace) => {
     const cause = endingOf(undefined, interruption.cause).message.replace(
@@ -219,10 +268,11 @@ async function commandPhase(
   const end = await runCommand({
     argv: description.command,
     cwd: locations.workspace,
-    env: commandEnvironment(context, home),
+    env: { ...commandEnvironment(context, home), ...models },
     recorder,
     interruption,
     ownsAllProcesses: ownsAllProcesses(context.self, env),
+    ...(inbox && { onListening: (listener) => inbox.attach(listener) }),
     onStarted: (pid) => {
       onStarted();
       recorder.status(`started: ${description.command.map(shown).join(' ')}`, {

@@ -1,7 +1,7 @@
 /** Prepares what the command finds: the source in the workspace, a home, its environment. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RESTRICTION_VARIABLES } from '../common/api/runner.ts';
+import { DESCRIPTION_VARIABLE, RESTRICTION_VARIABLES } from '../common/api/runner.ts';
 import type { RunDescription } from '../common/api/runner.ts';
 import type { Endpoint } from './endpoint.ts';
 import { proxyOf } from './git-process.ts';
@@ -119,6 +119,7 @@ export function commandEnvironment(
     AMBIENT_WORKSPACE: locations.workspace,
     AMBIENT_ARTIFACTS: locations.artifacts,
     ...(env.AMBIENT_INPUTS === undefined ? {} : { AMBIENT_INPUTS: locations.inputs }),
+    [DESCRIPTION_VARIABLE]: locations.description,
     ...restrictionVariables(description.restrictions),
   };
 }

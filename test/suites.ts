@@ -70,6 +70,13 @@ export const SUITES: SuiteDefinition[] = [
     timeoutMs: 20_000,
   },
   {
+    name: 'agents',
+    about: 'real agents against a stand-in for their providers',
+    files: files('test/agents/*.test.ts'),
+    needs: [],
+    timeoutMs: 120_000,
+  },
+  {
     name: 'cluster',
     about: 'how clusters come and go',
     files: files('test/cluster/*.test.ts'),

@@ -12,6 +12,8 @@
  *   POST   …/sessions/{name}/stop   StopRequest         202 StopAccepted
  *   POST   …/sessions/{name}/approve ApproveRequest     200 ApprovalDecision; 409 when it was decided, needs none or has ended
  *   POST   …/sessions/{name}/reject  RejectRequest      200 ApprovalDecision; the session ends as Failed, reason Rejected
+ *   POST   …/sessions/{name}/message MessageRequest     202 MessageAccepted; the same id again answers the same; 409 while it does not run or takes none
+ *   POST   …/sessions/{name}/interrupt InterruptRequest 202 MessageAccepted; numbered among the messages
  *   GET    …/sessions/{name}/audit                      application/x-ndjson of the session's audit records, oldest first
  *   GET    …/namespacepolicies/policy/retention?within=7d   RetentionForecast: what retention takes of the namespace until then
  *
@@ -19,7 +21,7 @@
  * Refusals are metav1.Status with the catalogue code of common/errors.ts in details.causes[0].reason.
  */
 import Type from 'typebox';
-import { APPROVAL_DECISIONS, GeneratedArtifact } from './session.ts';
+import { APPROVAL_DECISIONS, GeneratedArtifact, MESSAGE_BYTES_MAX } from './session.ts';
 import { LIVE_API_VERSION, POLICY_NAME } from './names.ts';
 
 export const SOURCE_CHUNK_BYTES = 8 * 1024 * 1024;
@@ -47,6 +49,8 @@ export const livePaths = {
   stop: (namespace: string, name: string) => `${sessionPath(namespace, name)}/stop`,
   approve: (namespace: string, name: string) => `${sessionPath(namespace, name)}/approve`,
   reject: (namespace: string, name: string) => `${sessionPath(namespace, name)}/reject`,
+  message: (namespace: string, name: string) => `${sessionPath(namespace, name)}/message`,
+  interrupt: (namespace: string, name: string) => `${sessionPath(namespace, name)}/interrupt`,
   audit: (namespace: string, name: string) => `${sessionPath(namespace, name)}/audit`,
   retention: (namespace: string, within?: string) =>
     `/apis/${LIVE_API_VERSION}/namespaces/${encodeURIComponent(namespace)}/namespacepolicies/${POLICY_NAME}/retention` +
@@ -97,6 +101,40 @@ export const StopAccepted = Type.Object({
   gracePeriodSeconds: Type.Integer(),
 });
 export type StopAccepted = Type.Static<typeof StopAccepted>;
+
+const MessageId = Type.Optional(
+  Type.String({
+    pattern: '^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$',
+    description: "The sender's own: sent again with it, a message is taken once. Absent, one is made.",
+  }),
+);
+
+export const MessageRequest = Type.Object(
+  {
+    id: MessageId,
+    text: Type.String({
+      minLength: 1,
+      maxLength: MESSAGE_BYTES_MAX,
+      pattern: '\\S',
+      description: `What is said to the agent; at most ${MESSAGE_BYTES_MAX} bytes of UTF-8.`,
+    }),
+  },
+  { additionalProperties: false },
+);
+export type MessageRequest = Type.Static<typeof MessageRequest>;
+
+export const InterruptRequest = Type.Object({ id: MessageId }, { additionalProperties: false });
+export type InterruptRequest = Type.Static<typeof InterruptRequest>;
+
+export const MessageAccepted = Type.Object({
+  kind: Type.Literal('MessageAccepted'),
+  apiVersion: Type.Literal(LIVE_API_VERSION),
+  seq: Type.Integer({ minimum: 1, description: 'Its number among what was said to the session.' }),
+  id: Type.String(),
+  by: Type.String(),
+  at: Type.String({ format: 'date-time' }),
+});
+export type MessageAccepted = Type.Static<typeof MessageAccepted>;
 
 export const ApproveRequest = Type.Object(
   { reason: Type.Optional(Type.String({ maxLength: 1024 })) },

@@ -4,7 +4,8 @@ export const GROUP = 'ambient.ai';
 export const VERSION = 'v1alpha1';
 export const API_VERSION = `${GROUP}/${VERSION}`;
 
-/** The aggregated API that serves the verbs which are not state: log, artifacts, source, stop, approve, reject, audit. */
+/** The aggregated API that serves the verbs which are not state: log, artifacts, source, stop, approve, reject,
+ * message, interrupt, audit. */
 export const LIVE_GROUP = 'live.ambient.ai';
 export const LIVE_API_VERSION = `${LIVE_GROUP}/${VERSION}`;
 
@@ -29,6 +30,8 @@ export const ANNOTATION_RUN = 'ambient.ai/run';
 
 /** Audience of the projected token with which a runner pod proves which pod it is. */
 export const TOKEN_AUDIENCE = 'ambient';
+/** Audience of the one that a pod's command is given for the model gateway: it opens nothing else. */
+export const MODELS_TOKEN_AUDIENCE = 'ambient-models';
 /** The ServiceAccount without any role under which all runner pods of a namespace run. */
 export const RUNNER_SERVICE_ACCOUNT = 'ambient-runner';
 /** The NetworkPolicy of all runner pods of a namespace. */

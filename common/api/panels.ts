@@ -39,6 +39,12 @@ export const SESSION_PAGE_REQUESTS = {
   delete: Nothing,
   approve: Nothing,
   reject: Nothing,
+  /** Something said to the agent; answered with `said`. */
+  message: Type.Object(
+    { text: Type.String({ minLength: 1, maxLength: 16 * 1024, pattern: '\\S' }) },
+    { additionalProperties: false },
+  ),
+  interrupt: Nothing,
   openLog: Nothing,
   openAudit: Nothing,
   openPolicy: Nothing,
@@ -47,6 +53,13 @@ export const SESSION_PAGE_REQUESTS = {
   copyName: Nothing,
   openArtifact: ArtifactPath,
   saveArtifact: ArtifactPath,
+  /** Of a file that the agent has changed: what was changed, or else the file, as far as either is an artifact. */
+  openChange: ArtifactPath,
+  /** Entries of the conversation before this one. */
+  earlier: Type.Object(
+    { before: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }) },
+    { additionalProperties: false },
+  ),
   /** One of the actions of the problem that is shown. */
   act: Type.Object(
     { action: Type.String({ minLength: 1, maxLength: 100 }) },
@@ -61,6 +74,8 @@ export type SessionPageRequests = {
 export interface SessionPageUpdates {
   state: SessionPageState;
   log: LogUpdate;
+  conversation: ConversationUpdate;
+  said: SaidUpdate;
 }
 
 export interface SessionPageState {
@@ -73,7 +88,9 @@ export interface SessionPageState {
 }
 
 /** Why the person may not do it; what is absent may be tried. */
-export type SessionRefusals = Partial<Record<'stop' | 'delete' | 'approve' | 'reject' | 'audit', string>>;
+export type SessionRefusals = Partial<
+  Record<'stop' | 'message' | 'interrupt' | 'delete' | 'approve' | 'reject' | 'audit', string>
+>;
 
 export interface PageProblem {
   title: string;
@@ -88,6 +105,7 @@ export type SessionViewState =
   | 'deleting'
   | 'approval'
   | 'attention'
+  | 'input'
   | 'pending'
   | 'running'
   | 'stopping'
@@ -111,6 +129,8 @@ export interface SessionView {
   /** By an event: there is something to be shown about it. */
   triggered?: true;
   stop?: { requestedAt: string; requestedBy: string; reason?: string; gracePeriodSeconds: number };
+  /** Of a session whose agent listens, or did. */
+  talk?: TalkView;
   /** Its place in line while it waits for its turn. */
   queue?: string;
   /** While it waits for an approver, and after the decision. */
@@ -124,6 +144,21 @@ export interface SessionView {
   historyArchived: number;
   artifacts: ArtifactsView;
   cost?: CostView;
+}
+
+export interface TalkView {
+  /** Why nothing can be said to it now; absent while it listens. */
+  closed?: string;
+  /** Number of the last thing said to it. */
+  said: number;
+  /** What the agent waits to be told. */
+  question?: string;
+}
+
+/** What became of a message or an interrupt. */
+export interface SaidUpdate {
+  what: 'message' | 'interrupt';
+  problem?: string;
 }
 
 export interface ApprovalView {
@@ -210,6 +245,94 @@ export interface LogUpdate {
 
 /** Lines that the page keeps; the whole log is a document of its own. */
 export const LOG_TAIL_LINES = 200;
+
+/**
+ * What agent and people said and did, one entry each; entries are numbered from 0 without a gap. A later one of the same number
+ * replaces it. Text is as it came, cut where `isCut`.
+ */
+export type ConversationEntry = SaidEntry | ToolEntry | ChangeEntry | OutputEntry;
+
+interface EntryPlace {
+  index: number;
+  time: string;
+}
+
+export interface SaidEntry extends EntryPlace {
+  kind: 'assistant' | 'thinking' | 'question' | 'error' | 'status' | 'user';
+  text: string;
+  isCut?: true;
+  /** Of a person's words: whose. Of a status: which step. */
+  name?: string;
+  /** Of a question: somebody has answered it. */
+  isAnswered?: true;
+  /** Of a question: what it offers as answers. */
+  options?: string[];
+}
+
+export interface ToolEntry extends EntryPlace {
+  kind: 'tool';
+  name: string;
+  /** What it was called with. */
+  text: string;
+  isCut?: true;
+  result?: string;
+  isResultCut?: true;
+  hasFailed?: true;
+  /** From the call to its result, ms. */
+  tookMs?: number;
+}
+
+export interface ChangeEntry extends EntryPlace {
+  kind: 'change';
+  path: string;
+  how: string;
+}
+
+/** Lines of the command that belong to no event: the last of them. */
+export interface OutputEntry extends EntryPlace {
+  kind: 'output';
+  text: string;
+  lines: number;
+  hasErrors?: true;
+}
+
+export interface ConversationUpdate {
+  /** Forget what was shown before. */
+  reset: boolean;
+  /** In order. */
+  entries: ConversationEntry[];
+  /** The first entry that can still be asked for; those before it stand only in the log. */
+  first: number;
+  /** Anything that an agent says or does; without it a log is all there is to show. */
+  hasTalk: boolean;
+  /** Number of the last thing said to the agent that has reached it. */
+  heard: number;
+  changes: ChangedFile[];
+  /** More were changed than are listed. */
+  moreChanges: number;
+  usage?: UsageView;
+}
+
+export interface ChangedFile {
+  path: string;
+  how: string;
+  at: string;
+}
+
+/** What the agent's models used, summed up from the start of the session. */
+export interface UsageView {
+  points: UsagePoint[];
+  /** Whether the agent said what it costs. */
+  hasCost: boolean;
+}
+
+export interface UsagePoint {
+  at: string;
+  inputTokens: number;
+  outputTokens: number;
+  /** USD. */
+  cost: number;
+}
 
 /** Which namespace a policy page shows: what is kept while VS Code restarts. */
 export const PolicyRef = Type.Object({

@@ -3,13 +3,22 @@
  *
  * In the pod: /ambient/session.json (RunDescription), /ambient/token (projected, audience `ambient`), /workspace, /artifacts,
  * /tmp; all else read-only. The command also sees AMBIENT_NAMESPACE, AMBIENT_SESSION, AMBIENT_SESSION_UID,
- * AMBIENT_WORKSPACE, AMBIENT_ARTIFACTS, for each restriction its variable of RESTRICTION_VARIABLES as `true`, and the framework's
- * env; never the token.
+ * AMBIENT_WORKSPACE, AMBIENT_ARTIFACTS, AMBIENT_DESCRIPTION (the path of session.json), for each restriction its variable of
+ * RESTRICTION_VARIABLES as `true`, and the framework's env; never that token.
+ *
+ * Where `models` stands in the description the command is given a second token, and only then: /ambient/models-token (projected,
+ * audience `ambient-models`, as long valid as the pod may run). It is the key to the model gateway at
+ * `{endpoint.url}/models/{provider}/…` and opens nothing of the runner protocol. The runner sets for each of them `baseUrlEnv`
+ * to that address with `path`, `keyEnv` to the token, and AMBIENT_MODELS_TOKEN_FILE to its path for commands that ask again;
+ * SSL_CERT_FILE and NODE_EXTRA_CA_CERTS to a file with endpoint.ca, the image's own authorities kept.
+ * `tools` is what policy leaves of the tools an agent may use: a name is allowed when each list of `allowed` has a glob for it and
+ * none of `blocked` matches. A framework puts that into its agent's own settings; the gateway refuses the rest besides.
  *
  * HTTPS below `endpoint.url` (CA in `endpoint.ca`), `Authorization: Bearer <token>`; the token names the session, no path does:
  *   POST /runner/v1/events              NDJSON of LogRecord, seq gap-free → EventsAccepted. Records up to `acknowledged` are
  *                                       stored; resending is harmless; a gap answers 409 with EventsAccepted.
- *   GET  /runner/v1/control?wait=S      Control; held up to S (≤ 30) seconds while there is nothing new
+ *   GET  /runner/v1/control?wait=S      Control; held up to S (≤ 30) seconds while there is nothing new. With &after=N also what
+ *                                       was said to the session after message N, which the runner thereby acknowledges
  *   GET  /runner/v1/source              the uploaded archive; Range
  *   PUT  /runner/v1/artifacts/{path}    bytes of one file, each path segment percent-encoded. Headers: Content-Type,
  *                                       X-Ambient-Digest sha256:…, X-Ambient-Type (artifact type). 201; 422 digest mismatch;
@@ -28,10 +37,15 @@
  * with at most nine decimals or as a number (rounded to nine); data.model, optional, is what it is broken down by. Each is counted
  * once, by its seq. A costUsd that is no such amount counts as nothing, and the operator logs a warning.
  *
+ * Where `input` is messages the command's standard input is a pipe. The runner gives it what was said in order, each once, and
+ * records it as `user` with who said it; after limits.idleSeconds without output or message it closes the pipe, and ends a command
+ * that is still there after the grace period.
+ *
  * What it cannot report over HTTP it leaves in the container's termination message: RunResult as JSON.
  */
 import Type from 'typebox';
-import { EVENT_FORMATS } from './framework.ts';
+import { EVENT_FORMATS, FrameworkModels, INPUTS } from './framework.ts';
+import { MESSAGE_KINDS } from './session.ts';
 
 export const RUN_API_VERSION = 'runner.ambient.ai/v1alpha1';
 export const RUNNER_PATHS = {
@@ -48,6 +62,7 @@ export const MOUNTS = {
   control: '/ambient',
   description: '/ambient/session.json',
   token: '/ambient/token',
+  modelsToken: '/ambient/models-token',
   workspace: '/workspace',
   artifacts: '/artifacts',
   temporary: '/tmp',
@@ -70,6 +85,11 @@ export const RESTRICTION_VARIABLES = {
   fileSystem: 'AMBIENT_RESTRICT_FILE_SYSTEM',
   execution: 'AMBIENT_RESTRICT_EXECUTION',
 } as const;
+
+/** Where the key to the model gateway can be read again. */
+export const MODELS_TOKEN_VARIABLE = 'AMBIENT_MODELS_TOKEN_FILE';
+/** Where the description of the run lies. */
+export const DESCRIPTION_VARIABLE = 'AMBIENT_DESCRIPTION';
 
 /** Top-level names in the source archive. */
 export const ARCHIVE = { files: 'files', history: 'history.bundle', shallow: 'history.shallow' } as const;
@@ -99,6 +119,7 @@ export const RunDescription = Type.Object({
   }),
   env: Type.Record(Type.String(), Type.String()),
   eventFormat: Type.Enum([...EVENT_FORMATS]),
+  input: Type.Optional(Type.Enum([...INPUTS], { description: 'Absent: none.' })),
   source: Type.Object({
     type: Type.Enum(['none', 'upload', 'git']),
     upload: Type.Optional(Type.Object({ sizeBytes: Type.Integer(), digest: Type.String() })),
@@ -131,6 +152,7 @@ export const RunDescription = Type.Object({
       description: 'The runner stops the command itself shortly before Kubernetes would kill the pod.',
     }),
     gracePeriodSeconds: Type.Integer(),
+    idleSeconds: Type.Optional(Type.Integer()),
   }),
   restrictions: Type.Optional(
     Type.Object(
@@ -141,6 +163,20 @@ export const RunDescription = Type.Object({
       },
       { description: "Of the namespace's policy; absent: none." },
     ),
+  ),
+  tools: Type.Optional(
+    Type.Object(
+      {
+        allowed: Type.Array(Type.Array(Type.String())),
+        blocked: Type.Array(Type.String()),
+      },
+      { description: "Of policy and session; absent: every tool. Globs, as NamespacePolicy's." },
+    ),
+  ),
+  models: Type.Optional(
+    Type.Array(FrameworkModels, {
+      description: 'Reached through the gateway; absent: the command is given no key.',
+    }),
   ),
   endpoint: Type.Object({ url: Type.String(), ca: Type.String({ description: 'PEM.' }) }),
 });
@@ -154,6 +190,16 @@ export const EventsAccepted = Type.Object({
 });
 export type EventsAccepted = Type.Static<typeof EventsAccepted>;
 
+/** What somebody said to the session. */
+export const Said = Type.Object({
+  seq: Type.Integer({ minimum: 1, description: 'Gap-free number, from 1.' }),
+  id: Type.String(),
+  kind: Type.Enum([...MESSAGE_KINDS]),
+  by: Type.String({ description: 'Who.' }),
+  text: Type.String({ description: 'Empty for an interrupt.' }),
+});
+export type Said = Type.Static<typeof Said>;
+
 export const Control = Type.Object({
   stop: Type.Optional(
     Type.Object({
@@ -161,6 +207,9 @@ export const Control = Type.Object({
       reason: Type.Optional(Type.String()),
       gracePeriodSeconds: Type.Integer(),
     }),
+  ),
+  messages: Type.Optional(
+    Type.Array(Said, { description: 'After the one that was acknowledged, in order; more may follow.' }),
   ),
 });
 export type Control = Type.Static<typeof Control>;

@@ -17,6 +17,8 @@ export const SESSION_CONDITIONS = [
   'Admitted',
   'WorkloadCreated',
   'BudgetExceeded',
+  'BudgetPaused',
+  'NeedsInput',
   'ArtifactsGenerated',
   'Completed',
   'Failed',
@@ -37,6 +39,12 @@ export const ARTIFACTS_IN_STATUS_MAX = 100;
 export const SESSION_BYTES_MAX = 512 * 1024;
 /** Bytes of an uploaded source archive. */
 export const SOURCE_BYTES_MAX = 2 * 1024 ** 3;
+
+/** Messages and interrupts that one session takes. */
+export const MESSAGES_MAX = 200;
+/** UTF-8 bytes of one: as much as one log record holds. */
+export const MESSAGE_BYTES_MAX = 16 * 1024;
+export const MESSAGE_KINDS = ['message', 'interrupt'] as const;
 
 export const DEFAULT_TIMEOUT_SECONDS = 3600;
 export const DEFAULT_GRACE_SECONDS = 30;
@@ -170,6 +178,14 @@ export const SESSION_LIMITS = {
     default: DEFAULT_GRACE_SECONDS,
     description: 'Between the request to stop and the kill.',
   }),
+  idleSeconds: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 604800,
+      description:
+        'Of a session that takes messages: it ends once neither output nor message has come for so long. Absent: only the time limit ends it.',
+    }),
+  ),
   cpu: Type.Optional(Quantity('CPU limit of the pod.')),
   memory: Type.Optional(Quantity('Memory limit of the pod.')),
   storage: Type.Optional(Quantity('Ephemeral storage limit of the pod.')),
@@ -500,6 +516,45 @@ export const SessionStatus = Type.Object(
           description: 'The decision; final.',
           'x-kubernetes-validations': immutable('an approval decision'),
         },
+      ),
+    ),
+    input: Type.Optional(
+      Type.Object(
+        {
+          open: Type.Optional(
+            Type.Boolean({
+              description: 'Whether its command takes messages; set when its workload is made.',
+            }),
+          ),
+          messages: Type.Optional(
+            Type.Array(
+              Type.Object(
+                {
+                  seq: Type.Integer({ minimum: 1, description: 'Gap-free number, from 1.' }),
+                  id: Type.String({ maxLength: 64, description: "The sender's own." }),
+                  kind: Type.Enum([...MESSAGE_KINDS]),
+                  by: Type.String({ maxLength: USER_MAX }),
+                  at: Timestamp(),
+                  digest: Type.String({ maxLength: 64, description: 'Names what was said, in the store.' }),
+                },
+                ATOMIC,
+              ),
+              {
+                maxItems: MESSAGES_MAX,
+                description: 'What was said to the running session, in order; the words are in its log.',
+                'x-kubernetes-list-type': 'map',
+                'x-kubernetes-list-map-keys': ['seq'],
+              },
+            ),
+          ),
+          asked: Type.Optional(
+            Type.Integer({
+              minimum: 1,
+              description: "Number of the log record with the agent's last question.",
+            }),
+          ),
+        },
+        { description: 'Between people and the running session.' },
       ),
     ),
     queue: Type.Optional(

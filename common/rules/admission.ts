@@ -1,6 +1,6 @@
 /** Whether a session may run at all, and as what: the framework, its version, the resolved command. Pure, so every door can ask. */
-import { EVENT_FORMATS } from '../api/framework.ts';
-import type { Framework } from '../api/framework.ts';
+import { EVENT_FORMATS, INPUTS } from '../api/framework.ts';
+import type { Framework, FrameworkModels } from '../api/framework.ts';
 import { DEFAULT_GRACE_SECONDS, DEFAULT_TIMEOUT_SECONDS, SESSION_BYTES_MAX } from '../api/session.ts';
 import type { SessionSpec } from '../api/session.ts';
 import { executes } from './policy/restrictions.ts';
@@ -29,6 +29,9 @@ export interface RunPlan {
   command: string[];
   env: Record<string, string>;
   eventFormat: (typeof EVENT_FORMATS)[number];
+  /** Reached through the gateway. */
+  models: FrameworkModels[];
+  input: (typeof INPUTS)[number];
   /** Cannot be kept from executing commands. */
   executes: boolean;
   limits: Limits;
@@ -37,6 +40,8 @@ export interface RunPlan {
 export interface Limits {
   timeoutSeconds: number;
   gracePeriodSeconds: number;
+  /** Undefined: it may be silent for as long as it runs. */
+  idleSeconds: number | undefined;
   cpu: string;
   memory: string;
   /** Only when somebody asked for one: nodes that do not account for local storage can take no pod that has it. */
@@ -109,10 +114,13 @@ export function admit(spec: SessionSpec, bytes: number, frameworks: readonly Fra
       command: command.value,
       env: env.value,
       eventFormat: framework.spec.eventFormat ?? EVENT_FORMATS[0],
+      models: framework.spec.models ?? [],
+      input: framework.spec.input ?? INPUTS[0],
       executes: executes(framework.spec),
       limits: {
         timeoutSeconds: spec.limits?.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
         gracePeriodSeconds: spec.limits?.gracePeriodSeconds ?? DEFAULT_GRACE_SECONDS,
+        idleSeconds: spec.limits?.idleSeconds,
         cpu: spec.limits?.cpu ?? framework.spec.resources?.cpu ?? DEFAULT_LIMITS.cpu,
         memory: spec.limits?.memory ?? framework.spec.resources?.memory ?? DEFAULT_LIMITS.memory,
         storage: spec.limits?.storage ?? framework.spec.resources?.storage,

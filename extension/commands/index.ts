@@ -9,6 +9,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'ambient.launch': async () => (await import('./launch.ts')).launch,
   'ambient.launchFromYaml': async () => (await import('./launch-from-yaml.ts')).launchFromYaml,
   'ambient.stop': async () => (await import('./stop.ts')).stop,
+  'ambient.message': async () => (await import('./talk.ts')).message,
+  'ambient.interrupt': async () => (await import('./talk.ts')).interrupt,
   'ambient.approve': async () => (await import('./decide.ts')).approve,
   'ambient.reject': async () => (await import('./decide.ts')).reject,
   'ambient.delete': async () => (await import('./delete.ts')).deleteSession,

@@ -25,6 +25,7 @@ export const settings = {
   confirmStop: (): boolean => get('confirmStop', true),
   afterLaunch: (): AfterLaunch => get('afterLaunch', 'session'),
   notifyWhenFinished: (): boolean => get('notifyWhenFinished', true),
+  notifyWhenInputNeeded: (): boolean => get('notifyWhenInputNeeded', true),
   notifyWhenApprovalNeeded: (): boolean => get('notifyWhenApprovalNeeded', true),
   /** Base address of the REST API of a context's cluster; undefined where none is set. */
   restUrl: (context: string): string | undefined => {

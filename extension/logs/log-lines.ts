@@ -53,6 +53,7 @@ export const TAGS: Readonly<Record<LineKind, string>> = {
   'file-change': '±',
   usage: '$',
   question: '?',
+  user: '«',
   note: '…',
 };
 

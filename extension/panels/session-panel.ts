@@ -1,17 +1,21 @@
 /** The page of one session as a panel of the editor: its document, what it asks for, what it is told. `await import` it: brings schemas along. */
+import { randomUUID } from 'node:crypto';
 import * as vscode from 'vscode';
 import { SESSION_PAGE_REQUESTS } from '../../common/api/panels.ts';
 import type {
   Handlers,
   LogUpdate,
+  SaidUpdate,
   SessionPageRequests,
   SessionPageUpdates,
 } from '../../common/api/panels.ts';
+import { CHANGES_PATCH } from '../../common/api/runner.ts';
 import { isForbidden, isNotFound } from '../../common/kube/errors.ts';
 import { liveProblemOf } from '../clusters/problem.ts';
 import { LogGone } from '../logs/follow-records.ts';
 import { titleOf } from '../sessions/state.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
+import { Conversation } from './conversation/conversation.ts';
 import type { PanelsDeps } from './index.ts';
 import { LogTail } from './log-tail.ts';
 import { showDocument } from './page-document.ts';
@@ -35,6 +39,7 @@ export class SessionPanel {
   readonly #subscriptions: vscode.Disposable[];
   #feed: SessionFeed;
   #tail: LogTail | undefined;
+  #conversation = new Conversation();
   /** The page listens: it asked for its state and was not made anew since. */
   #listens = false;
   #closed = false;
@@ -105,6 +110,7 @@ export class SessionPanel {
   #turnTo(ref: SessionRef): void {
     this.rest();
     this.#tail = undefined;
+    this.#conversation = new Conversation();
     this.#feed = this.#newFeed(ref);
     this.#onVisible(this.#panel.visible);
     this.#tellAll();
@@ -141,17 +147,27 @@ export class SessionPanel {
     this.#post('state', this.#feed.state());
     if (this.#tail === undefined) this.#post('log', { reset: true, lines: [], state: 'waiting' });
     else this.#post('log', this.#tail.whole());
+    this.#post('conversation', this.#conversation.whole());
   }
 
   /** There is a log once the pod runs; it stays after the pod is gone. */
   #startTail(): void {
     const { followLog } = this.#options.deps;
-    const { session } = this.#feed;
+    const { session, ref } = this.#feed;
     if (followLog === undefined || !this.#panel.visible || this.#feed.isDeleted) return;
     if (session?.status?.workload?.startTime === undefined) return;
+    const conversation = this.#conversation;
     this.#tail ??= new LogTail({
-      follow: (options) => followLog(this.ref, options),
-      send: (update: LogUpdate) => this.#post('log', update),
+      follow: async function* (options) {
+        for await (const records of followLog(ref, options)) {
+          for (const record of records) conversation.add(record);
+          yield records;
+        }
+      },
+      send: (update: LogUpdate) => {
+        this.#post('log', update);
+        this.#post('conversation', conversation.update());
+      },
       describe: (error) => {
         const { kind, title, remedy } = liveProblemOf(error, this.ref.cluster);
         if (error instanceof LogGone || (isNotFound(error) && kind !== 'operatorAway'))
@@ -182,6 +198,8 @@ export class SessionPanel {
     },
     retry: () => this.#retry(),
     stop: () => this.#run('ambient.stop', this.ref),
+    message: ({ text }) => this.#say('message', text),
+    interrupt: () => this.#say('interrupt', ''),
     delete: () => this.#run('ambient.delete', this.ref),
     approve: () => this.#run('ambient.approve', this.ref),
     reject: () => this.#run('ambient.reject', this.ref),
@@ -193,6 +211,8 @@ export class SessionPanel {
     copyName: () => this.#run('ambient.copyName', this.ref),
     openArtifact: ({ path }) => this.#withArtifact('ambient.openArtifact', path),
     saveArtifact: ({ path }) => this.#withArtifact('ambient.saveArtifact', path),
+    openChange: ({ path }) => this.#openChange(path),
+    earlier: ({ before }) => this.#post('conversation', this.#conversation.earlier(before)),
     act: ({ action }) => this.#act(action),
   };
 
@@ -221,6 +241,37 @@ export class SessionPanel {
   async #withArtifact(command: string, path: string): Promise<void> {
     const artifact = this.#feed.artifact(path);
     if (artifact !== undefined) await this.#run(command, this.ref, artifact);
+  }
+
+  /** The page is told what came of it, so that words that were not taken are not lost. */
+  async #say(what: SaidUpdate['what'], text: string): Promise<void> {
+    const { clusters } = this.#options.deps;
+    const { ref } = this;
+    const id = randomUUID();
+    try {
+      const [connection, { interruptSession, sendMessage }] = await Promise.all([
+        clusters.connection(ref.cluster),
+        import('../sessions/live.ts'),
+      ]);
+      if (what === 'message') await sendMessage(connection, ref, { id, text });
+      else await interruptSession(connection, ref, id);
+      this.#post('said', { what });
+    } catch (error) {
+      this.#options.deps.notify.log(`saying something to ${ref.namespace}/${ref.name}`, error);
+      const { title, message, remedy } = liveProblemOf(error, ref.cluster);
+      this.#post('said', { what, problem: `${title}: ${message}. ${remedy}` });
+    }
+  }
+
+  /** A file of the workspace is kept only as part of the patch. */
+  async #openChange(path: string): Promise<void> {
+    const kept = [CHANGES_PATCH, path].find((each) => this.#feed.artifact(each) !== undefined);
+    if (kept === undefined)
+      this.#options.deps.notify.info(
+        'What has changed can be seen once the session has ended and its changes are kept.',
+      );
+    else
+      await this.#withArtifact(kept === CHANGES_PATCH ? 'ambient.reviewPatch' : 'ambient.openArtifact', kept);
   }
 
   async #run(command: string, ...args: unknown[]): Promise<void> {

@@ -14,7 +14,7 @@ import type { GeneratedArtifact, Session } from '../../common/api/session.ts';
 import { findCondition, shorten } from '../../common/rules/conditions.ts';
 import { parseMoney, percentOf, ZERO } from '../../common/rules/money.ts';
 import { formatBytes, formatDuration } from '../../common/rules/wording.ts';
-import { isFinished, isTriggered, STATE_WORDS, stateOf, titleOf } from '../sessions/state.ts';
+import { isFinished, isTriggered, needsInput, STATE_WORDS, stateOf, titleOf } from '../sessions/state.ts';
 import { placeInLine } from '../sessions/waiting.ts';
 import { approvalView, launcherOf, sourceText } from './approval-view.ts';
 import type { PageFacts } from './page-facts.ts';
@@ -56,6 +56,7 @@ export function sessionView(session: Session, options: ViewOptions = {}): Sessio
     canDelete: going,
     ...(isTriggered(session) && !deleted ? { triggered: true as const } : {}),
     ...(status?.stop === undefined ? {} : { stop: status.stop }),
+    ...optional('talk', talkOf(session, deleted)),
     ...optional('queue', deleted ? undefined : placeInLine(session, options.facts?.turns)),
     ...optional('approval', deleted ? undefined : approvalView(session, options.facts)),
     timeline: timelineOf(session),
@@ -72,6 +73,25 @@ export function sessionView(session: Session, options: ViewOptions = {}): Sessio
 
 const optional = <K extends string, V>(key: K, value: V | undefined): Partial<Record<K, V>> =>
   value === undefined ? {} : ({ [key]: value } as Record<K, V>);
+
+/** Undefined where nobody listens, nor ever did. */
+function talkOf(session: Session, deleted: boolean): SessionView['talk'] {
+  const { status, metadata } = session;
+  if (status?.input?.open !== true) return undefined;
+  return {
+    ...optional('closed', closedFor(session, deleted || metadata.deletionTimestamp !== undefined)),
+    said: status.input.messages?.at(-1)?.seq ?? 0,
+    ...optional('question', needsInput(session)),
+  };
+}
+
+function closedFor(session: Session, isGoing: boolean): string | undefined {
+  const { phase, stop } = session.status ?? {};
+  if (isGoing) return 'The session is deleted.';
+  if (isFinished(session)) return 'The session has ended.';
+  if (stop !== undefined) return 'The session is being stopped.';
+  return phase === 'Running' ? undefined : 'The session does not run yet.';
+}
 
 function endedAt({ status }: Session): string | undefined {
   if (status?.phase !== 'Completed' && status?.phase !== 'Failed') return undefined;

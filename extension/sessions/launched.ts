@@ -5,7 +5,7 @@ import { Emitter } from '../ide/event.ts';
 import { refKey } from './session-ref.ts';
 import type { SessionRef } from './session-ref.ts';
 import type { SessionWatch, SessionWatches } from './session-watch.ts';
-import { isFinished } from './state.ts';
+import { isFinished, needsInput } from './state.ts';
 
 export interface Finished {
   ref: SessionRef;
@@ -14,8 +14,9 @@ export interface Finished {
 
 export class LaunchedSessions {
   readonly #watches: Pick<SessionWatches, 'acquire'>;
-  readonly #following = new Map<string, { ref: SessionRef; watch: SessionWatch }>();
+  readonly #following = new Map<string, { ref: SessionRef; watch: SessionWatch; asks?: string }>();
   readonly #finished = new Emitter<Finished>();
+  readonly #asked = new Emitter<Finished>();
   readonly #changed = new Emitter<void>();
 
   constructor(watches: Pick<SessionWatches, 'acquire'>) {
@@ -24,12 +25,19 @@ export class LaunchedSessions {
 
   /** One that was followed has ended. */
   readonly onDidFinish: Listen<Finished> = this.#finished.event;
-  /** `active` has changed. */
+  /** One of them asks something. */
+  readonly onDidAsk: Listen<Finished> = this.#asked.event;
+  /** `active` or `asking` has changed. */
   readonly onDidChange: Listen<void> = this.#changed.event;
 
   /** How many of them have not ended. */
   get active(): number {
     return this.#following.size;
+  }
+
+  /** How many of them wait for an answer. */
+  get asking(): number {
+    return [...this.#following.values()].filter(({ asks }) => asks !== undefined).length;
   }
 
   follow(ref: SessionRef): void {
@@ -39,6 +47,7 @@ export class LaunchedSessions {
     this.#following.set(key, { ref, watch });
     watch.onChange(({ type, object }) => {
       if (type === 'deleted' || isFinished(object)) this.#end(key);
+      else this.#look(key, object);
       if (type !== 'deleted' && isFinished(object)) this.#finished.fire({ ref, session: object });
     });
     this.#changed.fire();
@@ -47,6 +56,16 @@ export class LaunchedSessions {
   dispose(): void {
     for (const { watch } of this.#following.values()) watch.dispose();
     this.#following.clear();
+  }
+
+  #look(key: string, session: Session): void {
+    const followed = this.#following.get(key);
+    const asks = needsInput(session);
+    if (followed === undefined || followed.asks === asks) return;
+    if (asks === undefined) delete followed.asks;
+    else followed.asks = asks;
+    this.#changed.fire();
+    if (asks !== undefined) this.#asked.fire({ ref: followed.ref, session });
   }
 
   #end(key: string): void {

@@ -4,6 +4,7 @@ import type {
   ApprovalDecision,
   Artifact,
   ArtifactList,
+  MessageAccepted,
   StopAccepted,
   StopRequest,
 } from '../../common/api/live.ts';
@@ -34,6 +35,34 @@ export function stopSession(
   return connection.json<StopAccepted>(livePaths.stop(namespace, name), {
     method: 'POST',
     body: request,
+    signal,
+  });
+}
+
+/** Says something to a session. `id`: sent again with it, it is taken once. Throws KubeError. */
+export function sendMessage(
+  connection: Connection,
+  { namespace, name }: SessionRef,
+  { id, text }: { id: string; text: string },
+  signal?: AbortSignal,
+): Promise<MessageAccepted> {
+  return connection.json<MessageAccepted>(livePaths.message(namespace, name), {
+    method: 'POST',
+    body: { id, text },
+    signal,
+  });
+}
+
+/** Asks the agent of a session to leave off what it does. Throws KubeError. */
+export function interruptSession(
+  connection: Connection,
+  { namespace, name }: SessionRef,
+  id: string,
+  signal?: AbortSignal,
+): Promise<MessageAccepted> {
+  return connection.json<MessageAccepted>(livePaths.interrupt(namespace, name), {
+    method: 'POST',
+    body: { id },
     signal,
   });
 }

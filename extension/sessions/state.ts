@@ -2,7 +2,7 @@
 import type { SessionViewState } from '../../common/api/panels.ts';
 import type { Session } from '../../common/api/session.ts';
 
-export const GROUPS = ['approval', 'attention', 'pending', 'running', 'recent', 'older'] as const;
+export const GROUPS = ['approval', 'input', 'attention', 'pending', 'running', 'recent', 'older'] as const;
 export type Group = (typeof GROUPS)[number];
 
 /** What a session is, finer than its phase: the same words in the tree and on its page. */
@@ -34,7 +34,8 @@ export function stateOf(session: Session): SessionState {
     case 'Failed':
       return stop === undefined ? 'failed' : 'stopped';
     case 'Running':
-      return stop === undefined ? 'running' : 'stopping';
+      if (stop !== undefined) return 'stopping';
+      return needsInput(session) === undefined ? 'running' : 'input';
     case 'Pending':
     case undefined:
       if (stop !== undefined) return 'stopping';
@@ -42,6 +43,10 @@ export function stateOf(session: Session): SessionState {
       return needsAttention(session) ? 'attention' : 'pending';
   }
 }
+
+/** What its agent asks and nobody has answered. */
+export const needsInput = ({ status }: Session): string | undefined =>
+  (status?.conditions ?? []).find(({ type, status: is }) => type === 'NeedsInput' && is === 'True')?.message;
 
 /** It waits for somebody to approve or reject it. */
 export const waitsForApproval = (session: Session): boolean => stateOf(session) === 'approval';
@@ -74,6 +79,7 @@ export function groupOf(session: Session, now: number): Group {
   const state = stateOf(session);
   switch (state) {
     case 'approval':
+    case 'input':
     case 'attention':
       return state;
     case 'running':
@@ -131,6 +137,7 @@ export function formatAge(milliseconds: number): string {
 export const STATE_WORDS: Readonly<Record<SessionState, string>> = {
   deleting: 'being deleted',
   approval: 'needs approval',
+  input: 'needs input',
   attention: 'needs attention',
   pending: 'pending',
   running: 'running',

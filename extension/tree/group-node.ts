@@ -7,6 +7,7 @@ import type { NodeView, TreeContext, TreeNode } from './node.ts';
 
 const GROUP_VIEWS: Readonly<Record<Group, { label: string; icon: string; open: boolean }>> = {
   approval: { label: 'Needs approval', icon: 'question', open: true },
+  input: { label: 'Needs input', icon: 'comment-discussion', open: true },
   attention: { label: 'Needs attention', icon: 'bell', open: true },
   pending: { label: 'Pending', icon: 'clock', open: true },
   running: { label: 'Running', icon: 'play', open: true },

@@ -5,7 +5,7 @@ import type { NamespaceEntry } from '../clusters/namespaces.ts';
 import { problemOf } from '../clusters/problem.ts';
 import { refusalOf } from '../clusters/rights.ts';
 import { plain } from '../ide/plain-text.ts';
-import { groupSessions, isFinished, waitsForApproval } from '../sessions/state.ts';
+import { groupSessions, isFinished, stateOf, waitsForApproval } from '../sessions/state.ts';
 import type { Group } from '../sessions/state.ts';
 import type { SessionWatch } from '../sessions/session-watch.ts';
 import { GroupNode } from './group-node.ts';
@@ -60,6 +60,11 @@ export class NamespaceNode implements TreeNode {
   /** Sessions that have not ended, as far as they are watched. */
   get active(): number {
     return this.#watch?.store.list().filter((session) => !isFinished(session)).length ?? 0;
+  }
+
+  /** How many wait for an answer, as far as they are watched. */
+  get asking(): number {
+    return this.#watch?.store.list().filter((session) => stateOf(session) === 'input').length ?? 0;
   }
 
   /** Sessions that wait for an approver, as far as they are watched. */

@@ -2,6 +2,7 @@
 import type { Session } from '../../common/api/session.ts';
 import { count, formatDuration } from '../../common/rules/wording.ts';
 import { liveProblemOf } from '../clusters/problem.ts';
+import type { Right } from '../clusters/rights.ts';
 import { markdownText, plain } from '../ide/plain-text.ts';
 import { refOf } from '../sessions/session-ref.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
@@ -10,6 +11,7 @@ import {
   isFinished,
   isTriggered,
   lastMoment,
+  needsInput,
   STATE_WORDS,
   stateOf,
   titleOf,
@@ -28,6 +30,7 @@ const FAILURE_MS = 10_000;
 const ICONS: Readonly<Record<SessionState, { id: string; color?: string }>> = {
   deleting: { id: 'trash', color: 'disabledForeground' },
   approval: { id: 'question', color: 'problemsWarningIcon.foreground' },
+  input: { id: 'comment-unresolved', color: 'problemsWarningIcon.foreground' },
   attention: { id: 'bell-dot', color: 'charts.orange' },
   pending: { id: 'clock', color: 'charts.yellow' },
   running: { id: 'play-circle', color: 'charts.blue' },
@@ -89,7 +92,7 @@ export class SessionNode implements TreeNode, SessionRef {
       tooltip: this.#tooltip(state),
       icon: ICONS[state],
       collapsible: 'collapsed',
-      context: `session ${isFinished(session) ? 'finished' : 'active'} ${state}${isTriggered(session) ? ' triggered' : ''}${this.#missingRights()}`,
+      context: `session ${isFinished(session) ? 'finished' : 'active'} ${state}${isTriggered(session) ? ' triggered' : ''}${session.status?.input?.open === true ? ' talks' : ''}${this.#missingRights()}`,
       command: {
         command: 'ambient.openSession',
         title: 'Open Session',
@@ -143,9 +146,17 @@ export class SessionNode implements TreeNode, SessionRef {
   #missingRights(): string {
     const rights = this.#context.rights.peek(this.cluster, this.namespace);
     if (rights === undefined) return '';
-    const words = { stop: 'noStop', delete: 'noDelete', approve: 'noApprove', reject: 'noReject' } as const;
+    const words = {
+      stop: 'noStop',
+      delete: 'noDelete',
+      approve: 'noApprove',
+      reject: 'noReject',
+      ...(this.#session.status?.input?.open === true
+        ? { message: 'noMessage', interrupt: 'noInterrupt' }
+        : {}),
+    } as const;
     return Object.entries(words)
-      .filter(([right]) => !rights.has(right as keyof typeof words))
+      .filter(([right]) => !rights.has(right as Right))
       .map(([, word]) => ` ${word}`)
       .join('');
   }
@@ -167,7 +178,7 @@ export class SessionNode implements TreeNode, SessionRef {
             state === 'stopping' ? 'stopping' : '',
             placeInLine(this.#session) ?? '',
             hasSpentItsBudget(this.#session) ? 'budget exceeded' : '',
-            plain(status?.message ?? '', 120),
+            plain((state === 'input' ? needsInput(this.#session) : status?.message) ?? '', 120),
           ];
     return parts.filter((part) => part !== '').join(' · ');
   }
@@ -184,6 +195,7 @@ export class SessionNode implements TreeNode, SessionRef {
       ['Framework', version === undefined ? type : `${type} ${version}`],
       ['Launched by', spec.createdBy?.user],
       ['Waits', placeInLine(this.#session)],
+      ['Asks', needsInput(this.#session)],
       ['Budget', hasSpentItsBudget(this.#session) ? 'exceeded' : undefined],
       ['Cost', status?.cost === undefined ? undefined : `$${status.cost.total}`],
       ['Approved by', status?.approval?.decision === 'Approved' ? status.approval.by : undefined],

@@ -172,18 +172,34 @@ export class SessionsTree implements vscode.TreeDataProvider<TreeNode>, vscode.D
    */
   #showBadge(): void {
     let active = 0;
+    let asking = 0;
     if (this.#view.visible)
       for (const cluster of this.#root.clusters)
-        for (const namespace of cluster.namespaces) active += namespace.active;
-    const badge = badgeOf(Math.max(active, this.#launched.active), this.#approvals.waiting.length);
+        for (const namespace of cluster.namespaces) {
+          active += namespace.active;
+          asking += namespace.asking;
+        }
+    const badge = badgeOf(
+      Math.max(active, this.#launched.active),
+      this.#approvals.waiting.length,
+      Math.max(asking, this.#launched.asking),
+    );
     const shown = this.#view.badge;
     if (shown?.value !== badge?.value || shown?.tooltip !== badge?.tooltip) this.#view.badge = badge;
   }
 }
 
-function badgeOf(active: number, awaiting: number): vscode.ViewBadge | undefined {
+function badgeOf(active: number, awaiting: number, asking: number): vscode.ViewBadge | undefined {
   const going = count(active, 'active session');
-  if (awaiting === 0) return active === 0 ? undefined : { value: active, tooltip: going };
-  const waits = awaiting === 1 ? '1 session waits' : `${awaiting} sessions wait`;
-  return { value: awaiting, tooltip: `${waits} for your approval, ${going}` };
+  if (awaiting + asking === 0) return active === 0 ? undefined : { value: active, tooltip: going };
+  const waits = (sessions: number): string =>
+    sessions === 1 ? '1 session waits' : `${sessions} sessions wait`;
+  return {
+    value: awaiting + asking,
+    tooltip: [
+      ...(awaiting === 0 ? [] : [`${waits(awaiting)} for your approval`]),
+      ...(asking === 0 ? [] : [`${waits(asking)} for an answer`]),
+      going,
+    ].join(', '),
+  };
 }

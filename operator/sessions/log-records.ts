@@ -15,6 +15,8 @@ export interface RecordLine {
   line: string;
   /** `data` of a usage record. */
   usage?: Readonly<Record<string, unknown>>;
+  /** Text of a question. */
+  question?: string;
 }
 
 /** Throws AmbientError invalid_request naming the line, from 1, that is no record. Blank lines are skipped. */
@@ -64,7 +66,12 @@ function parseRecord(line: string, number: number): RecordLine {
   } satisfies LoggedFields);
   if (Buffer.byteLength(clean) > RECORD_BYTES_MAX)
     return refuse(`it has more than ${RECORD_BYTES_MAX} bytes`);
-  return { seq, line: clean, ...(type === 'usage' && data !== undefined ? { usage: data } : {}) };
+  return {
+    seq,
+    line: clean,
+    ...(type === 'usage' && data !== undefined ? { usage: data } : {}),
+    ...(type === 'question' ? { question: text } : {}),
+  };
 }
 
 /** Every field of a record, so that one added to the contract cannot be forgotten here. */

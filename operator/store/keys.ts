@@ -48,7 +48,7 @@ export const keys = {
   session: root,
   /** What retention counts as logs and artifacts: all but the history, which belongs to the object. */
   expiring: (ref: SessionRef): string[] =>
-    ['log', 'artifacts', 'source', 'result'].map((folder) => `${root(ref)}${folder}/`),
+    ['log', 'artifacts', 'source', 'result', 'messages'].map((folder) => `${root(ref)}${folder}/`),
   log: (ref: SessionRef): string => `${root(ref)}log/`,
   /**
    * Named by the last number first, so that all with something newer than a given number can be asked for; by both ends,
@@ -67,6 +67,8 @@ export const keys = {
   artifact: (ref: SessionRef, path: string): string => `${root(ref)}artifacts/${path}`,
   source: (ref: SessionRef): string => `${root(ref)}source/archive.tar.gz`,
   result: (ref: SessionRef): string => `${root(ref)}result/result.json`,
+  /** What was said to a session, by the digest that its status names. */
+  message: (ref: SessionRef, digest: string): string => `${root(ref)}messages/${digest}.json`,
   costs: (ref: SessionRef): string => `${root(ref)}cost/`,
   /** Named by the number up to which it counts, so that an older state never takes the place of a newer one. */
   cost: (ref: SessionRef, source: string, seq: number): string =>

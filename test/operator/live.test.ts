@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { parse } from 'yaml';
-import type { EventsAccepted } from '../../common/api/runner.ts';
+import type { Control, EventsAccepted } from '../../common/api/runner.ts';
 import {
   LABEL_SESSION,
   LABEL_SESSION_UID,
@@ -16,7 +16,7 @@ import {
   TOKEN_AUDIENCE,
 } from '../../common/api/names.ts';
 import { livePaths, SOURCE_CHUNK_BYTES } from '../../common/api/live.ts';
-import type { ArtifactList, SourceState, StopAccepted } from '../../common/api/live.ts';
+import type { ArtifactList, MessageAccepted, SourceState, StopAccepted } from '../../common/api/live.ts';
 import type { LogRecord } from '../../common/api/log.ts';
 import type { Session } from '../../common/api/session.ts';
 import { KubeError } from '../../common/kube/errors.ts';
@@ -216,7 +216,9 @@ describe('the live API behind a real API server', function () {
       'sessions/approve',
       'sessions/artifacts',
       'sessions/audit',
+      'sessions/interrupt',
       'sessions/log',
+      'sessions/message',
       'sessions/reject',
       'sessions/source',
       'sessions/stop',
@@ -531,6 +533,81 @@ describe('the live API behind a real API server', function () {
       assert.deepEqual(complete, [session.metadata.name]);
       const { token } = await startRunner(session);
       assert.ok((await runner(token, 'GET', 'source')).bytes.equals(archive));
+    });
+  });
+
+  describe('talk', () => {
+    const say = (session: Session, user: string, body: object): Promise<MessageAccepted> =>
+      json(livePaths.message(...at(session)), as(user, { method: 'POST', body }));
+    const needsInput = async (session: Session): Promise<string | undefined> =>
+      (await current(session)).status?.conditions?.find(({ type }) => type === 'NeedsInput')?.status;
+
+    before(async () => {
+      await cluster.kubectl([
+        '-n',
+        namespace,
+        'create',
+        'rolebinding',
+        'talk-tom',
+        '--clusterrole=ambient-editor',
+        '--user=tom',
+      ]);
+    });
+
+    it('reaches the runner while it waits, is taken once, and answers what the agent asked', async () => {
+      const session = await create();
+      const { token } = await startRunner(session);
+      await setStatus(session, { phase: 'Pending' });
+      await refused(say(session, 'tom', { text: 'too early' }), 409, 'conflict');
+      await setStatus(session, { phase: 'Running' });
+      await refused(say(session, 'tom', { text: 'nobody listens' }), 409, 'conflict');
+      await setStatus(session, { input: { open: true } });
+      await until(
+        async () =>
+          watches.sessions.store.get({ namespace, name: session.metadata.name })?.status?.input?.open ===
+          true,
+        'it is known to listen',
+      );
+      const time = new Date().toISOString();
+      const question = { seq: 1, time, type: 'question', text: 'Which branch?' };
+      for (let sent = 0; sent < 2; sent++)
+        assert.equal(
+          (await runner(token, 'POST', 'events', { body: `${JSON.stringify(question)}\n` })).status,
+          200,
+        );
+      assert.equal(await needsInput(session), 'True');
+      const waiting = runner(token, 'GET', 'control?wait=30&after=0');
+      await sleep(200);
+      const [first, again] = await Promise.all([
+        say(session, 'tom', { id: 'a', text: 'main' }),
+        say(session, 'tom', { id: 'a', text: 'main' }),
+      ]);
+      assert.deepEqual(again, first);
+      assert.deepEqual((await waiting).json, {
+        messages: [{ seq: 1, id: 'a', kind: 'message', by: 'tom', text: 'main' }],
+      });
+      assert.equal(await needsInput(session), 'False');
+      await refused(say(session, 'tom', { id: 'a', text: 'other' }), 409, 'conflict');
+      await refused(say(session, 'stranger', { text: 'hello' }), 403);
+      const several = await Promise.all(
+        Array.from({ length: 5 }, (_, each) => say(session, 'tom', { text: `message ${each}` })),
+      );
+      assert.deepEqual(several.map(({ seq }) => seq).sort(), [2, 3, 4, 5, 6]);
+      await json(livePaths.interrupt(...at(session)), as('tom', { method: 'POST', body: {} }));
+      await until(
+        async () =>
+          ((await runner(token, 'GET', 'control?after=6')).json as Control).messages?.[0]?.kind ===
+          'interrupt',
+        'the interrupt is handed out',
+      );
+      await setStatus(session, { phase: 'Completed' });
+      await until(
+        () =>
+          watches.sessions.store.get({ namespace, name: session.metadata.name })?.status?.phase ===
+          'Completed',
+        'it is known to be over',
+      );
+      await refused(say(session, 'tom', { text: 'too late' }), 409, 'already_finished');
     });
   });
 

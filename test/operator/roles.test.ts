@@ -74,6 +74,8 @@ const EXPECTED: Record<string, Partial<Record<Verb, readonly Role[]>>> = {
   [`${LIVE_GROUP}/sessions/artifacts`]: { get: ALL },
   [`${LIVE_GROUP}/sessions/source`]: { get: EDITORS, update: EDITORS },
   [`${LIVE_GROUP}/sessions/stop`]: { create: EDITORS },
+  [`${LIVE_GROUP}/sessions/message`]: { create: EDITORS },
+  [`${LIVE_GROUP}/sessions/interrupt`]: { create: EDITORS },
   [`${LIVE_GROUP}/sessions/approve`]: { create: APPROVERS },
   [`${LIVE_GROUP}/sessions/reject`]: { create: APPROVERS },
   [`${LIVE_GROUP}/sessions/audit`]: { get: ADMINS },
@@ -339,6 +341,16 @@ describe('roles of people', function () {
     ['upload', EDITORS, (namespace) => [livePaths.source(namespace, 's1', 0), { method: 'PUT', body: 'x' }]],
     // Bodies that the operator refuses, so that the session stays as it is.
     ['stop', EDITORS, (namespace) => [livePaths.stop(namespace, 's1'), { method: 'POST', body: { no: 1 } }]],
+    [
+      'say something',
+      EDITORS,
+      (namespace) => [livePaths.message(namespace, 's1'), { method: 'POST', body: { no: 1 } }],
+    ],
+    [
+      'interrupt',
+      EDITORS,
+      (namespace) => [livePaths.interrupt(namespace, 's1'), { method: 'POST', body: { no: 1 } }],
+    ],
     [
       'approve',
       APPROVERS,

@@ -20,6 +20,7 @@ import { formatDuration } from '../kit/time.ts';
 const ICONS: Readonly<Record<SessionViewState, IconName>> = {
   deleting: 'trash',
   approval: 'question',
+  input: 'question',
   attention: 'bell',
   pending: 'clock',
   running: 'play',
@@ -60,6 +61,15 @@ export const header = (
       ${
         view.canStop
           ? button({ label: 'Stop…', ...refusable(refusals.stop), onClick: () => post('stop', {}) })
+          : nothing
+      }
+      ${
+        view.talk !== undefined && view.talk.closed === undefined
+          ? button({
+              label: 'Interrupt',
+              ...refusable(refusals.interrupt),
+              onClick: () => post('interrupt', {}),
+            })
           : nothing
       }
       ${view.deleted ? nothing : button({ label: 'Open YAML', onClick: () => post('openYaml', {}) })}

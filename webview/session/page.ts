@@ -16,16 +16,24 @@ import { problemBanner } from '../kit/problem.ts';
 import { visible } from '../kit/visible-text.ts';
 import { approval } from './approval.ts';
 import { artifacts } from './artifacts.ts';
+import { changes } from './changes.ts';
+import { conversation } from './conversation.ts';
+import type { ConversationModel } from './conversation-model.ts';
 import { cost } from './cost.ts';
 import { header } from './header.ts';
 import { history } from './history.ts';
 import { logTail } from './log.ts';
 import type { LogModel } from './log.ts';
+import { refusalToTalk, talkBox } from './talk-box.ts';
+import type { TalkDraft } from './talk-box.ts';
 import { timeline } from './timeline.ts';
+import { usage } from './usage.ts';
 
 export interface PageModel {
   state?: SessionPageState;
   log: LogModel;
+  conversation: ConversationModel;
+  draft: TalkDraft;
 }
 
 /** Kept while the page is hidden or VS Code restarts; `ref` is what the extension restores the page from. */
@@ -35,14 +43,21 @@ export interface Remembered {
   /** Ids of sections that the person has closed. */
   closed: string[];
   allHistory: boolean;
+  /** What the person was about to say. */
+  draft?: string;
 }
 
 export interface PageTools {
   post: Post<SessionPageRequests>;
   remember: (change: Partial<Remembered>) => void;
+  /** What stands in the box is another one. */
+  draft: (words: string) => void;
+  /** Says it: what stands in the box, or a given answer. */
+  say: (answer?: string) => void;
 }
 
-export function pageOf({ state, log }: PageModel, remembered: Remembered, tools: PageTools): TemplateResult {
+export function pageOf(model: PageModel, remembered: Remembered, tools: PageTools): TemplateResult {
+  const { state } = model;
   const view = state?.view;
   const problem = state?.problem;
   return html`
@@ -55,7 +70,7 @@ export function pageOf({ state, log }: PageModel, remembered: Remembered, tools:
         ? problem === undefined
           ? html`<main>${progressRing('Loading the session…')}</main>`
           : html`<main class="bare">${whichSession(state?.ref)}</main>`
-        : sessionPage(state.ref, view, state.refusals ?? {}, log, remembered, tools)
+        : sessionPage(state.ref, view, state.refusals ?? {}, model, remembered, tools)
     }
   `;
 }
@@ -70,10 +85,11 @@ function sessionPage(
   ref: PageRef,
   view: SessionView,
   refusals: SessionRefusals,
-  log: LogModel,
+  { log, conversation: talk, draft }: PageModel,
   remembered: Remembered,
-  { post, remember }: PageTools,
+  { post, remember, draft: onInput, say }: PageTools,
 ): TemplateResult {
+  const mayTalk = view.talk !== undefined && refusalToTalk(view.talk, refusals) === undefined;
   const part = (id: string, title: string, content: Content, aside?: Content): TemplateResult =>
     section({
       id,
@@ -93,7 +109,41 @@ function sessionPage(
       ${view.approval === undefined ? nothing : approval(view.approval, refusals, post)} ${timeline(view)}
       <div class="columns">
         <div class="column">
+          ${
+            talk.hasTalk || view.talk !== undefined
+              ? part(
+                  'conversation',
+                  'Conversation',
+                  html`${talk.entries.length === 0 ? nothing : conversation(talk, view, post, mayTalk ? say : undefined)}
+                  ${
+                    view.talk === undefined
+                      ? nothing
+                      : talkBox({
+                          talk: view.talk,
+                          refusals,
+                          draft,
+                          heard: talk.heard,
+                          onInput,
+                          onSend: () => say(),
+                        })
+                  }`,
+                )
+              : nothing
+          }
           ${part('log', 'Log', logTail(log, view, post))}
+          ${
+            talk.changes.length === 0
+              ? nothing
+              : part(
+                  'changes',
+                  'Files Changed',
+                  changes(talk.changes, talk.moreChanges, post),
+                  badge(
+                    talk.changes.length + talk.moreChanges,
+                    `${talk.changes.length + talk.moreChanges} in all`,
+                  ),
+                )
+          }
           ${part(
             'artifacts',
             'Artifacts',
@@ -109,6 +159,7 @@ function sessionPage(
         <div class="column">
           ${part('details', 'Details', factList(view.details))}
           ${view.cost === undefined ? nothing : part('cost', 'Cost', cost(view.cost))}
+          ${talk.usage === undefined ? nothing : part('usage', 'Usage', usage(talk.usage))}
           ${part('conditions', 'Conditions', conditionList(view.conditions, view.endedAt !== undefined))}
           ${part('workload', 'Workload', factList(view.workload, 'No workload yet.'))}
         </div>

@@ -8,12 +8,13 @@ import {
   NamespaceList,
   NewSession,
   PERMISSIONS,
+  Said,
   SESSION_STATES,
   SessionDetail,
   SessionPage,
   StopWish,
 } from './session.ts';
-import { ApproveRequest, RejectRequest, StopRequest } from '../live.ts';
+import { ApproveRequest, InterruptRequest, MessageRequest, RejectRequest, StopRequest } from '../live.ts';
 import { receiveWebhook, validateWebhook } from './webhooks.ts';
 import { ARTIFACT_TYPES } from '../session.ts';
 
@@ -295,6 +296,33 @@ export const rejectSession = operation({
   body: RejectRequest,
 });
 
+const say = (id: string, verb: 'message' | 'interrupt', summary: string) => ({
+  id,
+  method: 'POST' as const,
+  path: `/namespaces/{namespace}/sessions/{id}/${verb}`,
+  tag: 'Sessions',
+  summary,
+  description:
+    'Only while it runs, and where its framework takes messages. With an id, the same again is taken once.',
+  access: 'bearer' as const,
+  params: inSession,
+  query: None,
+  headers: Type.Object({}),
+  answers: { 202: { description: 'It is on its way; the log tells when the agent has it.', schema: Said } },
+  refusals: [400, 401, 403, 404, 409, 413, 415],
+});
+
+export const messageSession = operation({
+  ...say('messageSession', 'message', 'Say something to a running session'),
+  body: MessageRequest,
+});
+
+export const interruptSession = operation({
+  ...say('interruptSession', 'interrupt', 'Interrupt what a running session does, without ending it'),
+  body: InterruptRequest,
+  isBodyOptional: true,
+});
+
 export const OPERATIONS: readonly Operation[] = [
   listSessions,
   createSession,
@@ -302,6 +330,8 @@ export const OPERATIONS: readonly Operation[] = [
   stopSession,
   approveSession,
   rejectSession,
+  messageSession,
+  interruptSession,
   streamLog,
   streamState,
   listArtifacts,

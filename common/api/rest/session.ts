@@ -206,3 +206,10 @@ export const Decision = Type.Object({
   at: Time(),
   reason: Type.Optional(Type.String()),
 });
+
+export const Said = Type.Object({
+  seq: Type.Integer({ minimum: 1, description: 'Its number among what was said to the session.' }),
+  id: Type.String({ description: 'As it was sent, or made.' }),
+  by: Type.String(),
+  at: Time(),
+});

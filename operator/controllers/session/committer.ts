@@ -70,7 +70,8 @@ export class Committer {
 
     const { name, namespace = '', uid = '', resourceVersion } = session.metadata;
     const change = changeRecord(session, status, draft.entries);
-    if (change !== undefined) await this.#audit.record(change);
+    // Whoever waits for a session waits for its Job, which is recorded by itself.
+    if (change !== undefined) await this.#audit.record(change, { isPatient: true });
     try {
       const written = await this.#client.mergePatch(
         sessions,

@@ -4,7 +4,7 @@ import type { Condition } from '../../../common/api/kubernetes.ts';
 import { OPERATOR_ACTOR } from '../../../common/api/names.ts';
 import { isTerminal } from '../../../common/api/session.ts';
 import type { SessionPhase } from '../../../common/api/session.ts';
-import { setCondition, shorten } from '../../../common/rules/conditions.ts';
+import { isTrue, setCondition, shorten } from '../../../common/rules/conditions.ts';
 import type { ConditionChange } from '../../../common/rules/conditions.ts';
 import { canMove } from '../../../common/rules/phase.ts';
 import type { Outcome } from '../../../common/rules/outcome.ts';
@@ -63,6 +63,11 @@ export class Draft {
     this.#status.workload = { ...this.#status.workload, ...known };
   }
 
+  /** What people say reaches its command. */
+  openInput(): void {
+    this.#status.input = { ...this.#status.input, open: true };
+  }
+
   /** Undefined: it does not wait for its turn any more. */
   queue(place: SessionStatus['queue']): void {
     if (place === undefined) delete this.#status.queue;
@@ -98,6 +103,13 @@ export class Draft {
   /** The end: phase, condition, message, times and history in one. */
   finish(outcome: Outcome, completionTime?: string): void {
     this.moveTo(outcome.phase);
+    if (isTrue(this.#status.conditions, 'NeedsInput'))
+      this.condition({
+        type: 'NeedsInput',
+        status: 'False',
+        reason: 'Ended',
+        message: 'The session ended without an answer.',
+      });
     this.condition({ type: outcome.phase, status: 'True', reason: outcome.reason, message: outcome.message });
     this.message(outcome.message);
     this.queue(undefined);

@@ -4,8 +4,7 @@ import type { RunDescription } from '../../../common/api/runner.ts';
 import type { Session } from '../../../common/api/session.ts';
 import type { RunPlan } from '../../../common/rules/admission.ts';
 import { fetchedOf, inputsOf } from '../../../common/rules/inputs.ts';
-import { NO_RESTRICTIONS } from '../../../common/rules/policy/effective.ts';
-import type { Restrictions } from '../../../common/rules/policy/effective.ts';
+import type { SessionPolicy } from '../../../common/rules/policy/narrow.ts';
 
 /**
  * All annotations of a pod together have at most 256 KiB (apimachinery's TotalAnnotationSizeLimitB); admission of the
@@ -17,7 +16,7 @@ export function describeRun(
   session: Session,
   plan: RunPlan,
   endpoint: { url: string; ca: string },
-  restrictions: Restrictions = NO_RESTRICTIONS,
+  { restrictions, tools }: Pick<SessionPolicy, 'restrictions' | 'tools'>,
 ): RunDescription {
   const { metadata, spec } = session;
   const { type = 'none', upload, git } = spec.source ?? {};
@@ -34,6 +33,7 @@ export function describeRun(
     command: plan.command,
     env: plan.env,
     eventFormat: plan.eventFormat,
+    ...(plan.input === 'none' ? {} : { input: plan.input }),
     source: {
       type,
       ...(upload === undefined ? {} : { upload: { sizeBytes: upload.sizeBytes, digest: upload.digest } }),
@@ -43,8 +43,13 @@ export function describeRun(
     limits: {
       timeoutSeconds: plan.limits.timeoutSeconds,
       gracePeriodSeconds: plan.limits.gracePeriodSeconds,
+      ...(plan.limits.idleSeconds === undefined ? {} : { idleSeconds: plan.limits.idleSeconds }),
     },
     ...(Object.values(restrictions).includes(true) ? { restrictions } : {}),
+    ...(tools.allowed.length + tools.blocked.length === 0
+      ? {}
+      : { tools: { allowed: tools.allowed.map((globs) => [...globs]), blocked: [...tools.blocked] } }),
+    ...(plan.models.length === 0 ? {} : { models: plan.models }),
     endpoint,
   };
 }

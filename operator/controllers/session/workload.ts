@@ -11,6 +11,7 @@ import {
 import { jobs } from '../../../common/kube/resource.ts';
 import { isTrue } from '../../../common/rules/conditions.ts';
 import { failed } from '../../../common/rules/outcome.ts';
+import { narrowedPolicy } from '../../../common/rules/policy/narrow.ts';
 import { formatBytes } from '../../../common/rules/wording.ts';
 import { isOlder } from '../resource-version.ts';
 import { jobRecord } from './change-record.ts';
@@ -47,8 +48,8 @@ async function create(look: Look): Promise<StepResult> {
   const { namespace = '' } = session.metadata;
 
   // By the policy of now: it may have changed while the session waited.
-  const { restrictions } = controller.policies.of(namespace);
-  const run = JSON.stringify(describeRun(session, plan, controller.endpoint(), restrictions));
+  const policy = narrowedPolicy(session.spec, controller.policies.of(namespace));
+  const run = JSON.stringify(describeRun(session, plan, controller.endpoint(), policy));
   const bytes = Buffer.byteLength(run);
   if (bytes > RUN_DESCRIPTION_BYTES_MAX) {
     const message = `The command and configuration have ${formatBytes(bytes)}; a pod can be given at most ${formatBytes(RUN_DESCRIPTION_BYTES_MAX)}. Put long text into a file of the source.`;
@@ -66,12 +67,12 @@ async function create(look: Look): Promise<StepResult> {
     // First the account, which a Job controller that does not find it tries again only after ten seconds, and the NetworkPolicy,
     // without which no pod shall start.
     await controller.prepareNamespace(namespace, signal);
-    const made = withBrought(buildJob(session, plan, run, restrictions), session);
-    const policy = controller.policies.object(namespace)?.metadata;
-    if (policy !== undefined)
+    const made = withBrought(buildJob(session, plan, run, policy.restrictions), session);
+    const governing = controller.policies.object(namespace)?.metadata;
+    if (governing !== undefined)
       made.metadata.labels = {
         ...made.metadata.labels,
-        [LABEL_POLICY]: `${policy.uid}.${policy.generation ?? 0}`,
+        [LABEL_POLICY]: `${governing.uid}.${governing.generation ?? 0}`,
       };
     const job = await controller.client.create(jobs, made, {
       signal,
@@ -125,8 +126,9 @@ async function refused(look: Look, error: unknown): Promise<StepResult> {
 }
 
 /** From the Job itself and not from the plan: the framework may say something else by now. */
-function noteCreated({ draft, session }: Look, job: Job): void {
+function noteCreated({ draft, session, plan }: Look, job: Job): void {
   if (session.status?.workload?.jobName !== undefined) return;
+  if (plan?.input === 'messages') draft.openInput();
   const [container] = job.spec.template.spec.containers;
   const limits = container?.resources?.limits;
   draft.condition({

@@ -30,7 +30,9 @@ export function accessOf({ verb, path, query }: Route, request: IncomingMessage)
             details: { offset: query.get('offset'), bytes: request.headers['content-length'] ?? null },
           };
     case 'stop':
-      return { action: 'update', resource: 'sessions/stop' };
+    case 'message':
+    case 'interrupt':
+      return { action: 'update', resource: `sessions/${verb}` };
     case 'approve':
     case 'reject':
       return undefined;

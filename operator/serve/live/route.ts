@@ -3,7 +3,17 @@ import { LIVE_GROUP, VERSION } from '../../../common/api/names.ts';
 import { AmbientError } from '../../../common/errors.ts';
 import { parseTarget } from '../http/path.ts';
 
-export type Verb = 'log' | 'artifacts' | 'artifact' | 'source' | 'stop' | 'approve' | 'reject' | 'audit';
+export type Verb =
+  | 'log'
+  | 'artifacts'
+  | 'artifact'
+  | 'source'
+  | 'stop'
+  | 'approve'
+  | 'reject'
+  | 'message'
+  | 'interrupt'
+  | 'audit';
 
 export interface Route {
   verb: Verb;
@@ -22,6 +32,8 @@ const METHODS: Record<Verb, readonly string[]> = {
   stop: ['POST'],
   approve: ['POST'],
   reject: ['POST'],
+  message: ['POST'],
+  interrupt: ['POST'],
   audit: ['GET'],
 };
 

@@ -13,6 +13,7 @@ import type { Artifacts } from '../../sessions/artifacts.ts';
 import type { SessionLog } from '../../sessions/log.ts';
 import { findSession } from '../../sessions/lookup.ts';
 import type { SessionLookup } from '../../sessions/lookup.ts';
+import type { Messages } from '../../sessions/messages.ts';
 import type { RetentionForecasts } from '../../sessions/retention-forecast.ts';
 import type { Sources } from '../../sessions/source.ts';
 import type { Stops } from '../../sessions/stop.ts';
@@ -42,6 +43,7 @@ export interface LiveServerOptions {
   sources: Sources;
   stops: Stops;
   approvals: Approvals;
+  messages: Pick<Messages, 'send' | 'interrupt'>;
   accesses: Accesses;
   forecasts: RetentionForecasts;
   frontProxy: FrontProxy;
@@ -53,6 +55,8 @@ export interface LiveServerOptions {
 }
 
 const REQUEST_BYTES_MAX = 16 * 1024;
+/** Every character of a message may be escaped. */
+const MESSAGE_REQUEST_BYTES_MAX = 128 * 1024;
 const FORECAST_WITHIN = '7d';
 const HEALTH: ReadonlySet<string> = new Set(['/healthz', '/livez', '/readyz']);
 
@@ -187,6 +191,14 @@ async function dispatch(options: LiveServerOptions, exchange: Exchange, call: Ca
     case 'stop': {
       const body = (await readJson(request, REQUEST_BYTES_MAX)) ?? {};
       return sendJson(response, 202, await options.stops.stop(session, user.name, body, signal));
+    }
+    case 'message': {
+      const body = (await readJson(request, MESSAGE_REQUEST_BYTES_MAX)) ?? {};
+      return sendJson(response, 202, await options.messages.send(session, user.name, body, signal));
+    }
+    case 'interrupt': {
+      const body = (await readJson(request, REQUEST_BYTES_MAX)) ?? {};
+      return sendJson(response, 202, await options.messages.interrupt(session, user.name, body, signal));
     }
     case 'approve':
     case 'reject': {

@@ -1,27 +1,34 @@
-/** GET /runner/v1/control: what the runner shall do now; held while there is nothing new. */
+/** GET /runner/v1/control: what the runner shall do now, and what was said to it; held while there is nothing new. */
 import type { Control } from '../../../common/api/runner.ts';
-import type { Session } from '../../../common/api/session.ts';
+import type { Session, SessionStatus } from '../../../common/api/session.ts';
 import type { SessionLookup } from '../../sessions/lookup.ts';
+import type { Messages } from '../../sessions/messages.ts';
 
 export const CONTROL_WAIT_MAX_SECONDS = 30;
 
-/** Answers at once when somebody asked for a stop, else when that happens or `waitSeconds` are over. */
+export interface ControlQuery {
+  waitSeconds: number;
+  /** The runner has all that was said up to this message; undefined: it takes none. */
+  after: number | undefined;
+}
+
+/** Answers at once when somebody asked for a stop or said something new, else when that happens or the wait is over. */
 export async function controlOf(
-  sessions: SessionLookup,
+  { sessions, messages }: { sessions: SessionLookup; messages: Pick<Messages, 'after'> },
   session: Session,
-  waitSeconds: number,
+  { waitSeconds, after }: ControlQuery,
   ending: AbortSignal,
 ): Promise<Control> {
   const { namespace = '', name, uid } = session.metadata;
-  const now = (): Control => {
+  const latest = (): Session => {
     const current = sessions.get(namespace, name);
-    const latest = current !== undefined && current.metadata.uid === uid ? current : session;
-    const stop = latest.status?.stop;
-    if (stop === undefined) return {};
-    const { requestedBy, reason, gracePeriodSeconds } = stop;
-    return { stop: { requestedBy, gracePeriodSeconds, ...(reason === undefined ? {} : { reason }) } };
+    return current !== undefined && current.metadata.uid === uid ? current : session;
   };
-  if (waitSeconds > 0 && now().stop === undefined && !ending.aborted) {
+  const hasNews = (): boolean => {
+    const { stop, input } = latest().status ?? {};
+    return stop !== undefined || (after !== undefined && (input?.messages?.length ?? 0) > after);
+  };
+  if (waitSeconds > 0 && !hasNews() && !ending.aborted) {
     await new Promise<void>((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
@@ -31,10 +38,25 @@ export async function controlOf(
       };
       const timer = setTimeout(done, waitSeconds * 1000);
       const subscription = sessions.onChange(namespace, name, () => {
-        if (now().stop !== undefined) done();
+        if (hasNews()) done();
       });
       ending.addEventListener('abort', done);
     });
   }
-  return now();
+  const { stop } = latest().status ?? {};
+  const said = after === undefined ? [] : await messages.after(latest(), after);
+  return {
+    ...(stop === undefined ? {} : { stop: wishOf(stop) }),
+    ...(said.length === 0 ? {} : { messages: said }),
+  };
 }
+
+const wishOf = ({
+  requestedBy,
+  reason,
+  gracePeriodSeconds,
+}: NonNullable<SessionStatus['stop']>): NonNullable<Control['stop']> => ({
+  requestedBy,
+  gracePeriodSeconds,
+  ...(reason === undefined ? {} : { reason }),
+});

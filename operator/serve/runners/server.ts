@@ -13,6 +13,8 @@ import type { SessionLog } from '../../sessions/log.ts';
 import { parseRecords } from '../../sessions/log-records.ts';
 import type { RecordLine } from '../../sessions/log-records.ts';
 import type { SessionLookup } from '../../sessions/lookup.ts';
+import type { Messages } from '../../sessions/messages.ts';
+import type { Questions } from '../../sessions/questions.ts';
 import type { Results } from '../../sessions/result.ts';
 import type { Sources } from '../../sessions/source.ts';
 import { bodyStream, decodeUtf8, readBody, readJson } from '../http/body.ts';
@@ -21,6 +23,7 @@ import type { Exchange } from '../http/exchange.ts';
 import { counter, durationHistogram } from '../http/meters.ts';
 import { numberParam, parseTarget } from '../http/path.ts';
 import { sendObject } from '../http/send-object.ts';
+import type { ModelDoor } from '../models/door.ts';
 import { createTlsServer, doorOf } from '../http/server.ts';
 import type { Certificates, Door } from '../http/server.ts';
 import { CONTROL_WAIT_MAX_SECONDS, controlOf } from './control.ts';
@@ -34,7 +37,11 @@ export interface RunnerServerOptions {
   sources: Sources;
   results: Results;
   costs: Pick<Costs, 'report'>;
+  messages: Pick<Messages, 'after'>;
+  questions: Pick<Questions, 'note'>;
   accesses: Accesses;
+  /** Serves what lies below /models. */
+  models?: ModelDoor;
   certificates: Certificates;
   logger: Logger;
   metrics: Registry;
@@ -88,8 +95,12 @@ export function createRunnerServer(options: RunnerServerOptions): Door {
     ),
   };
   const listener = listenerOf({
-    handle: (exchange) => handle(options, meters, exchange),
-    refuse,
+    handle: (exchange) => modelsOf(options, exchange)?.handle(exchange) ?? handle(options, meters, exchange),
+    refuse: (exchange, error) => {
+      const models = modelsOf(options, exchange);
+      if (models === undefined) refuse(exchange, error);
+      else models.refuse(exchange, error);
+    },
     observe: (route, method, status, seconds) =>
       duration.observe({ route, method, status: String(status) }, seconds),
     log: logger,
@@ -99,6 +110,9 @@ export function createRunnerServer(options: RunnerServerOptions): Door {
   const renewal = certificates.onChange(() => server.setSecureContext({ ...certificates.current }));
   return doorOf(server, { closing, release: () => renewal[Symbol.dispose]() });
 }
+
+const modelsOf = ({ models }: RunnerServerOptions, { request }: Exchange): ModelDoor | undefined =>
+  models?.isFor(request.url ?? '') === true ? models : undefined;
 
 async function handle(options: RunnerServerOptions, meters: Meters, exchange: Exchange): Promise<void> {
   const { request, facts } = exchange;
@@ -168,6 +182,7 @@ async function takeEvents(
   const acknowledged = await options.log.append(session, records);
   // Before the answer, so that the runner sends again what was stored but not counted.
   await takeCharges(options, session, records);
+  await options.questions.note(session, records);
   sendJson(response, 200, { acknowledged });
 }
 
@@ -194,13 +209,15 @@ async function takeCharges(
 }
 
 async function sendControl(
-  { sessions }: RunnerServerOptions,
+  options: RunnerServerOptions,
   { response, signal, closing }: Exchange,
   session: Session,
   { query }: Route,
 ): Promise<void> {
-  const wait = Math.min(numberParam(query, 'wait', 0), CONTROL_WAIT_MAX_SECONDS);
-  const control = await controlOf(sessions, session, wait, AbortSignal.any([signal, closing]));
+  const waitSeconds = Math.min(numberParam(query, 'wait', 0), CONTROL_WAIT_MAX_SECONDS);
+  const after = query.has('after') ? numberParam(query, 'after') : undefined;
+  const ending = AbortSignal.any([signal, closing]);
+  const control = await controlOf(options, session, { waitSeconds, after }, ending);
   sendJson(response, 200, control);
 }
 

@@ -189,7 +189,7 @@ describe('manifests', () => {
   it("hold a tenant's sample that fits the schema of a policy", () => {
     const validator = Compile(NamespacePolicySpec);
     const policies = manifestsOf('samples/tenant').filter(({ kind }) => kind === 'NamespacePolicy');
-    assert.equal(policies.length, 2);
+    assert.equal(policies.length, 3);
     for (const { spec } of policies)
       assert.deepEqual(
         [...validator.Errors(spec)].map(({ instancePath, message }) => `${instancePath} ${message}`),

@@ -265,6 +265,20 @@ export function awaitingState(refusals: SessionRefusals = {}): SessionPageState 
   return { ...stateOf(session), refusals, view: sessionView(session, { facts }) };
 }
 
+/** Whose agent listens; `status` says how it stands. */
+export function talkingState(
+  status: Partial<SessionStatus> = {},
+  refusals: SessionRefusals = {},
+): SessionPageState {
+  const session = running();
+  session.status = { ...session.status, input: { open: true }, ...status };
+  return { ...stateOf(session), refusals };
+}
+
+export const asks = (question: string): Pick<SessionStatus, 'conditions'> => ({
+  conditions: [condition('NeedsInput', 'True', 'Asked', question, minutesAgo(1))],
+});
+
 const line = (seq: number, text: string, more: Partial<LogLine> = {}): LogLine => ({
   seq,
   time: '2030-03-04T14:03:07Z',

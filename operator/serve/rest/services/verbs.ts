@@ -1,10 +1,17 @@
-/** Stopping, approving and rejecting a session. */
-import { approveSession, rejectSession, stopSession } from '../../../../common/api/rest/operations.ts';
+/** Stopping, approving and rejecting a session, and talking to it. */
+import {
+  approveSession,
+  interruptSession,
+  messageSession,
+  rejectSession,
+  stopSession,
+} from '../../../../common/api/rest/operations.ts';
 import type { ApprovalDecision } from '../../../../common/api/live.ts';
 import type { Accesses } from '../../../sessions/accesses.ts';
 import type { Approvals } from '../../../sessions/approvals.ts';
 import { findSession } from '../../../sessions/lookup.ts';
 import type { SessionLookup } from '../../../sessions/lookup.ts';
+import type { Messages } from '../../../sessions/messages.ts';
 import type { Stops } from '../../../sessions/stop.ts';
 import type { Guard } from '../door.ts';
 import { rights } from '../rights.ts';
@@ -16,11 +23,12 @@ export interface VerbServicesOptions {
   sessions: SessionLookup;
   stops: Stops;
   approvals: Approvals;
+  messages: Pick<Messages, 'send' | 'interrupt'>;
   accesses: Accesses;
 }
 
 export function addVerbServices(scope: RestScope, guard: Guard, options: VerbServicesOptions): void {
-  const { sessions, stops, approvals, accesses } = options;
+  const { sessions, stops, approvals, messages, accesses } = options;
 
   addService(
     scope,
@@ -40,6 +48,45 @@ export function addVerbServices(scope: RestScope, guard: Guard, options: VerbSer
           return { requestedAt, requestedBy, gracePeriodSeconds };
         });
       },
+    }),
+  );
+
+  const say = async (
+    verb: 'message' | 'interrupt',
+    { params, body, caller, exchange, reply }: Call<typeof messageSession> | Call<typeof interruptSession>,
+  ): Promise<unknown> => {
+    const { traceId, signal } = exchange;
+    const session = await findSession(sessions, params.namespace, params.id, signal);
+    const access = { session, actor: caller.name, action: 'update', traceId, signal } as const;
+    const details = { door: 'rest' };
+    return await accesses.of({ ...access, resource: `sessions/${verb}`, details }, async () => {
+      const said = await messages[verb === 'message' ? 'send' : 'interrupt'](
+        session,
+        caller.name,
+        body ?? {},
+        signal,
+      );
+      reply.code(202);
+      const { seq, id, by, at } = said;
+      return { seq, id, by, at };
+    });
+  };
+  addService(
+    scope,
+    guard,
+    service({
+      operation: messageSession,
+      right: (params) => rights.live('create', 'message', params),
+      handle: (call) => say('message', call),
+    }),
+  );
+  addService(
+    scope,
+    guard,
+    service({
+      operation: interruptSession,
+      right: (params) => rights.live('create', 'interrupt', params),
+      handle: (call) => say('interrupt', call),
     }),
   );
 

@@ -49,14 +49,29 @@ describe('admission', () => {
         command: ['/bin/bash', '-c', 'make all'],
         env: { LEVEL: '3' },
         eventFormat: 'text',
+        models: [],
+        input: 'none',
         executes: true,
-        limits: { timeoutSeconds: 3600, gracePeriodSeconds: 30, cpu: '3', memory: '3Gi', storage: undefined },
+        limits: {
+          timeoutSeconds: 3600,
+          gracePeriodSeconds: 30,
+          idleSeconds: undefined,
+          cpu: '3',
+          memory: '3Gi',
+          storage: undefined,
+        },
       },
     });
   });
 
   it("prefers the session's limits to the framework's", () => {
-    const limits = { timeoutSeconds: 5, gracePeriodSeconds: 1, memory: '64Mi', storage: '1Gi' };
+    const limits = {
+      timeoutSeconds: 5,
+      gracePeriodSeconds: 1,
+      idleSeconds: 60,
+      memory: '64Mi',
+      storage: '1Gi',
+    };
     const admission = admit(spec({ type: 'generic', config: { command: 'x' } }, { limits }), 1, registry);
     assert.ok(admission.accepted);
     assert.deepEqual(admission.plan.limits, { ...limits, cpu: '3' });

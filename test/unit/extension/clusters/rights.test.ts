@@ -129,6 +129,8 @@ describe('the rights of the person', () => {
         launch: 'create on sessions.ambient.ai',
         upload: 'update on sessions/source.live.ambient.ai',
         stop: 'create on sessions/stop.live.ambient.ai',
+        message: 'create on sessions/message.live.ambient.ai',
+        interrupt: 'create on sessions/interrupt.live.ambient.ai',
         delete: 'delete on sessions.ambient.ai',
         approve: 'create on sessions/approve.live.ambient.ai',
         reject: 'create on sessions/reject.live.ambient.ai',

@@ -17,6 +17,8 @@ const recording = (calls: unknown[]): Handlers<SessionPageRequests> => {
     delete: note('delete'),
     approve: note('approve'),
     reject: note('reject'),
+    message: note('message'),
+    interrupt: note('interrupt'),
     openAudit: note('openAudit'),
     openPolicy: note('openPolicy'),
     openTrigger: note('openTrigger'),
@@ -25,6 +27,8 @@ const recording = (calls: unknown[]): Handlers<SessionPageRequests> => {
     copyName: note('copyName'),
     openArtifact: note('openArtifact'),
     saveArtifact: note('saveArtifact'),
+    openChange: note('openChange'),
+    earlier: note('earlier'),
     act: note('act'),
   };
 };

@@ -15,7 +15,7 @@ import type { World } from './fixture.ts';
 const golden = (name: string): string => join(import.meta.dirname, `${name}.golden.txt`);
 
 const condition = (
-  type: 'Approved' | 'BudgetExceeded' | 'Completed' | 'Failed',
+  type: 'Approved' | 'BudgetExceeded' | 'NeedsInput' | 'Completed' | 'Failed',
   status: 'True' | 'False',
   reason: string,
 ) => ({
@@ -48,6 +48,15 @@ function busyWorld(): World {
     aSession('for-budget', {
       created: 4,
       status: { phase: 'Pending', queue: { reason: 'Budget', position: 12, since: ago(4) } },
+    }),
+    aSession('asks', {
+      created: 6,
+      status: {
+        phase: 'Running',
+        message: 'Running on node node-1.',
+        input: { open: true },
+        conditions: [{ ...condition('NeedsInput', 'True', 'Asked'), message: 'Which branch?' }],
+      },
     }),
     aSession('spent', {
       created: 8,

@@ -63,6 +63,14 @@ class TestFrontProxy implements FrontProxy {
 
 const line = (seq: number, text = `line ${seq}`): string =>
   JSON.stringify({ seq, time: '2030-01-01T00:00:00Z', type: 'output', text } satisfies LogRecord);
+const said = (verb: string, user: string, body: unknown) => ({
+  kind: 'MessageAccepted' as const,
+  apiVersion: 'live.ambient.ai/v1alpha1' as const,
+  seq: 1,
+  id: `${verb} of ${JSON.stringify(body).length}`,
+  by: user,
+  at: '2030-01-01T00:00:00Z',
+});
 const lines = (from: number, to: number, text?: string) =>
   Array.from({ length: to - from + 1 }, (_, i) => ({ seq: from + i, line: line(from + i, text) }));
 const sha256 = (bytes: string | Buffer): string =>
@@ -125,6 +133,10 @@ describe('the live API', () => {
         now: () => new Date(),
       }),
       stops: new Stops({ client: new KubeClient(nowhere), store, now: () => new Date() }),
+      messages: {
+        send: async (_, user, body) => said('message', user, body),
+        interrupt: async (_, user, body) => said('interrupt', user, body),
+      },
       forecasts: new RetentionForecasts({
         sessions: new ObjectStore<Session>({ cluster: 'test' }),
         policies: { of: () => effectivePolicy(undefined) },
@@ -227,7 +239,9 @@ describe('the live API', () => {
         'namespacepolicies/retention get',
         'sessions/artifacts get',
         'sessions/audit get',
+        'sessions/interrupt create',
         'sessions/log get',
+        'sessions/message create',
         'sessions/reject create',
         'sessions/source get,update',
         'sessions/stop create',
@@ -638,6 +652,22 @@ describe('the live API', () => {
       const away = await stop('s1', '');
       assert.deepEqual([away.status, causeOf(away)], [503, 'unavailable']);
       assert.doesNotMatch(away.text, /127\.0\.0\.1/);
+    });
+  });
+
+  describe('messages', () => {
+    it('are taken with who says them, and on record without what is said', async () => {
+      const body = JSON.stringify({ text: `a secret ${'\u0001'.repeat(16_000)}` });
+      const answer = await get(livePaths.message('team-a', 's1'), { method: 'POST', body });
+      assert.deepEqual([answer.status, answer.json], [202, said('message', 'ann', JSON.parse(body))]);
+      const interrupted = await get(livePaths.interrupt('team-a', 's1'), { method: 'POST', body: '' });
+      assert.equal(interrupted.status, 202);
+      assert.deepEqual(audit.lines, [
+        'ann update sessions/message allowed',
+        'ann update sessions/interrupt allowed',
+      ]);
+      assert.doesNotMatch(JSON.stringify([audit.events, logged]), /a secret/);
+      assert.equal((await get(livePaths.message('team-a', 's1'))).status, 405);
     });
   });
 

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { API_VERSION } from '../../../../common/api/names.ts';
+import { MODELS_TOKEN_AUDIENCE, API_VERSION } from '../../../../common/api/names.ts';
 import type { LogRecord } from '../../../../common/api/log.ts';
 import type { Session } from '../../../../common/api/session.ts';
 import { AmbientError } from '../../../../common/errors.ts';
@@ -111,6 +111,7 @@ describe('the door for runners', () => {
   let log: SessionLog;
   let artifacts: Artifacts;
   let reports: CostReport[];
+  let asked: string[];
   let sources: Sources;
   let results: Results;
   let door: Door;
@@ -125,6 +126,7 @@ describe('the door for runners', () => {
   beforeEach(async () => {
     now = NOW;
     reports = [];
+    asked = [];
     temporary = await temporaryStore();
     audit = new CollectedAudit();
     const { store } = temporary;
@@ -158,6 +160,15 @@ describe('the door for runners', () => {
       sources,
       results,
       costs: { report: async (_, report) => void reports.push(report) },
+      messages: {
+        after: async (of, after) =>
+          (of.status?.input?.messages ?? [])
+            .filter(({ seq }) => seq > after)
+            .map(({ seq, id, kind, by }) => ({ seq, id, kind, by, text: `text of ${seq}` })),
+      },
+      questions: {
+        note: async (_, records) => void asked.push(...records.flatMap(({ question }) => question ?? [])),
+      },
       accesses: anAccesses(store, audit),
       certificates,
       logger: pino({ level: 'silent' }),
@@ -221,6 +232,8 @@ describe('the door for runners', () => {
         'x',
         'a.b.c',
         tokenOf(pod, { audience: 'other' }),
+        // the one that its command is given for models
+        tokenOf(pod, { audience: MODELS_TOKEN_AUDIENCE }),
         tokenOf(pod, { expiresAt: NOW - 1000 }),
       ];
       const stranger = structuredClone(pod);
@@ -373,6 +386,36 @@ describe('the door for runners', () => {
         stop: { requestedBy: 'ann', gracePeriodSeconds: 5 },
       });
       assert.equal(sessions.listeners, 0);
+    });
+
+    it('hands out what was said after the message that the runner has, also to one who waits', async () => {
+      const claim = (seq: number) =>
+        ({
+          seq,
+          id: `m${seq}`,
+          kind: 'message',
+          by: 'ann',
+          at: '2030-01-01T00:00:00Z',
+          digest: 'x',
+        }) as const;
+      const said = (seq: number) => ({
+        seq,
+        id: `m${seq}`,
+        kind: 'message',
+        by: 'ann',
+        text: `text of ${seq}`,
+      });
+      sessions.status(session, { input: { messages: [claim(1), claim(2)] } });
+      assert.deepEqual((await call('GET', '/runner/v1/control?wait=30&after=1')).json, {
+        messages: [said(2)],
+      });
+      // A runner that takes none is not told.
+      assert.deepEqual((await call('GET', '/runner/v1/control?wait=1')).json, {});
+      const waiting = call('GET', '/runner/v1/control?wait=30&after=2');
+      await until(() => sessions.listeners > 0, 'the runner waits');
+      sessions.status(session, { input: { messages: [claim(1), claim(2), claim(3)] } });
+      assert.deepEqual((await waiting).json, { messages: [said(3)] });
+      assert.equal((await call('GET', '/runner/v1/control?after=x')).status, 400);
     });
 
     it('answers when the time is over, and when the server closes', async () => {

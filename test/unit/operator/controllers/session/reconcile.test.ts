@@ -245,6 +245,30 @@ describe('reconciling a session', () => {
     assert.equal(c.requests.length, 2, 'nothing is written when nothing changed');
   });
 
+  it('opens the input of a session whose framework takes messages, and closes a question with its end', async () => {
+    const c = aController(
+      aSession().spec({ limits: { timeoutSeconds: 60, gracePeriodSeconds: 1, idleSeconds: 9 } }),
+      [aFramework('generic', { input: 'messages' })],
+    );
+    await c.settle();
+    assert.deepEqual(c.status().input, { open: true });
+    c.pod((pod) => pod.running());
+    await c.settle();
+    c.change({
+      conditions: [
+        ...(c.status().conditions ?? []),
+        { type: 'NeedsInput', status: 'True', reason: 'Asked', message: 'Which?', lastTransitionTime: NOW },
+      ],
+    });
+    c.world.result = aResult('Succeeded');
+    c.pod((pod) => pod.ended(0));
+    await c.settle();
+    assert.deepEqual([c.status().phase, c.condition('NeedsInput')?.reason], ['Completed', 'Ended']);
+    const silent = aController(aSession());
+    await silent.settle();
+    assert.equal(silent.status().input, undefined);
+  });
+
   it('takes five requests from creation to the end at most, ServiceAccount and token aside', async () => {
     const c = aController(aSession());
     await c.settle();

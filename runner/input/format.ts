@@ -1,0 +1,20 @@
+/** How a command wants to be told what people say: one writer a format, chosen by the format of its events. */
+import type { RunDescription, Said } from '../../common/api/runner.ts';
+import { claudeStreamJson } from './claude-stream-json.ts';
+import { ndjson } from './ndjson.ts';
+import { plainText } from './plain-text.ts';
+
+export interface InputFormat {
+  /** What goes into standard input for a message. */
+  message(said: Said): string;
+  /** Likewise for an interrupt; undefined where the format has no word for it: the process group is sent SIGINT then. */
+  interrupt(said: Said): string | undefined;
+}
+
+const FORMATS: Readonly<Partial<Record<string, InputFormat>>> = {
+  text: plainText,
+  'claude-stream-json': claudeStreamJson,
+};
+
+export const inputFormatOf = (eventFormat: RunDescription['eventFormat']): InputFormat =>
+  FORMATS[eventFormat] ?? ndjson;

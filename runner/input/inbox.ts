@@ -1,0 +1,87 @@
+/** What people said, on its way into the command: in order, each once, kept until the command is there to hear it. */
+import type { Writable } from 'node:stream';
+import type { Said } from '../../common/api/runner.ts';
+import type { Recorder } from '../records.ts';
+import type { InputFormat } from './format.ts';
+
+/** The command as far as it can be talked to. */
+export interface Listener {
+  stdin: Writable;
+  /** Sends SIGINT to its process group. */
+  interrupt: () => void;
+}
+
+export interface InboxOptions {
+  format: InputFormat;
+  recorder: Pick<Recorder, 'user' | 'status' | 'error'>;
+  /** Something was said. */
+  onSaid: () => void;
+}
+
+export class Inbox {
+  readonly #options: InboxOptions;
+  #taken = 0;
+  #waiting: Said[] = [];
+  #listener: Listener | undefined;
+  #isClosed = false;
+
+  constructor(options: InboxOptions) {
+    this.#options = options;
+  }
+
+  /** Number of the last one that was taken: what the operator need not send again. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** What was taken before, or leaves a gap, is left to the next answer. */
+  take(said: readonly Said[]): void {
+    for (const each of said) {
+      if (each.seq !== this.#taken + 1) continue;
+      this.#taken = each.seq;
+      this.#waiting.push(each);
+    }
+    this.#deliver();
+  }
+
+  attach(listener: Listener): void {
+    // A command that closes its input, or ends, breaks the pipe: what it does not hear is told when it is said.
+    listener.stdin.on('error', () => (this.#isClosed = true));
+    this.#listener = listener;
+    this.#deliver();
+  }
+
+  /** The command reads the end of its input: it is to finish by itself. */
+  close(): void {
+    this.#isClosed = true;
+    this.#listener?.stdin.end();
+  }
+
+  #deliver(): void {
+    const { recorder, onSaid } = this.#options;
+    if (this.#listener === undefined) return;
+    for (const said of this.#waiting.splice(0)) {
+      onSaid();
+      if (said.kind === 'interrupt') this.#interrupt(said, this.#listener);
+      else if (this.#isClosed || this.#listener.stdin.destroyed)
+        recorder.error(`the command has closed its input: it does not hear what ${said.by} said`, {
+          name: 'message',
+          data: { seq: said.seq, id: said.id },
+        });
+      else {
+        this.#listener.stdin.write(this.#options.format.message(said));
+        recorder.user(said.text, { id: said.id, name: said.by, data: { seq: said.seq } });
+      }
+    }
+  }
+
+  #interrupt(said: Said, { stdin, interrupt }: Listener): void {
+    const words = this.#options.format.interrupt(said);
+    this.#options.recorder.status(`interrupted by ${said.by}`, {
+      name: 'interrupt',
+      data: { seq: said.seq, id: said.id },
+    });
+    if (words === undefined || this.#isClosed || stdin.destroyed) interrupt();
+    else stdin.write(words);
+  }
+}

@@ -31,10 +31,13 @@ import { Accesses } from './sessions/accesses.ts';
 import { Artifacts } from './sessions/artifacts.ts';
 import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
+import { Launches } from './sessions/launch.ts';
 import { Messages } from './sessions/messages.ts';
+import { Namespaces } from './sessions/namespaces.ts';
 import { Questions } from './sessions/questions.ts';
 import { StoredRecords } from './sessions/records.ts';
 import { Policies } from './sessions/policies.ts';
+import { Resumes } from './sessions/resumes.ts';
 import { RetentionForecasts } from './sessions/retention-forecast.ts';
 import { Results } from './sessions/result.ts';
 import { Sources } from './sessions/source.ts';
@@ -119,6 +122,17 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     newId: () => randomUUID(),
     now,
   });
+  const namespaces = new Namespaces(watches.namespaces.store, client);
+  const launches = new Launches({
+    client,
+    sessions,
+    namespaces,
+    policies,
+    frameworks: () => watches.frameworks.store.list(),
+    audit,
+    newName: () => randomUUID(),
+  });
+  const resumes = new Resumes({ launches, sessions, sources });
   const approvals = new Approvals({
     client,
     store,
@@ -144,7 +158,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   };
-  const live = createLiveServer({ ...shared, stops, approvals, messages, forecasts, frontProxy });
+  const live = createLiveServer({ ...shared, stops, approvals, messages, resumes, forecasts, frontProxy });
   const runners = createRunnerServer({
     ...shared,
     results,
@@ -179,7 +193,6 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       config,
       client,
       watches,
-      audit,
       sessions,
       artifacts,
       policies,
@@ -188,6 +201,9 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       stops,
       approvals,
       messages,
+      resumes,
+      namespaces,
+      launches,
       certificates,
     },
     stack,

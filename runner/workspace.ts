@@ -1,7 +1,7 @@
 /** Prepares what the command finds: the source in the workspace, a home, its environment. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RESTRICTION_VARIABLES } from '../common/api/runner.ts';
+import { RESTRICTION_VARIABLES, RESUME_VARIABLE } from '../common/api/runner.ts';
 import type { RunDescription } from '../common/api/runner.ts';
 import type { Endpoint } from './endpoint.ts';
 import { proxyOf } from './git-process.ts';
@@ -88,6 +88,7 @@ export async function makeHome(temporary: string): Promise<string> {
 export function commandEnvironment(
   { description, locations, env }: Pick<PrepareOptions, 'description' | 'locations' | 'env'>,
   home: string,
+  resumedLog?: string,
 ): Record<string, string> {
   const { namespace, name, uid } = description.session;
   return {
@@ -101,6 +102,7 @@ export function commandEnvironment(
     AMBIENT_SESSION_UID: uid,
     AMBIENT_WORKSPACE: locations.workspace,
     AMBIENT_ARTIFACTS: locations.artifacts,
+    ...(resumedLog === undefined ? {} : { [RESUME_VARIABLE]: resumedLog }),
     ...restrictionVariables(description.restrictions),
   };
 }

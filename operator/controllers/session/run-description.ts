@@ -38,6 +38,7 @@ export function describeRun(
       ...(upload === undefined ? {} : { upload: { sizeBytes: upload.sizeBytes, digest: upload.digest } }),
       ...(git === undefined ? {} : { git }),
     },
+    ...(spec.resume === undefined ? {} : { resume: { session: spec.resume.session } }),
     limits: {
       timeoutSeconds: plan.limits.timeoutSeconds,
       gracePeriodSeconds: plan.limits.gracePeriodSeconds,

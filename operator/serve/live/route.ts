@@ -13,6 +13,7 @@ export type Verb =
   | 'reject'
   | 'message'
   | 'interrupt'
+  | 'resume'
   | 'audit';
 
 export interface Route {
@@ -34,6 +35,7 @@ const METHODS: Record<Verb, readonly string[]> = {
   reject: ['POST'],
   message: ['POST'],
   interrupt: ['POST'],
+  resume: ['POST'],
   audit: ['GET'],
 };
 

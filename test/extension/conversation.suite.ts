@@ -122,9 +122,9 @@ describe('a conversation with an agent', function () {
     await (await window.treeRow(TITLE)).click();
     await turn('Which greeting?');
     const shown = await page();
-    await shown.locator('.turn', { hasText: 'Bash' }).locator('summary').click();
+    await shown.locator('.turn-tool', { hasText: 'Bash' }).locator('summary').click();
     assert.match(
-      await shown.locator('.turn', { hasText: 'Bash' }).innerText(),
+      await shown.locator('.turn-tool', { hasText: 'Bash' }).innerText(),
       /Call\s+ls\s+Result\s+nothing there/,
     );
     await window.screenshot('conversation-asked-dark');

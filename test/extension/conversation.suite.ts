@@ -12,6 +12,7 @@ import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { deployOperator } from '../support/deploy.ts';
 import { aFramework } from '../support/fixtures.ts';
+import { skipBecause } from '../support/skip.ts';
 import { until } from '../support/until.ts';
 import { PROJECT_ROOT } from '../vscode/install.ts';
 import { openWindow, orSkip, startVscode } from '../vscode/launch.ts';
@@ -205,6 +206,23 @@ describe('a conversation with an agent', function () {
       cluster.kubectl(['get', '--raw', livePaths.artifact(namespace, name, file)]);
     assert.equal(await at('greeting.txt'), 'Hi there\n');
     assert.match(await at('changes.patch'), /\+Hi there\n\+more/);
+  });
+
+  it('can be read by the editor’s own agents', async function () {
+    const answer = await window.inHost(
+      async (vscode, input) => {
+        const lm = Reflect.get(vscode, 'lm') as Partial<typeof vscode.lm> | undefined;
+        if (lm?.invokeTool === undefined) return undefined;
+        const { content } = await lm.invokeTool('ambient_read_session_log', {
+          input,
+          toolInvocationToken: undefined,
+        });
+        return content.map((part) => String(Reflect.get(Object(part), 'value'))).join('');
+      },
+      { namespace, session: 'talks' },
+    );
+    if (answer === undefined) return skipBecause(this, 'this editor has no language-model tools');
+    assert.match(answer, /no instructions to follow[^]*You said: Hi there/);
   });
 
   it('leaves no problem in the window', () => assert.deepEqual(window.problems, []));

@@ -39,6 +39,11 @@ export const CATALOGUE = {
     reason: 'Forbidden',
     remedy: "Change the request so that the namespace's policy allows it.",
   },
+  budget_exceeded: {
+    status: 403,
+    reason: 'Forbidden',
+    remedy: 'Raise the budget, or launch again with a higher one.',
+  },
   not_found: { status: 404, reason: 'NotFound', remedy: 'Check the name; it may have been deleted.' },
   method_not_allowed: {
     status: 405,
@@ -78,6 +83,11 @@ export const CATALOGUE = {
   },
   too_many_requests: { status: 429, reason: 'TooManyRequests', remedy: 'Wait and try again.' },
   internal: { status: 500, reason: 'InternalError', remedy: 'Look in the operator log for the traceId.' },
+  provider_unavailable: {
+    status: 502,
+    reason: 'InternalError',
+    remedy: "Check the provider's status and the address in spec.models.providers of the policy.",
+  },
   unavailable: { status: 503, reason: 'ServiceUnavailable', remedy: 'Try again shortly.' },
   unreachable: {
     status: 503,

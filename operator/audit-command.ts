@@ -2,22 +2,20 @@
  * `audit verify`: verifies the chains of a store, also one that no operator serves. Exit code 0: every chain is whole;
  * 1: one is broken or missing; 2: it could not be found out.
  */
-import { createReadStream } from 'node:fs';
-import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { OPERATOR_NAMESPACE } from '../common/api/names.ts';
 import { AmbientError, messageOf } from '../common/errors.ts';
+import { readConfigMap } from './config-map-file.ts';
 import type { Environment } from './config.ts';
-import { parseHeads } from './record/audit/heads.ts';
-import type { ChainHeadOf } from './record/audit/marks.ts';
+import { HEADS_CONFIG_MAP, parseHeads } from './record/audit/heads.ts';
 import { verifyStore } from './record/audit/verify.ts';
 import type { ChainReport } from './record/audit/verify.ts';
-import { DirectoryStore } from './store/directory.ts';
+import { openStore, storeConfigOf } from './store-config.ts';
 
 const OPTIONS = {
   'store-dir': {
-    default: '/var/lib/ambient',
-    about: 'The store, as the operator has it. [AMBIENT_STORE_DIR]',
+    default: undefined,
+    about: "The operator's store when that is a directory. Default: as AMBIENT_STORE and its like say.",
   },
   namespace: { default: undefined, about: 'Only this one; may be given several times.' },
   heads: {
@@ -44,14 +42,17 @@ export async function runAuditCommand(
   { out, error, input }: Terminal,
 ): Promise<0 | 1 | 2> {
   try {
-    const { command, storeDir, only, headsFile, operatorNamespace } = readArguments(args, env);
+    const { command, store: place, only, headsFile, operatorNamespace } = readArguments(args, env);
     if (command === 'help') {
       out(describeCommand());
       return 0;
     }
-    const heads = headsFile === undefined ? undefined : await readHeads(headsFile, input);
+    const heads =
+      headsFile === undefined
+        ? undefined
+        : parseHeads(await readConfigMap(headsFile, input, HEADS_CONFIG_MAP));
     let [chains, broken] = [0, 0];
-    const store = new DirectoryStore({ root: storeDir });
+    const store = await openStore(place);
     for await (const report of verifyStore(store, heads, { only, operatorNamespace })) {
       chains++;
       if (!report.ok) broken++;
@@ -92,29 +93,11 @@ function readArguments(args: readonly string[], env: Environment) {
     throw new AmbientError('invalid_request', `audit verify is the only command\n\n${describeCommand()}`);
   return {
     command: isHelp ? ('help' as const) : ('verify' as const),
-    storeDir: values['store-dir'] ?? env['AMBIENT_STORE_DIR'] ?? OPTIONS['store-dir'].default,
+    store: storeConfigOf(env, values['store-dir']),
     only: values.namespace,
     headsFile: values.heads,
     operatorNamespace: values['operator-namespace'] ?? env['POD_NAMESPACE'] ?? OPERATOR_NAMESPACE,
   };
-}
-
-/** Of the ConfigMap, as kubectl gives it. Throws invalid_request, and what reading throws. */
-async function readHeads(file: string, input: NodeJS.ReadableStream): Promise<ChainHeadOf[]> {
-  const content = await text(file === '-' ? input : createReadStream(file));
-  let parsed: { data?: unknown } | null;
-  try {
-    parsed = JSON.parse(content) as { data?: unknown } | null;
-  } catch (cause) {
-    throw new AmbientError('invalid_request', `${file} is not JSON: ${messageOf(cause)}`, { cause });
-  }
-  const data = parsed?.data;
-  if (typeof data !== 'object' || data === null)
-    throw new AmbientError(
-      'invalid_request',
-      `${file} is not the ConfigMap ambient-audit-heads: it has no data`,
-    );
-  return parseHeads(data as Record<string, unknown>);
 }
 
 function lineOf(report: ChainReport, isCompared: boolean): string {

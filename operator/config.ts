@@ -12,6 +12,8 @@ import { isMailAddress, SMTP_SECURITY } from './record/notifications/mail.ts';
 import type { SmtpSettings } from './record/notifications/mail.ts';
 import { OIDC_ALGORITHMS } from './serve/identity/oidc.ts';
 import type { OidcSettings } from './serve/identity/oidc.ts';
+import { readStoreConfig, STORE_OPTIONS } from './store-config.ts';
+import type { StoreConfig } from './store-config.ts';
 
 const ON_AUDIT_FAILURE = ['stop', 'continue'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -24,11 +26,7 @@ const OPTIONS = {
     kind: 'text',
     about: `Of the operator itself. Default: POD_NAMESPACE, or ${OPERATOR_NAMESPACE}.`,
   },
-  'store-dir': {
-    kind: 'text',
-    default: '/var/lib/ambient',
-    about: 'Where logs, artifacts and sources are kept.',
-  },
+  ...STORE_OPTIONS,
   'listen-address': { kind: 'text', default: '0.0.0.0', about: 'Address all doors listen on.' },
   'live-port': {
     kind: 'port',
@@ -133,6 +131,11 @@ const OPTIONS = {
     about:
       'When a record cannot be written. stop: nothing is decided or shown; continue: it goes on, and the gap is recorded.',
   },
+  provenance: {
+    kind: 'switch',
+    default: true,
+    about: 'What sessions make is vouched for by a signed statement beside it.',
+  },
   'retention-per-second': {
     kind: 'count',
     default: 10,
@@ -147,6 +150,16 @@ const OPTIONS = {
     kind: 'switch',
     default: false,
     about: 'Webhooks may go to http:// URLs: what they say can be read on the way.',
+  },
+  'models-allow': {
+    kind: 'text',
+    about:
+      'Networks in which providers of models may be although they are not of the public internet, such as 10.1.0.0/16,fd00:1::/64.',
+  },
+  'models-http': {
+    kind: 'switch',
+    default: false,
+    about: 'Providers of models may have http:// addresses: prompts and keys can be read on the way.',
   },
   'smtp-host': { kind: 'text', about: 'Mail server for notifications; absent: no email.' },
   'smtp-port': { kind: 'port', default: 587, about: 'Of the mail server.' },
@@ -175,7 +188,7 @@ export interface Config {
   kubeconfig: string | undefined;
   context: string | undefined;
   namespace: string;
-  storeDir: string;
+  store: StoreConfig;
   listenAddress: string;
   livePort: number;
   runnerPort: number;
@@ -201,8 +214,10 @@ export interface Config {
   stopSlackMs: number;
   sweepMs: number;
   auditFailure: (typeof ON_AUDIT_FAILURE)[number];
+  provenance: boolean;
   retentionPerSecond: number;
   notify: AddressRules;
+  models: AddressRules;
   smtp: SmtpSettings | undefined;
   logLevel: (typeof LOG_LEVELS)[number];
 }
@@ -293,12 +308,12 @@ export function readConfig(args: readonly string[], env: Environment): Config {
       algorithms,
     };
   };
-  const networks = (): AddressRules['allowed'] => {
-    const value = text('notify-allow') ?? '';
+  const networks = (name: OptionName): AddressRules['allowed'] => {
+    const value = text(name) ?? '';
     try {
       return listOf(value.split(',').flatMap((each) => (each.trim() === '' ? [] : [each.trim()])));
     } catch {
-      wrong('notify-allow', value, 'networks such as 10.1.0.0/16, with commas in between');
+      wrong(name, value, 'networks such as 10.1.0.0/16, with commas in between');
       return listOf([]);
     }
   };
@@ -321,7 +336,7 @@ export function readConfig(args: readonly string[], env: Environment): Config {
     kubeconfig: text('kubeconfig'),
     context: text('context'),
     namespace,
-    storeDir: text('store-dir') ?? '',
+    store: readStoreConfig(raw, wrong, env),
     listenAddress: text('listen-address') ?? '',
     livePort: port('live-port'),
     runnerPort,
@@ -347,11 +362,18 @@ export function readConfig(args: readonly string[], env: Environment): Config {
     stopSlackMs: milliseconds('stop-slack-seconds'),
     sweepMs: milliseconds('sweep-seconds'),
     auditFailure: choice('audit-failure', ON_AUDIT_FAILURE),
+    provenance: choiceOf(raw('provenance') ?? 'true', (value) => wrong('provenance', value, 'true or false')),
     retentionPerSecond: number('retention-per-second', 1, 1000, true),
     notify: {
-      allowed: networks(),
+      allowed: networks('notify-allow'),
       plainHttp: choiceOf(raw('notify-http') ?? 'false', (value) =>
         wrong('notify-http', value, 'true or false'),
+      ),
+    },
+    models: {
+      allowed: networks('models-allow'),
+      plainHttp: choiceOf(raw('models-http') ?? 'false', (value) =>
+        wrong('models-http', value, 'true or false'),
       ),
     },
     smtp: smtp(),

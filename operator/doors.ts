@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { OPERATOR_NAME } from '../common/api/names.ts';
+import { MODELS_TOKEN_AUDIENCE, OPERATOR_NAME, TOKEN_AUDIENCE } from '../common/api/names.ts';
 import { operatorUser } from '../common/rules/approval.ts';
 import type { Session } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
@@ -32,6 +32,8 @@ import { Artifacts } from './sessions/artifacts.ts';
 import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
 import { Launches } from './sessions/launch.ts';
+import { ProvenanceRecorder } from './record/provenance/recorder.ts';
+import { SigningKey } from './record/provenance/signing-key.ts';
 import { Messages } from './sessions/messages.ts';
 import { Namespaces } from './sessions/namespaces.ts';
 import { Questions } from './sessions/questions.ts';
@@ -42,6 +44,7 @@ import { RetentionForecasts } from './sessions/retention-forecast.ts';
 import { Results } from './sessions/result.ts';
 import { Sources } from './sessions/source.ts';
 import { Stops } from './sessions/stop.ts';
+import { makeModelDoor } from './model-door.ts';
 import type { ArtifactStore } from './store/store.ts';
 import type { Watches } from './watches.ts';
 import { makeWebhookDoor } from './webhook-door.ts';
@@ -92,9 +95,17 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     store,
     sessions,
     onError: (err) => log.warn({ err }, 'merging a log failed'),
+    // Each look of each follower is a request that is paid for.
+    ...(config.store.kind === 's3' ? { pollMs: S3_POLL_MS } : {}),
   });
   stack.defer(() => sessionLog.close());
   const artifacts = new Artifacts(store);
+  const signingKey = new SigningKey({
+    client,
+    namespace: config.namespace,
+    elapsed: () => systemClock.elapsed(),
+    log,
+  });
   const results = new Results(store);
   const sources = new Sources({
     store,
@@ -159,20 +170,41 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     metrics: registry,
   };
   const live = createLiveServer({ ...shared, stops, approvals, messages, resumes, forecasts, frontProxy });
+  const identityOf = (audience: string): RunnerIdentity =>
+    new RunnerIdentity({
+      reviewer: client,
+      audience,
+      sessions,
+      pods: lookup(client, pods, watches.pods, trimPod),
+      jobs: lookup(client, jobs, watches.jobs, trimJob),
+      jobNameOf,
+      now,
+    });
+  const models = makeModelDoor(
+    {
+      rules: config.models,
+      client,
+      store,
+      audit,
+      sessions,
+      policies,
+      costs,
+      // The key that the agent has opens nothing else, and that of its runner no models.
+      identity: identityOf(MODELS_TOKEN_AUDIENCE),
+      accesses,
+      registry,
+      log,
+    },
+    stack,
+  );
   const runners = createRunnerServer({
     ...shared,
     results,
     costs,
     messages,
     questions: new Questions({ client, sessions, now }),
-    identity: new RunnerIdentity({
-      reviewer: client,
-      sessions,
-      pods: lookup(client, pods, watches.pods, trimPod),
-      jobs: lookup(client, jobs, watches.jobs, trimJob),
-      jobNameOf,
-      now,
-    }),
+    identity: identityOf(TOKEN_AUDIENCE),
+    models,
   });
   const admission = createAdmissionServer({
     admission: new Admission({
@@ -264,6 +296,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       results,
       sources,
       costs,
+      provenance: config.provenance ? new ProvenanceRecorder(store, () => signingKey.current()) : undefined,
       elapsed: () => systemClock.elapsed(),
     }),
     onSource(listener) {
@@ -278,6 +311,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
 }
 
 const ADMISSION_DRAIN_MS = 1000;
+const S3_POLL_MS = 1000;
 const TEND_MS = 3600_000;
 
 const now = (): Date => new Date();

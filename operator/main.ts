@@ -15,8 +15,9 @@ import { LeaderElection } from './controllers/leader.ts';
 import { openDoors } from './doors.ts';
 import { runControllers } from './leading.ts';
 import { makeMetrics } from './metrics.ts';
+import { describeProvenanceCommand, runProvenanceCommand } from './provenance-command.ts';
 import { createHealthServer } from './serve/health/server.ts';
-import { DirectoryStore } from './store/directory.ts';
+import { openStore } from './store-config.ts';
 import { allOf, makeWatches } from './watches.ts';
 
 const USER_AGENT = 'ambient-operator';
@@ -34,7 +35,6 @@ export async function runOperator(
   await using stack = new AsyncDisposableStack();
   const connection = stack.adopt(await connect(config, env), (opened) => opened.close());
   const client = new KubeClient(connection);
-  const store = new DirectoryStore({ root: config.storeDir });
   const watches = makeWatches(client, (err) => log.error({ err }, 'a watch met something unexpected'));
   for (const { resource, reflector } of allOf(watches)) {
     reflector.onState(({ phase, error }) => {
@@ -43,6 +43,8 @@ export async function runOperator(
     stack.defer(() => reflector.close());
   }
   const metrics = makeMetrics(connection, watches.sessions.store, allOf(watches));
+
+  const store = await openStore(config.store, (...request) => metrics.storeRequest(...request));
 
   const auditing = stack.use(
     new Auditing({
@@ -173,17 +175,22 @@ async function untilSynced(reflector: Syncing): Promise<void> {
 }
 
 async function main(): Promise<void> {
+  const terminal = {
+    out: (line: string) => void process.stdout.write(`${line}\n`),
+    error: (line: string) => void process.stderr.write(`${line}\n`),
+    input: process.stdin,
+  };
   if (process.argv[2] === 'audit') {
-    process.exitCode = await runAuditCommand(process.argv.slice(3), process.env, {
-      out: (line) => process.stdout.write(`${line}\n`),
-      error: (line) => process.stderr.write(`${line}\n`),
-      input: process.stdin,
-    });
+    process.exitCode = await runAuditCommand(process.argv.slice(3), process.env, terminal);
+    return;
+  }
+  if (process.argv[2] === 'provenance') {
+    process.exitCode = await runProvenanceCommand(process.argv.slice(3), process.env, terminal);
     return;
   }
   if (process.argv.includes('--help')) {
     process.stdout.write(
-      `The operator of Ambient Sessions.\n\n${describeOptions()}\n\n${describeCommand()}\n`,
+      `The operator of Ambient Sessions.\n\n${describeOptions()}\n\n${describeCommand()}\n\n${describeProvenanceCommand()}\n`,
     );
     return;
   }

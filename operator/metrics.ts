@@ -27,6 +27,8 @@ export interface OperatorMetrics {
   queue: QueueMetrics;
   notifications: NotificationMetrics;
   leading(value: boolean): void;
+  /** Of a store that is asked over the network. */
+  storeRequest(operation: string, outcome: string, milliseconds: number): void;
   tenancy: TenancyMetrics;
   audit: AuditMeters & { missing(chains: number): void };
 }
@@ -133,6 +135,13 @@ export function makeMetrics(
     help: 'Audit chains whose published head the store did not have when the operator started.',
     registers,
   });
+  const storeRequests = new Histogram({
+    name: 'ambient_store_request_seconds',
+    help: 'Requests to the S3 server that keeps logs and artifacts, by operation and outcome.',
+    labelNames: ['operation', 'outcome'],
+    buckets: BUCKETS,
+    registers,
+  });
   const attempts = new Counter({
     name: 'ambient_notifications_total',
     help: 'Attempts to deliver a notification; dead: it was given up.',
@@ -152,6 +161,8 @@ export function makeMetrics(
       waiting: (count) => waiting.set(count),
     },
     leading: (value) => leading.set(value ? 1 : 0),
+    storeRequest: (operation, outcome, milliseconds) =>
+      storeRequests.observe({ operation, outcome }, milliseconds / 1000),
     audit: {
       written: (records, seconds) => {
         auditRecords.inc(records);

@@ -7,6 +7,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export interface Locations {
   description: string;
   token: string;
+  /** The command's key to the model gateway, where it has one. */
+  modelsToken: string;
   workspace: string;
   artifacts: string;
   temporary: string;
@@ -19,6 +21,7 @@ export function locationsFrom(env: Environment): Locations {
   return {
     description: join(control, 'session.json'),
     token: join(control, 'token'),
+    modelsToken: join(control, 'models-token'),
     workspace: env.AMBIENT_WORKSPACE ?? MOUNTS.workspace,
     artifacts: env.AMBIENT_ARTIFACTS ?? MOUNTS.artifacts,
     temporary: env.AMBIENT_TEMPORARY ?? MOUNTS.temporary,

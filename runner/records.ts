@@ -1,8 +1,9 @@
 /** Turns what happens into numbered log records: the command's output, an agent's events, the runner's own words. */
 import type { LogRecord } from '../common/api/log.ts';
 import { RECORD_TEXT_MAX } from '../common/api/log.ts';
-import type { RunDescription } from '../common/api/runner.ts';
-import { EVENT_LINE_MAX, parseEvent } from './events.ts';
+import type { Translator } from './agents/translator.ts';
+import { EVENT_LINE_MAX } from './agents/event.ts';
+import type { AgentEvent } from './agents/event.ts';
 import { LineSplitter, recordTexts } from './lines.ts';
 import type { Spool } from './spool.ts';
 
@@ -18,7 +19,7 @@ export class Recorder {
   readonly #spool: Spool;
   readonly #mirror: Mirror;
   readonly #now: () => Date;
-  readonly #events: boolean;
+  readonly #translator: Translator | undefined;
   readonly #unreportable: AbortSignal;
   readonly #onOutput: () => void;
   readonly #lines: Record<Stream, LineSplitter>;
@@ -27,7 +28,8 @@ export class Recorder {
     spool: Spool;
     mirror: Mirror;
     now: () => Date;
-    eventFormat: RunDescription['eventFormat'];
+    /** Reads standard output; without one every line is output. */
+    translator: Translator | undefined;
     /** Aborts when nothing can reach the operator any more: output is then only mirrored. */
     unreportable: AbortSignal;
     onOutput?: () => void;
@@ -36,10 +38,10 @@ export class Recorder {
     this.#mirror = options.mirror;
     this.#now = options.now;
     this.#unreportable = options.unreportable;
+    this.#translator = options.translator;
     this.#onOutput = options.onOutput ?? (() => undefined);
-    this.#events = options.eventFormat === 'ndjson';
     this.#lines = {
-      stdout: new LineSplitter(this.#events ? EVENT_LINE_MAX : RECORD_TEXT_MAX),
+      stdout: new LineSplitter(this.#translator ? EVENT_LINE_MAX : RECORD_TEXT_MAX),
       stderr: new LineSplitter(RECORD_TEXT_MAX),
     };
   }
@@ -94,19 +96,10 @@ export class Recorder {
   }
 
   #piece(stream: Stream, time: string, bytes: Buffer, partial: boolean): void {
-    if (this.#events && stream === 'stdout' && !partial && bytes[0] === 0x7b) {
-      const event = parseEvent(bytes.toString('utf8'));
-      if (event) {
-        const { data, text, ...fields } = event;
-        for (const part of recordTexts(Buffer.from(text)))
-          this.#add({
-            time,
-            ...fields,
-            text: part.text,
-            ...(part.partial ? { partial: true } : data && { data }),
-          });
-        return;
-      }
+    if (this.#translator && stream === 'stdout' && !partial && bytes[0] === 0x7b) {
+      const events = this.#translator.line(bytes.toString('utf8'));
+      for (const event of events ?? []) this.#event(time, event);
+      if (events) return;
     }
     for (const part of recordTexts(bytes)) {
       // written by hand: this is the path of every output line
@@ -116,6 +109,16 @@ export class Recorder {
         (seq) => `{"seq":${seq},"time":"${time}","type":"output","text":${text},"stream":"${stream}"${more}}`,
       );
     }
+  }
+
+  #event(time: string, { data, text, ...fields }: AgentEvent): void {
+    for (const part of recordTexts(Buffer.from(text)))
+      this.#add({
+        time,
+        ...fields,
+        text: part.text,
+        ...(part.partial ? { partial: true } : data && { data }),
+      });
   }
 
   #own(type: 'status' | 'error', text: string, fields: Pick<LogRecord, 'name' | 'data'>): void {

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunDescription, RunResult } from '../common/api/runner.ts';
 import { messageOf } from '../common/errors.ts';
+import { translatorFor } from './agents/formats.ts';
 import { Baseline } from './baseline.ts';
 import { runCommand } from './command.ts';
 import type { CommandEnd } from './command.ts';
@@ -21,6 +22,7 @@ import { IdleWatch } from './input/idle-watch.ts';
 import { Inbox } from './input/inbox.ts';
 import type { Interruption } from './interruption.ts';
 import type { Environment, Locations } from './locations.ts';
+import { modelsEnvironment } from './models.ts';
 import { endingOf, sentence, withLoss } from './outcome.ts';
 import type { Ending } from './outcome.ts';
 import { ownsAllProcesses } from './processes.ts';
@@ -81,7 +83,10 @@ export async function run(context: RunContext): Promise<RunResult> {
     spool,
     mirror,
     now: context.now,
-    eventFormat: description.eventFormat,
+    translator: translatorFor(description.eventFormat, {
+      workspace: locations.workspace,
+      costs: description.models === undefined,
+    }),
     unreportable: over.signal,
     onOutput: touch,
   });
@@ -124,13 +129,20 @@ export async function run(context: RunContext): Promise<RunResult> {
     fullStoreMs: Math.min(FULL_STORE_SECONDS, context.patienceSeconds) * 1000,
     signal: over.signal,
   };
-  const times: Pick<RunResult, 'startedAt' | 'finishedAt'> = { finishedAt: '' };
+  const times: Pick<RunResult, 'startedAt' | 'finishedAt' | 'sourceCommit'> = { finishedAt: '' };
   let result: RunResult | undefined;
   try {
-    const work = await commandPhase(context, { endpoint, recorder, scratch, inbox }, () => {
-      times.startedAt = context.now().toISOString();
-      if (inbox !== undefined) idle = watchIdle(context, recorder, inbox);
-    }).catch((error: unknown): { ending: Ending; baseline?: Baseline } => {
+    const work = await commandPhase(
+      context,
+      { endpoint, recorder, scratch, inbox },
+      {
+        onSource: (commit) => void (times.sourceCommit = commit),
+        onStarted: () => {
+          times.startedAt = context.now().toISOString();
+          if (inbox !== undefined) idle = watchIdle(context, recorder, inbox);
+        },
+      },
+    ).catch((error: unknown): { ending: Ending; baseline?: Baseline } => {
       if (over.signal.aborted || isRefused(error)) throw error;
       recorder.error(messageOf(error));
       return { ending: { outcome: 'RunnerError', message: sentence(messageOf(error)) } };
@@ -217,7 +229,7 @@ interface Tools {
 async function commandPhase(
   context: RunContext,
   { endpoint, recorder, scratch, inbox }: Tools,
-  onStarted: () => void,
+  { onSource, onStarted }: { onSource: (commit: string) => void; onStarted: () => void },
 ): Promise<{ ending: Ending; baseline?: Baseline }> {
   const { description, locations, env, interruption, elapsed } = context;
   const gitHome = join(scratch, 'git-home');
@@ -226,7 +238,9 @@ async function commandPhase(
   let baseline: Baseline | undefined;
   let resumedLog: string | undefined;
   try {
-    await bringSource({ description, locations, env, endpoint, recorder, scratch, gitHome, elapsed, signal });
+    const from = { description, locations, env, endpoint, recorder, scratch, gitHome, elapsed, signal };
+    const commit = await bringSource(from);
+    if (commit !== undefined) onSource(commit);
     baseline = await snapshot(context, recorder, scratch, gitHome);
     // After the snapshot, so that changes.patch holds what both sessions changed.
     if (description.resume) {
@@ -259,6 +273,7 @@ async function commandPhase(
   }
 
   const home = await makeHome(locations.temporary);
+  const models = await modelsEnvironment(description, locations);
   const from = elapsed();
   const said = interruption.listen((grace) => {
     const cause = endingOf(undefined, interruption.cause).message.replace(
@@ -270,7 +285,7 @@ async function commandPhase(
   const end = await runCommand({
     argv: description.command,
     cwd: locations.workspace,
-    env: commandEnvironment(context, home, resumedLog),
+    env: { ...commandEnvironment(context, home, resumedLog), ...models },
     recorder,
     interruption,
     ownsAllProcesses: ownsAllProcesses(context.self, env),

@@ -1,7 +1,7 @@
 /** Prepares what the command finds: the source in the workspace, a home, its environment. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { RESTRICTION_VARIABLES, RESUME_VARIABLE } from '../common/api/runner.ts';
+import { DESCRIPTION_VARIABLE, RESTRICTION_VARIABLES, RESUME_VARIABLE } from '../common/api/runner.ts';
 import type { RunDescription } from '../common/api/runner.ts';
 import type { Endpoint } from './endpoint.ts';
 import { proxyOf } from './git-process.ts';
@@ -12,6 +12,8 @@ import { bringUpload } from './source/upload.ts';
 import { SourceError } from './source/source-error.ts';
 
 const LINKS_NAMED = 10;
+/** Digits of a commit that people read. */
+const SHORT = 12;
 
 export interface PrepareOptions {
   description: RunDescription;
@@ -27,8 +29,8 @@ export interface PrepareOptions {
   signal: AbortSignal;
 }
 
-/** Throws SourceError when the source cannot be had, and the signal's reason when interrupted. */
-export async function bringSource(options: PrepareOptions): Promise<void> {
+/** The commit of a git source. Throws SourceError when the source cannot be had, and the signal's reason when interrupted. */
+export async function bringSource(options: PrepareOptions): Promise<string | undefined> {
   const { description, locations, recorder, signal } = options;
   const { source } = description;
   const git = {
@@ -41,7 +43,7 @@ export async function bringSource(options: PrepareOptions): Promise<void> {
   const took = (): string => seconds(options.elapsed() - from);
   switch (source.type) {
     case 'none':
-      return;
+      return undefined;
     case 'upload': {
       if (!source.upload) throw new SourceError('the session names no uploaded source');
       recorder.status(`unpacking the uploaded source (${bytes(source.upload.sizeBytes)})`, {
@@ -56,7 +58,7 @@ export async function bringSource(options: PrepareOptions): Promise<void> {
           `left out ${done.linksLeftOut.length} symbolic links that lead out of the workspace: ${done.linksLeftOut.slice(0, LINKS_NAMED).join(', ')}`,
           { name: 'source' },
         );
-      return;
+      return undefined;
     }
     case 'git': {
       if (!source.git) throw new SourceError('the session names no git repository');
@@ -64,11 +66,12 @@ export async function bringSource(options: PrepareOptions): Promise<void> {
       recorder.status(`cloning ${url}${ref === undefined ? '' : ` at ${ref}`}`, { name: 'source' });
       await cloneGit(source.git, git);
       const head = await headOf(git);
-      recorder.status(`source ready: ${head ?? 'no commit'}, in ${took()}`, {
+      const short = head?.slice(0, SHORT);
+      recorder.status(`source ready: ${short ?? 'no commit'}, in ${took()}`, {
         name: 'source',
-        ...(head && { data: { commit: head } }),
+        ...(short && { data: { commit: short } }),
       });
-      return;
+      return head;
     }
   }
 }
@@ -102,6 +105,7 @@ export function commandEnvironment(
     AMBIENT_SESSION_UID: uid,
     AMBIENT_WORKSPACE: locations.workspace,
     AMBIENT_ARTIFACTS: locations.artifacts,
+    [DESCRIPTION_VARIABLE]: locations.description,
     ...(resumedLog === undefined ? {} : { [RESUME_VARIABLE]: resumedLog }),
     ...restrictionVariables(description.restrictions),
   };

@@ -45,6 +45,8 @@ const ALLOWED: Record<string, string[]> = {
     'common/kube',
   ],
   runner: ['common/api', 'common/errors.ts'],
+  // what policy leaves of an agent's tools is decided by the rules that admission has
+  'runner/frameworks': ['common/api', 'common/errors.ts', 'common/rules'],
 };
 
 const roomOf = (file: string): string | undefined =>

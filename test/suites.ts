@@ -1,6 +1,8 @@
 /** What npm test runs, in order, and what each suite needs to be ready first. */
 import { globSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureBinaries } from './cluster/binaries.ts';
+import { s3Capability } from './cluster/capability.ts';
 import { attachCluster, clusterCapability, clusterUp } from './cluster/index.ts';
 import { findChromium } from './vscode/chromium.ts';
 import { installVscode } from './vscode/install.ts';
@@ -41,6 +43,16 @@ const cluster: Preparation = {
   },
 };
 
+/** Built once on a machine; where it cannot be, the tests of it skip and say why. */
+const s3: Preparation = {
+  name: 's3',
+  async prepare(log) {
+    const able = await s3Capability();
+    if (able === true) await ensureBinaries(['versitygw'], log);
+    else log(`none: ${able}`);
+  },
+};
+
 const vscode: Preparation = {
   name: 'vscode',
   async prepare(log) {
@@ -54,8 +66,15 @@ export const SUITES: SuiteDefinition[] = [
     name: 'unit',
     about: 'pure logic and parts alone',
     files: files('test/unit/**/*.test.ts'),
-    needs: [],
+    needs: [s3],
     timeoutMs: 20_000,
+  },
+  {
+    name: 'agents',
+    about: 'real agents against a stand-in for their providers',
+    files: files('test/agents/*.test.ts'),
+    needs: [],
+    timeoutMs: 120_000,
   },
   {
     name: 'cluster',

@@ -2,9 +2,35 @@
 import Type from 'typebox';
 import { FreeObject, Quantity } from './kubernetes.ts';
 import type { KubeObject, ValidationRule } from './kubernetes.ts';
+import { MODEL_PROVIDERS } from './models.ts';
 
-/** text: every output line is a record; ndjson: lines that are JSON objects with a `type` are events. */
-export const EVENT_FORMATS = ['text', 'ndjson'] as const;
+/**
+ * text: every output line is a record; ndjson: lines that are JSON objects with a `type` are events. The others are what
+ * programs print of themselves: claude-stream-json `claude -p --output-format stream-json --verbose`, codex-json `codex exec --json`.
+ */
+export const EVENT_FORMATS = ['text', 'ndjson', 'claude-stream-json', 'codex-json'] as const;
+
+const VariableName = (description: string) =>
+  Type.String({ minLength: 1, maxLength: 253, pattern: '^[A-Za-z_][A-Za-z0-9_]*$', description });
+
+/** How a command is told where a provider's models are: at the operator's gateway, which alone has the provider's key. */
+export const FrameworkModels = Type.Object({
+  provider: Type.Enum([...MODEL_PROVIDERS]),
+  baseUrlEnv: VariableName("The variable that gets the gateway's address of this provider."),
+  path: Type.Optional(
+    Type.String({
+      maxLength: 64,
+      pattern: '^(/[A-Za-z0-9._-]+)+$',
+      description: 'What the command expects its base address to end with, for example /v1.',
+    }),
+  ),
+  keyEnv: Type.Optional(
+    VariableName(
+      "The variable that gets the pod's token for the gateway, as it is at the start. A command that asks for its key again reads the file that AMBIENT_MODELS_TOKEN_FILE names.",
+    ),
+  ),
+});
+export type FrameworkModels = Type.Static<typeof FrameworkModels>;
 
 /** messages: its command reads what people say to the running session from standard input, in the way of its event format. */
 export const INPUTS = ['none', 'messages'] as const;
@@ -43,6 +69,15 @@ export const FrameworkSpec = Type.Object({
       }),
       { maxItems: 100 },
     ),
+  ),
+  models: Type.Optional(
+    Type.Array(FrameworkModels, {
+      maxItems: 3,
+      description:
+        'Models it uses through the gateway. What they cost is then measured there, and amounts that the command reports do not count.',
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['provider'],
+    }),
   ),
   configSchema: Type.Optional(
     FreeObject({

@@ -8,6 +8,13 @@ export const RECORD_TEXT_MAX = 16 * 1024;
  * output: a line of stdout or stderr; status: something the runner did (checkout, start, upload, exit);
  * error: something that went wrong outside the command; user: what a person said to the running session, `name` who; the
  * rest are what agents report.
+ *
+ * Of an agent's own stream (common/api/framework.ts, eventFormat), `data.raw` of the first record of a line is the line itself,
+ * cut above 8 KiB (`rawBytes`: how long it was). Besides: tool-call data.input; tool-result data.isError, data.exitCode;
+ * file-change text and data.path relative to the workspace, name and data.kind add, update or delete, data.patch; usage
+ * data.model, inputTokens, cacheReadTokens, cacheWriteTokens, outputTokens and of these thinkingTokens, each token in one record
+ * only; `status` and `error` named `agent` are the agent's own, data.conversation the id by which it finds the conversation
+ * again; data.parent the tool-call of the helper that speaks.
  */
 export const RECORD_TYPES = [
   'output',

@@ -17,6 +17,8 @@ export const POLICY_NAME = 'policy';
 
 export const LABEL_SESSION = 'ambient.ai/session';
 export const LABEL_SESSION_UID = 'ambient.ai/session-uid';
+/** Of a Job: UID and generation of the NamespacePolicy that it was made under, with a dot in between. */
+export const LABEL_POLICY = 'ambient.ai/policy';
 export const LABEL_FRAMEWORK = 'ambient.ai/framework';
 /** Kueue's own label: passed through from Session to Job so that quota can be Kueue's. */
 export const LABEL_KUEUE_QUEUE = 'kueue.x-k8s.io/queue-name';
@@ -28,6 +30,8 @@ export const ANNOTATION_RUN = 'ambient.ai/run';
 
 /** Audience of the projected token with which a runner pod proves which pod it is. */
 export const TOKEN_AUDIENCE = 'ambient';
+/** Audience of the one that a pod's command is given for the model gateway: it opens nothing else. */
+export const MODELS_TOKEN_AUDIENCE = 'ambient-models';
 /** The ServiceAccount without any role under which all runner pods of a namespace run. */
 export const RUNNER_SERVICE_ACCOUNT = 'ambient-runner';
 /** The NetworkPolicy of all runner pods of a namespace. */

@@ -3,6 +3,7 @@ import Type from 'typebox';
 import { TRIGGER_SOURCES, WEBHOOK_SOURCES } from './session.ts';
 import { Condition, Timestamp } from './kubernetes.ts';
 import type { KubeObject, ValidationRule } from './kubernetes.ts';
+import { MODEL_PROVIDERS } from './models.ts';
 import { POLICY_NAME } from './names.ts';
 
 export const POLICY_CONDITIONS = [
@@ -58,6 +59,53 @@ export const WebhookKey = Type.Object({
 export type WebhookKey = Type.Static<typeof WebhookKey>;
 export const WEBHOOK_KEYS_MAX = 50;
 
+/** stop: a session whose budget is spent ends; pause: its calls wait until somebody raises the budget or stops it. */
+export const WHEN_SPENT = ['stop', 'pause'] as const;
+
+/** Whom the gateway asks for models, with a key that no pod ever sees. */
+export const ModelProviderAccess = Type.Object({
+  name: Type.Enum([...MODEL_PROVIDERS]),
+  baseUrl: Type.Optional(
+    Type.String({
+      maxLength: 2048,
+      pattern: '^https?://[^\\s]+$',
+      description: "Before the provider's own paths; absent: the provider's public address.",
+    }),
+  ),
+  keySecret: Type.Object(
+    {
+      name: Type.String({ minLength: 1, maxLength: 253 }),
+      key: Type.String({ minLength: 1, maxLength: 253, description: 'In the Secret.' }),
+    },
+    { description: "The Secret of this namespace with the provider's API key; the operator's to read." },
+  ),
+});
+export type ModelProviderAccess = Type.Static<typeof ModelProviderAccess>;
+
+const Rate = (description: string) =>
+  Type.String({ pattern: '^[0-9]{1,6}(\\.[0-9]{1,6})?$', maxLength: 13, description });
+
+/** What a model costs, in USD per million tokens, where the operator's list has no price or another. */
+export const ModelPrice = Type.Object({
+  model: Type.String({
+    minLength: 1,
+    maxLength: 253,
+    description: 'Glob of model names; the first that matches is taken.',
+  }),
+  input: Rate('USD per million tokens.'),
+  output: Rate('Thinking included.'),
+  cacheRead: Type.Optional(Rate('Absent: as input.')),
+  cacheWrite5m: Type.Optional(Rate('Absent: as input.')),
+  cacheWrite1h: Type.Optional(Rate('Absent: as cacheWrite5m.')),
+  contextTokens: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 100_000_000, description: 'That go in at most; default 1000000.' }),
+  ),
+  maxOutputTokens: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 100_000_000, description: 'That come out at most; default 128000.' }),
+  ),
+});
+export type ModelPrice = Type.Static<typeof ModelPrice>;
+
 const Globs = (what: string) =>
   Type.Array(Type.String({ minLength: 1, maxLength: 253 }), { maxItems: 200, description: what });
 const Money = (description: string) =>
@@ -84,6 +132,33 @@ export const NamespacePolicySpec = Type.Object({
           resetDay: Type.Optional(
             Type.Integer({ minimum: 1, maximum: 28, default: 1, description: 'Day of month, UTC.' }),
           ),
+        }),
+      ),
+      providers: Type.Optional(
+        Type.Array(ModelProviderAccess, {
+          maxItems: 10,
+          description: 'Through whom models are reached; a provider that is not here is not reached.',
+          'x-kubernetes-list-type': 'map',
+          'x-kubernetes-list-map-keys': ['name'],
+        }),
+      ),
+      prices: Type.Optional(
+        Type.Array(ModelPrice, {
+          maxItems: 100,
+          description: "Before the operator's own list. A model without any price is refused.",
+        }),
+      ),
+      whenSpent: Type.Optional(
+        Type.Enum([...WHEN_SPENT], {
+          default: 'stop',
+          description:
+            'What becomes of a session that has spent its budget. pause: its calls to models wait for a raise or a stop.',
+        }),
+      ),
+      logPrompts: Type.Optional(
+        Type.Boolean({
+          default: false,
+          description: "Requests to models go into the operator's log, shortened.",
         }),
       ),
     }),

@@ -3,8 +3,16 @@
  *
  * In the pod: /ambient/session.json (RunDescription), /ambient/token (projected, audience `ambient`), /workspace, /artifacts,
  * /tmp; all else read-only. The command also sees AMBIENT_NAMESPACE, AMBIENT_SESSION, AMBIENT_SESSION_UID,
- * AMBIENT_WORKSPACE, AMBIENT_ARTIFACTS, for each restriction its variable of RESTRICTION_VARIABLES as `true`, and the framework's
- * env; never the token.
+ * AMBIENT_WORKSPACE, AMBIENT_ARTIFACTS, AMBIENT_DESCRIPTION (the path of session.json), for each restriction its variable of
+ * RESTRICTION_VARIABLES as `true`, and the framework's env; never that token.
+ *
+ * Where `models` stands in the description the command is given a second token, and only then: /ambient/models-token (projected,
+ * audience `ambient-models`, as long valid as the pod may run). It is the key to the model gateway at
+ * `{endpoint.url}/models/{provider}/…` and opens nothing of the runner protocol. The runner sets for each of them `baseUrlEnv`
+ * to that address with `path`, `keyEnv` to the token, and AMBIENT_MODELS_TOKEN_FILE to its path for commands that ask again;
+ * SSL_CERT_FILE and NODE_EXTRA_CA_CERTS to a file with endpoint.ca, the image's own authorities kept.
+ * `tools` is what policy leaves of the tools an agent may use: a name is allowed when each list of `allowed` has a glob for it and
+ * none of `blocked` matches. A framework puts that into its agent's own settings; the gateway refuses the rest besides.
  *
  * HTTPS below `endpoint.url` (CA in `endpoint.ca`), `Authorization: Bearer <token>`; the token names the session, no path does:
  *   POST /runner/v1/events              NDJSON of LogRecord, seq gap-free → EventsAccepted. Records up to `acknowledged` are
@@ -42,7 +50,7 @@
  * What it cannot report over HTTP it leaves in the container's termination message: RunResult as JSON.
  */
 import Type from 'typebox';
-import { EVENT_FORMATS, INPUTS } from './framework.ts';
+import { EVENT_FORMATS, FrameworkModels, INPUTS } from './framework.ts';
 import { MESSAGE_KINDS } from './session.ts';
 
 export const RUN_API_VERSION = 'runner.ambient.ai/v1alpha1';
@@ -61,6 +69,7 @@ export const MOUNTS = {
   control: '/ambient',
   description: '/ambient/session.json',
   token: '/ambient/token',
+  modelsToken: '/ambient/models-token',
   workspace: '/workspace',
   artifacts: '/artifacts',
   temporary: '/tmp',
@@ -72,6 +81,11 @@ export const RESTRICTION_VARIABLES = {
   fileSystem: 'AMBIENT_RESTRICT_FILE_SYSTEM',
   execution: 'AMBIENT_RESTRICT_EXECUTION',
 } as const;
+
+/** Where the key to the model gateway can be read again. */
+export const MODELS_TOKEN_VARIABLE = 'AMBIENT_MODELS_TOKEN_FILE';
+/** Where the description of the run lies. */
+export const DESCRIPTION_VARIABLE = 'AMBIENT_DESCRIPTION';
 
 /** Top-level names in the source archive. */
 export const ARCHIVE = { files: 'files', history: 'history.bundle', shallow: 'history.shallow' } as const;
@@ -128,6 +142,20 @@ export const RunDescription = Type.Object({
       { description: "Of the namespace's policy; absent: none." },
     ),
   ),
+  tools: Type.Optional(
+    Type.Object(
+      {
+        allowed: Type.Array(Type.Array(Type.String())),
+        blocked: Type.Array(Type.String()),
+      },
+      { description: "Of policy and session; absent: every tool. Globs, as NamespacePolicy's." },
+    ),
+  ),
+  models: Type.Optional(
+    Type.Array(FrameworkModels, {
+      description: 'Reached through the gateway; absent: the command is given no key.',
+    }),
+  ),
   endpoint: Type.Object({ url: Type.String(), ca: Type.String({ description: 'PEM.' }) }),
 });
 export type RunDescription = Type.Static<typeof RunDescription>;
@@ -183,6 +211,9 @@ export const RunResult = Type.Object({
   startedAt: Type.Optional(Type.String({ format: 'date-time' })),
   finishedAt: Type.String({ format: 'date-time' }),
   lastSeq: Type.Integer({ minimum: 0, description: 'Number of the last log record.' }),
+  sourceCommit: Type.Optional(
+    Type.String({ pattern: '^[0-9a-f]{40,64}$', description: 'Of the git source, as it was checked out.' }),
+  ),
   skippedArtifacts: Type.Optional(
     Type.Array(Type.Object({ path: Type.String(), reason: Type.String() }), { maxItems: 100 }),
   ),

@@ -17,6 +17,7 @@ export const SESSION_CONDITIONS = [
   'Admitted',
   'WorkloadCreated',
   'BudgetExceeded',
+  'BudgetPaused',
   'NeedsInput',
   'ArtifactsGenerated',
   'Completed',
@@ -416,6 +417,19 @@ export const SessionStatus = Type.Object(
             Type.Integer({ minimum: 0, description: 'All of them, also those not listed here.' }),
           ),
           totalBytes: Type.Optional(Type.Integer({ minimum: 0 })),
+          provenance: Type.Optional(
+            Type.Object(
+              {
+                location: Type.String({ maxLength: 1024, description: 'Path of the artifact that it is.' }),
+                digest: Type.String({ pattern: '^sha256:[0-9a-f]{64}$' }),
+                keyId: Type.String({ maxLength: 128, description: 'Of the key that has signed it.' }),
+              },
+              {
+                description:
+                  'The signed statement of how the artifacts came about; it is not counted among them.',
+              },
+            ),
+          ),
         },
         ATOMIC,
       ),
@@ -427,6 +441,15 @@ export const SessionStatus = Type.Object(
           podName: Type.Optional(Type.String({ maxLength: 253 })),
           nodeName: Type.Optional(Type.String({ maxLength: 253 })),
           image: Type.Optional(Type.String({ maxLength: 1024 })),
+          policy: Type.Optional(
+            Type.Object(
+              {
+                uid: Type.String({ maxLength: 128 }),
+                generation: Type.Integer({ minimum: 0 }),
+              },
+              { description: 'The NamespacePolicy that it was started under; absent: there was none.' },
+            ),
+          ),
           resources: Type.Optional(
             Type.Record(Type.String(), Type.String({ maxLength: 64 }), {
               maxProperties: 10,

@@ -1,6 +1,6 @@
 /** Whether a session may run at all, and as what: the framework, its version, the resolved command. Pure, so every door can ask. */
 import { EVENT_FORMATS, INPUTS } from '../api/framework.ts';
-import type { Framework } from '../api/framework.ts';
+import type { Framework, FrameworkModels } from '../api/framework.ts';
 import { DEFAULT_GRACE_SECONDS, DEFAULT_TIMEOUT_SECONDS, SESSION_BYTES_MAX } from '../api/session.ts';
 import type { SessionSpec } from '../api/session.ts';
 import { executes } from './policy/restrictions.ts';
@@ -29,6 +29,8 @@ export interface RunPlan {
   command: string[];
   env: Record<string, string>;
   eventFormat: (typeof EVENT_FORMATS)[number];
+  /** Reached through the gateway. */
+  models: FrameworkModels[];
   input: (typeof INPUTS)[number];
   /** Cannot be kept from executing commands. */
   executes: boolean;
@@ -112,6 +114,7 @@ export function admit(spec: SessionSpec, bytes: number, frameworks: readonly Fra
       command: command.value,
       env: env.value,
       eventFormat: framework.spec.eventFormat ?? EVENT_FORMATS[0],
+      models: framework.spec.models ?? [],
       input: framework.spec.input ?? INPUTS[0],
       executes: executes(framework.spec),
       limits: {

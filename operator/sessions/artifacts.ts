@@ -4,8 +4,10 @@ import type { Artifact } from '../../common/api/live.ts';
 import { ARTIFACT_TYPES, ARTIFACTS_IN_STATUS_MAX, isTerminal } from '../../common/api/session.ts';
 import type { GeneratedArtifact, Session } from '../../common/api/session.ts';
 import { AmbientError } from '../../common/errors.ts';
+import type { Product } from '../../common/rules/provenance.ts';
 import { keys, refOf } from '../store/keys.ts';
 import type { ArtifactStore, ByteRange, ObjectInfo } from '../store/store.ts';
+import { PROVENANCE_ARTIFACT } from '../store/keys.ts';
 import { OPERATOR_ARTIFACTS, safeArtifactPath } from './artifact-path.ts';
 
 export interface NewArtifact {
@@ -15,6 +17,14 @@ export interface NewArtifact {
   contentType?: string | undefined;
   /** `sha256:` and hex: what the bytes must have. */
   digest?: string | undefined;
+}
+
+export interface ArtifactSummary {
+  generated: GeneratedArtifact[];
+  count: number;
+  totalBytes: number;
+  /** All that the session itself made. */
+  products: Product[];
 }
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
@@ -91,19 +101,20 @@ export class Artifacts {
   }
 
   /** For status: the first ARTIFACTS_IN_STATUS_MAX by path, and how many there are in all. */
-  async summary(
-    session: Session,
-  ): Promise<{ generated: GeneratedArtifact[]; count: number; totalBytes: number }> {
+  async summary(session: Session): Promise<ArtifactSummary> {
     const generated: GeneratedArtifact[] = [];
+    const products: Product[] = [];
     let count = 0;
     let totalBytes = 0;
     for await (const { path, type, size, contentType, createdAt, digest } of this.list(session)) {
+      if (path === PROVENANCE_ARTIFACT) continue;
       count++;
       totalBytes += size;
+      if (!path.startsWith(OPERATOR_ARTIFACTS)) products.push({ path, digest });
       if (generated.length >= ARTIFACTS_IN_STATUS_MAX) continue;
       generated.push({ type, location: path, size, contentType, createdAt, metadata: { digest } });
     }
-    return { generated, count, totalBytes };
+    return { generated, count, totalBytes, products };
   }
 }
 

@@ -31,7 +31,7 @@ export function chargesOf(records: readonly RecordLine[]): Charges {
     if (usage?.['costUsd'] === undefined) continue;
     const amount = amountOf(usage['costUsd']);
     if (amount === undefined) result.malformed.push(seq);
-    else if (amount > 0n) result.charges.push({ seq, key: keyOf(usage['model']), amount });
+    else if (amount > 0n) result.charges.push({ seq, key: chargeKey(usage['model']), amount });
   }
   return result;
 }
@@ -42,7 +42,8 @@ function amountOf(value: unknown): Money | undefined {
   return parseMoney(value.toFixed(DECIMALS));
 }
 
-function keyOf(model: unknown): string {
+/** What a cost is broken down by: a model, if it can be told. */
+export function chargeKey(model: unknown): string {
   if (typeof model !== 'string') return OTHER;
   const key = shorten(oneLine(model).toWellFormed(), KEY_MAX);
   return key === '' ? OTHER : key;

@@ -1,9 +1,11 @@
 /** What the controller asks about a session beside its object, answered from the store. */
 import type { RunResult } from '../../common/api/runner.ts';
-import type { GeneratedArtifact, Session, SessionStatus } from '../../common/api/session.ts';
+import type { Session, SessionStatus } from '../../common/api/session.ts';
 import { isAmbientError } from '../../common/errors.ts';
+import type { Product, RunFacts } from '../../common/rules/provenance.ts';
+import type { ProvenanceRecorder, Voucher } from '../record/provenance/recorder.ts';
 import type { ArtifactStore } from '../store/store.ts';
-import type { Artifacts } from './artifacts.ts';
+import type { Artifacts, ArtifactSummary } from './artifacts.ts';
 import type { Costs } from './costs.ts';
 import type { Results } from './result.ts';
 import type { Sources } from './source.ts';
@@ -14,6 +16,8 @@ export interface StoredRecordsOptions {
   results: Results;
   sources: Sources;
   costs: Pick<Costs, 'of'>;
+  /** Undefined: nothing is signed. */
+  provenance: Pick<ProvenanceRecorder, 'record'> | undefined;
   /** Milliseconds of a clock that never goes back. */
   elapsed: () => number;
 }
@@ -37,10 +41,12 @@ export class StoredRecords {
     return this.#options.results.get(session);
   }
 
-  artifacts(
-    session: Session,
-  ): Promise<{ generated: GeneratedArtifact[]; count: number; totalBytes: number }> {
+  artifacts(session: Session): Promise<ArtifactSummary> {
     return this.#options.artifacts.summary(session);
+  }
+
+  async vouch(session: Session, products: readonly Product[], run: RunFacts): Promise<Voucher | undefined> {
+    return await this.#options.provenance?.record(session, products, run);
   }
 
   /** All that was reported, whatever the status shows by now. */

@@ -7,10 +7,12 @@ import { Readable } from 'node:stream';
 import { AmbientError } from '../../common/errors.ts';
 import { DirectoryFiles } from './directory-files.ts';
 import { descriptionOf, openForReading, readDescription, writeAt } from './directory-object.ts';
-import { compareKeys, folderPath, objectPath, parseEntry } from './directory-path.ts';
+import { folderPath, objectPath, parseEntry } from './directory-path.ts';
 import { DirectoryUpload } from './directory-upload.ts';
 import { chunksOf } from './body.ts';
-import { isAbsent, storageError, systemCode } from './storage-errors.ts';
+import { compareKeys } from './key-order.ts';
+import { digestMismatch, isAbsent, storageError, systemCode } from './storage-errors.ts';
+import { TEMPORARY_MAX_AGE_MS } from './store.ts';
 import type { ArtifactStore, ByteRange, ObjectInfo, PutOptions, Upload } from './store.ts';
 
 export interface DirectoryStoreOptions {
@@ -20,8 +22,6 @@ export interface DirectoryStoreOptions {
   uniqueName?: () => string;
 }
 
-/** Age at which a temporary file belongs to no writer any more: writers write, or fail, much sooner. */
-export const TEMPORARY_MAX_AGE_MS = 3600_000;
 const PROBE_BYTES = 4096;
 const STATS_AT_ONCE = 16;
 
@@ -257,8 +257,3 @@ export class DirectoryStore implements ArtifactStore {
     }
   }
 }
-
-export const digestMismatch = (expected: string, actual: string): AmbientError =>
-  new AmbientError('digest_mismatch', `the bytes have the digest ${actual}, not ${expected}`, {
-    details: { expected, actual },
-  });

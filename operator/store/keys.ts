@@ -13,6 +13,9 @@ export const refOf = (session: Session): SessionRef => ({
 
 const root = ({ namespace, uid }: SessionRef): string => `${namespace}/${uid}/`;
 
+/** Path of the signed statement among a session's artifacts: no agent can write there. */
+export const PROVENANCE_ARTIFACT = '.ambient/provenance.intoto.jsonl';
+
 /** Numbers in names are padded so that their order as text is their order as numbers. */
 const DIGITS = 12;
 const padded = (number: number): string => String(number).padStart(DIGITS, '0');

@@ -26,3 +26,8 @@ export function storageError(error: unknown): unknown {
     details: { reason: messageOf(error).slice(0, 200) },
   });
 }
+
+export const digestMismatch = (expected: string, actual: string): AmbientError =>
+  new AmbientError('digest_mismatch', `the bytes have the digest ${actual}, not ${expected}`, {
+    details: { expected, actual },
+  });

@@ -5,6 +5,9 @@
  */
 import type { Readable } from 'node:stream';
 
+/** Age at which what is unfinished belongs to no writer any more: writers write, or fail, much sooner. */
+export const TEMPORARY_MAX_AGE_MS = 3600_000;
+
 export interface ObjectInfo {
   key: string;
   size: number;

@@ -95,10 +95,10 @@ function explain({ url, ref }: GitSource, stderr: string): string {
   return `cannot clone ${what.replace(/\/\/[^/@\s]+@/, '//***@')}: ${lastLines(stderr)}`;
 }
 
-/** The commit that was checked out, shortened; undefined when there is none. */
+/** The commit that was checked out; undefined when there is none. */
 export async function headOf(options: GitOptions): Promise<string | undefined> {
   try {
-    return (await git(['rev-parse', '--short=12', 'HEAD'], options)).toString('utf8').trim();
+    return (await git(['rev-parse', '--verify', 'HEAD'], options)).toString('utf8').trim();
   } catch {
     return undefined;
   }

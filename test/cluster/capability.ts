@@ -46,6 +46,11 @@ export async function clusterCapability(): Promise<Capability> {
   return { controlPlane, node: servers === true ? await nodeIsPossible() : servers };
 }
 
+/** Whether an S3 server can be had, or why not. */
+export async function s3Capability(): Promise<true | string> {
+  return (await isBuilt('versitygw')) ? true : await goIsGood();
+}
+
 async function nodeIsPossible(): Promise<true | string> {
   if (process.platform !== 'linux')
     return `a node for containers needs Linux, and this is ${process.platform}`;
@@ -77,13 +82,13 @@ async function goIsGood(): Promise<true | string> {
   try {
     answer = await run('go', ['env', 'GOVERSION', 'GOTOOLCHAIN'], { timeoutMs: 20_000 });
   } catch {
-    return `the cluster is built from Go modules and there is no Go here. ${how}`;
+    return `servers are built from Go modules and there is no Go here. ${how}`;
   }
   const [version = '', toolchain = ''] = answer.trim().split('\n');
   // From 1.21 on Go fetches a newer one of itself, unless told to stay.
   const enough = toolchain === 'local' ? needed : '1.21';
   if (compareVersions(version.replace(/^go/, ''), enough) >= 0) return true;
-  return `the cluster is built from Go modules and Go here is too old (${version}). ${how}`;
+  return `servers are built from Go modules and Go here is too old (${version}). ${how}`;
 }
 
 function compareVersions(left: string, right: string): number {

@@ -9,7 +9,8 @@ export const pauseImage = 'registry.k8s.io/pause:3.9';
 /** The tag that the product's Dockerfiles build upon. */
 export const baseImage = 'docker.io/library/node:24-bookworm-slim';
 
-export type Component = 'kubernetes' | 'etcd' | 'kwok' | 'coredns' | 'pause';
+/** `versitygw` is no part of a cluster: the S3 server that storage is tested against. */
+export type Component = 'kubernetes' | 'etcd' | 'kwok' | 'coredns' | 'pause' | 'versitygw';
 
 interface Build {
   /** Binary name → main package. */
@@ -38,6 +39,7 @@ export const builds: Readonly<Record<Component, Build>> = {
   etcd: { binaries: { etcd: 'go.etcd.io/etcd/server/v3' }, ldflags: '-s -w' },
   pause: { binaries: { pause: '.' }, ldflags: '-s -w' },
   coredns: { binaries: { coredns: 'github.com/coredns/coredns' }, ldflags: '-s -w' },
+  versitygw: { binaries: { versitygw: 'github.com/versity/versitygw/cmd/versitygw' }, ldflags: '-s -w' },
   kwok: {
     binaries: { kwok: 'sigs.k8s.io/kwok/cmd/kwok' },
     ldflags: '-s -w',

@@ -5,6 +5,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../../common/api/names.ts';
 import { buildTargets } from '../../scripts/build.ts';
+import { frameworkContext } from '../../scripts/framework-images.ts';
+import type { FrameworkImage } from '../../scripts/framework-programs.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { buildImage } from '../cluster/images.ts';
 import { admissionAnswers } from './admission.ts';
@@ -26,6 +28,8 @@ export interface DeployOptions {
   log?: (line: string) => void;
   /** Use what stands in dist/. */
   built?: boolean;
+  /** Images of vendors' agents to build and load besides; their frameworks are there in any case. */
+  agents?: readonly FrameworkImage[];
   /** Arguments of the operator, beside those of its manifest. */
   args?: string[];
   /** Make the REST API reachable from this machine. */
@@ -45,7 +49,8 @@ export async function deployOperator(cluster: Cluster, options: DeployOptions = 
   if (!options.built) await buildTargets(['operator', 'runner']);
   const [operatorImage, runnerImage] = await loadImages(cluster, ['operator', 'runner'] as const, log);
   await applyApi(cluster);
-  await applyFrameworks(cluster, runnerImage);
+  const agentImages = await loadAgentImages(cluster, options.agents ?? [], log);
+  await applyFrameworks(cluster, runnerImage, agentImages);
   log('deploying the operator');
   await removeHostService(cluster);
   const objects = await operatorManifests();
@@ -77,15 +82,42 @@ export async function loadImages<const T extends readonly ('operator' | 'runner'
     const context = join(root, 'dist', name);
     if (!existsSync(join(context, 'main.mjs'))) await buildTargets([name]);
     const dockerfile = join(root, name, 'Dockerfile');
-    const hash = createHash('sha256');
-    for (const file of [dockerfile, join(context, 'main.mjs')]) hash.update(await readFile(file));
-    const tag = `docker.io/library/ambient-${name}:${hash.digest('hex').slice(0, 16)}`;
-    const archive = await buildImage({ dockerfile, context, tag, log });
-    log(`loading image ${tag}`);
-    await cluster.loadImage(archive);
-    tags.push(tag);
+    tags.push(await loadOne(cluster, { name, dockerfile, context }, [join(context, 'main.mjs')], log));
   }
   return tags as { [K in keyof T]: string };
+}
+
+/** The same of vendors' agents: by the names that manifests/frameworks have for them. */
+export async function loadAgentImages(
+  cluster: Cluster,
+  names: readonly FrameworkImage[],
+  log: (line: string) => void,
+): Promise<Record<string, string>> {
+  const tags: Record<string, string> = {};
+  for (const name of names) {
+    const context = await frameworkContext(name, log);
+    const lock = join(root, 'runner/frameworks', name, 'package-lock.json');
+    const told = [join(context, 'runner/main.mjs'), join(context, 'runner/start.mjs'), lock];
+    const dockerfile = join(context, 'Dockerfile');
+    tags[`ambient-${name}:0.1.0`] = await loadOne(cluster, { name, dockerfile, context }, told, log);
+  }
+  return tags;
+}
+
+/** @param told the files that tell one image from another, beside its Dockerfile */
+async function loadOne(
+  cluster: Cluster,
+  { name, dockerfile, context }: { name: string; dockerfile: string; context: string },
+  told: readonly string[],
+  log: (line: string) => void,
+): Promise<string> {
+  const hash = createHash('sha256');
+  for (const file of [dockerfile, ...told]) hash.update(await readFile(file));
+  const tag = `docker.io/library/ambient-${name}:${hash.digest('hex').slice(0, 16)}`;
+  const archive = await buildImage({ dockerfile, context, tag, log });
+  log(`loading image ${tag}`);
+  await cluster.loadImage(archive);
+  return tag;
 }
 
 /** The CRDs, served. */
@@ -96,10 +128,18 @@ export async function applyApi(cluster: Cluster): Promise<void> {
   await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', ...names]);
 }
 
-/** The frameworks of the repository, with the runner image of this build. */
-export async function applyFrameworks(cluster: Cluster, runnerImage: string): Promise<void> {
+/** The frameworks of the repository, with the images of this build by the names the manifests have for them. */
+export async function applyFrameworks(
+  cluster: Cluster,
+  runnerImage: string,
+  agentImages: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const text = await readAll(join(manifests, 'frameworks'));
-  const input = text.replaceAll('image: ambient-runner:0.1.0', `image: ${runnerImage}`);
+  const images = { 'ambient-runner:0.1.0': runnerImage, ...agentImages };
+  const input = Object.entries(images).reduce(
+    (all, [name, image]) => all.replaceAll(`image: ${name}`, `image: ${image}`),
+    text,
+  );
   await cluster.kubectl(['apply', '-f', '-'], { input });
 }
 

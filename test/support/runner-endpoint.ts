@@ -9,12 +9,13 @@ import { createServer } from 'node:https';
 import type { Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import 'reflect-metadata';
-import * as x509 from '@peculiar/x509';
 import { Compile } from 'typebox/compile';
 import { LogRecord } from '../../common/api/log.ts';
+import { MODELS_PATH } from '../../common/api/models.ts';
 import { HEADER_ARTIFACT_TYPE, HEADER_DIGEST, RUNNER_PATHS, RunResult } from '../../common/api/runner.ts';
 import type { Control, Said } from '../../common/api/runner.ts';
+import type { KeyPair } from '../../operator/serve/tls/authority.ts';
+import { TestCertificates } from './certificates.ts';
 
 export interface StoredArtifact {
   path: string;
@@ -58,15 +59,19 @@ export class RunnerEndpoint implements AsyncDisposable {
   accept = [this.token];
   /** Decides what goes wrong with a request; called before it is handled. */
   fault: (request: IncomingMessage) => Fault | undefined = () => undefined;
+  /** Takes what is for the gateway. */
+  models: (request: IncomingMessage, response: ServerResponse) => void = (_, response) =>
+    fail(response, 404, 'no gateway here');
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #waiting = new Set<() => void>();
   readonly ca: string;
   #port = 0;
 
-  private constructor(key: string, certificate: string) {
-    this.ca = certificate;
-    this.#server = createServer({ key, cert: certificate }, (request, response) => {
+  private constructor(server: KeyPair, ca: string) {
+    this.ca = ca;
+    this.#server = createServer({ ...server }, (request, response) => {
+      if (request.url?.startsWith(`${MODELS_PATH}/`)) return this.models(request, response);
       this.#serve(request, response).catch((error: unknown) => {
         // a broken connection is the other side's business
         if (!request.destroyed && !response.destroyed) this.violations.push(String(error));
@@ -80,8 +85,8 @@ export class RunnerEndpoint implements AsyncDisposable {
   }
 
   static async start(): Promise<RunnerEndpoint> {
-    const { key, certificate } = await selfSigned();
-    const endpoint = new RunnerEndpoint(key, certificate);
+    const certificates = await TestCertificates.make();
+    const endpoint = new RunnerEndpoint(certificates.current, certificates.ca);
     await endpoint.up();
     return endpoint;
   }
@@ -275,22 +280,4 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
   return Buffer.concat(chunks);
-}
-
-async function selfSigned(): Promise<{ key: string; certificate: string }> {
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: 'CN=runner endpoint of the tests',
-    notBefore: new Date(Date.now() - 60_000),
-    notAfter: new Date(Date.now() + 3_600_000),
-    keys,
-    signingAlgorithm: algorithm,
-    extensions: [
-      new x509.SubjectAlternativeNameExtension([{ type: 'ip', value: '127.0.0.1' }]),
-      new x509.BasicConstraintsExtension(true),
-    ],
-  });
-  const pkcs8 = await crypto.subtle.exportKey('pkcs8', keys.privateKey);
-  return { key: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'), certificate: certificate.toString('pem') };
 }

@@ -7,6 +7,7 @@ import { parseMoney } from '../money.ts';
 import { DEFAULT_RETENTION } from './effective.ts';
 import { coversGlob } from './glob.ts';
 import { entries, error, warning } from './mistake.ts';
+import { gatewayMistakes } from './gateway-mistakes.ts';
 import type { PolicyMistake } from './mistake.ts';
 import { notificationMistakes } from './notification-mistakes.ts';
 import { webhookMistakes } from './webhook-mistakes.ts';
@@ -21,6 +22,7 @@ export function policyMistakes(spec: NamespacePolicySpec, now?: number): PolicyM
   return [
     ...names('models', spec.models),
     ...budget(spec.models?.budget),
+    ...gatewayMistakes(spec.models),
     ...names('tools', spec.tools),
     ...approval(spec),
     ...retention(spec.retention),

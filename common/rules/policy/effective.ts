@@ -3,7 +3,12 @@
  * nobody reads the object itself. The defaults of a namespace without a policy are these too.
  */
 import { DEFAULT_MAX_SESSIONS, DEFAULT_SESSION_BUDGET } from '../../api/namespace-policy.ts';
-import type { NamespacePolicySpec } from '../../api/namespace-policy.ts';
+import type {
+  ModelPrice,
+  ModelProviderAccess,
+  NamespacePolicySpec,
+  WHEN_SPENT,
+} from '../../api/namespace-policy.ts';
 import type { TRIGGER_SOURCES } from '../../api/session.ts';
 import { parseMoney, smaller, ZERO } from '../money.ts';
 import type { Money } from '../money.ts';
@@ -38,6 +43,13 @@ export interface EffectivePolicy {
     allowSelfApproval: boolean;
     autoApprove: { triggers: readonly (typeof TRIGGER_SOURCES)[number][]; budget: Money | undefined };
   };
+  /** How models are reached, at what price, and what a spent budget does. */
+  gateway: {
+    providers: readonly ModelProviderAccess[];
+    prices: readonly ModelPrice[];
+    whenSpent: (typeof WHEN_SPENT)[number];
+    logPrompts: boolean;
+  };
   maxSessions: number;
   retention: { sessions: string; artifacts: string; auditLogs: string };
 }
@@ -64,6 +76,12 @@ export function effectivePolicy(spec: NamespacePolicySpec | undefined): Effectiv
         triggers: approval?.autoApprove?.triggers ?? [],
         budget: parseMoney(approval?.autoApprove?.budget ?? ''),
       },
+    },
+    gateway: {
+      providers: models?.providers ?? [],
+      prices: models?.prices ?? [],
+      whenSpent: models?.whenSpent ?? 'stop',
+      logPrompts: models?.logPrompts ?? false,
     },
     maxSessions: concurrency?.maxSessions ?? DEFAULT_MAX_SESSIONS,
     retention: {

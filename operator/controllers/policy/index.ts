@@ -21,7 +21,7 @@ import type { Turns } from '../session/turns.ts';
 import { UID_INDEX } from '../session/cleanup.ts';
 import { eventsBetween, tell } from './events.ts';
 import { statusOf } from './status.ts';
-import { WebhookChecks } from './webhook-checks.ts';
+import { KeyChecks } from './key-checks.ts';
 
 export { Settlements } from './settle.ts';
 
@@ -49,12 +49,12 @@ export class PolicyController {
   readonly #queue: WorkQueue<string>;
   readonly #subscriptions = new DisposableStack();
   readonly #written = new Map<string, Written>();
-  readonly #checks: WebhookChecks;
+  readonly #checks: KeyChecks;
 
   constructor(options: PolicyControllerOptions) {
     this.#options = options;
     const { client, reflectors, clock } = options;
-    this.#checks = new WebhookChecks({
+    this.#checks = new KeyChecks({
       read: (namespace, reference, signal) => readSecret(client, namespace, reference, signal),
       holders: (hash) => reflectors.namespacePolicies.store.countByIndex(WEBHOOK_HASH_INDEX, hash),
       clock,

@@ -147,7 +147,7 @@ export class RetentionController {
       reason: REASON_EXPIRED,
       message: `Log and artifacts were removed ${period} after the end, as the namespace's policy has it.`,
     });
-    if (session.status?.artifacts !== undefined) draft.artifacts([], 0, 0);
+    if (session.status?.artifacts !== undefined) draft.artifacts({ generated: [], count: 0, totalBytes: 0 });
     draft.record('ArtifactsExpired', { retention: period, count, totalBytes });
     const written = await this.#committer.commit(session, draft, signal);
     if (written === 'conflict') return { requeueAfterMs: LOST_RACE_MS };

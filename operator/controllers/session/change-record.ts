@@ -4,10 +4,6 @@ import { OPERATOR_ACTOR } from '../../../common/api/names.ts';
 import type { Session, SessionStatus } from '../../../common/api/session.ts';
 import type { DraftEntry } from './draft.ts';
 
-/** The message of a session about which nothing is decided because nothing can be recorded. */
-export const UNRECORDED =
-  'Waiting: the audit trail cannot be written, and nothing is decided without a record. An administrator must check the audit store.';
-
 const about = ({ metadata: { namespace = '', name, uid } }: Session) => ({
   namespace,
   sessionId: name,

@@ -10,7 +10,8 @@ import { timestamp } from '../clock.ts';
 import type { Clock } from '../clock.ts';
 import { isTerminal } from '../../../common/api/session.ts';
 import { messageOf } from '../../../common/errors.ts';
-import { changeRecord, UNRECORDED } from './change-record.ts';
+import { changeRecord } from './change-record.ts';
+import { isPassing, whyNothingGoesOn } from './trouble.ts';
 import { isOlder } from '../resource-version.ts';
 import type { Draft, DraftEntry } from './draft.ts';
 import type { Memory } from './memory.ts';
@@ -69,7 +70,8 @@ export class Committer {
 
     const { name, namespace = '', uid = '', resourceVersion } = session.metadata;
     const change = changeRecord(session, status, draft.entries);
-    if (change !== undefined) await this.#audit.record(change);
+    // Whoever waits for a session waits for its Job, which is recorded by itself.
+    if (change !== undefined) await this.#audit.record(change, { isPatient: true });
     try {
       const written = await this.#client.mergePatch(
         sessions,
@@ -87,11 +89,14 @@ export class Committer {
     }
   }
 
-  /** The one thing that is written without a record: why nothing is decided. Failing to tell it is no failure. */
-  async tellUnrecorded(session: Session, signal: AbortSignal): Promise<void> {
+  /** The one thing that is written without a record: why nothing goes on. Failing to tell it is no failure. */
+  async tellWhy(session: Session, error: unknown, signal: AbortSignal): Promise<void> {
+    const message = whyNothingGoesOn(error);
     const { name, namespace = '', uid = '' } = session.metadata;
-    if (session.status?.message === UNRECORDED || isTerminal(session.status?.phase)) return;
-    const told = { metadata: { uid }, status: { message: UNRECORDED } };
+    // Told once: the same trouble may have other words each time.
+    if (message === undefined || isPassing(session.status?.message) || isTerminal(session.status?.phase))
+      return;
+    const told = { metadata: { uid }, status: { message } };
     const at = { namespace, name, subresource: 'status' } as const;
     await this.#client.mergePatch(sessions, at, told, { signal, answer: 'metadata' }).catch(() => undefined);
   }

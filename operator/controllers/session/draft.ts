@@ -1,10 +1,5 @@
 /** The status a session shall have after this look at it: steps write here, the committer sends the difference. */
-import type {
-  GeneratedArtifact,
-  Session,
-  SessionConditionType,
-  SessionStatus,
-} from '../../../common/api/session.ts';
+import type { Session, SessionConditionType, SessionStatus } from '../../../common/api/session.ts';
 import type { Condition } from '../../../common/api/kubernetes.ts';
 import { OPERATOR_ACTOR } from '../../../common/api/names.ts';
 import { isTerminal } from '../../../common/api/session.ts';
@@ -13,7 +8,7 @@ import { isTrue, setCondition, shorten } from '../../../common/rules/conditions.
 import type { ConditionChange } from '../../../common/rules/conditions.ts';
 import { canMove } from '../../../common/rules/phase.ts';
 import type { Outcome } from '../../../common/rules/outcome.ts';
-import { UNRECORDED } from './change-record.ts';
+import { isPassing } from './trouble.ts';
 import { oneLine } from '../../../common/rules/wording.ts';
 
 /** A history entry before it has a number and a time. */
@@ -37,7 +32,7 @@ export class Draft {
     this.#now = now;
     this.#status = { ...session.status };
     // It holds no longer once something is decided again.
-    if (this.#status.message === UNRECORDED) delete this.#status.message;
+    if (isPassing(this.#status.message)) delete this.#status.message;
   }
 
   get status(): SessionStatus {
@@ -87,8 +82,8 @@ export class Draft {
     this.#status.cost = cost;
   }
 
-  artifacts(generated: GeneratedArtifact[], count: number, totalBytes: number): void {
-    this.#status.artifacts = { generated, count, totalBytes };
+  artifacts(artifacts: NonNullable<SessionStatus['artifacts']>): void {
+    this.#status.artifacts = artifacts;
   }
 
   record(event: string, data?: Record<string, unknown>, actor: string = OPERATOR_ACTOR): void {

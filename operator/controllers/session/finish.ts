@@ -3,8 +3,10 @@ import { DEFAULT_TIMEOUT_SECONDS } from '../../../common/api/session.ts';
 import { Compile } from 'typebox/compile';
 import { RunResult } from '../../../common/api/runner.ts';
 import { judge } from '../../../common/rules/outcome.ts';
+import type { Outcome } from '../../../common/rules/outcome.ts';
 import { nextPhase } from '../../../common/rules/phase.ts';
 import { count, formatBytes, formatList } from '../../../common/rules/wording.ts';
+import { RUNNER_CONTAINER } from './job.ts';
 import { stopOf } from './stop.ts';
 import type { Ending, Look, StepResult } from './step.ts';
 
@@ -22,7 +24,7 @@ export async function finish(look: Look): Promise<StepResult> {
     draft.moveTo(next);
     return 'done';
   }
-  await collect(look, result);
+  await collect(look, ending, outcome, result);
   const cost = await controller.records.cost(session);
   if (cost !== undefined) draft.cost(cost);
   draft.finish(outcome, result?.finishedAt ?? ending.completionTime);
@@ -54,9 +56,24 @@ async function judgeRun({ session, controller }: Look, ending: Ending, result: R
   });
 }
 
-async function collect({ session, draft, controller }: Look, result: RunResult | undefined): Promise<void> {
-  const { generated, count: total, totalBytes } = await controller.records.artifacts(session);
-  if (total > 0) draft.artifacts(generated, total, totalBytes);
+async function collect(
+  look: Look,
+  ending: Ending,
+  outcome: Outcome,
+  result: RunResult | undefined,
+): Promise<void> {
+  const { session, draft, controller } = look;
+  const { generated, count: total, totalBytes, products } = await controller.records.artifacts(session);
+  if (total > 0) {
+    const provenance = await controller.records.vouch(session, products, {
+      outcome: outcome.reason,
+      exitCode: result?.exitCode,
+      finishedAt: result?.finishedAt ?? ending.completionTime,
+      imageId: imageIdOf(look),
+      commit: result?.sourceCommit,
+    });
+    draft.artifacts({ generated, count: total, totalBytes, ...(provenance && { provenance }) });
+  }
   const skipped = result?.skippedArtifacts ?? [];
   const what = total === 0 ? 'No artifacts.' : `${count(total, 'artifact')}, ${formatBytes(totalBytes)}.`;
   if (skipped.length > 0)
@@ -77,3 +94,7 @@ async function collect({ session, draft, controller }: Look, result: RunResult |
       message: result === undefined ? `${what} The run ended before it told whether these are all.` : what,
     });
 }
+
+/** By content, as the kubelet has pulled it. */
+const imageIdOf = ({ pod }: Look): string | undefined =>
+  pod?.status?.containerStatuses?.find(({ name }) => name === RUNNER_CONTAINER)?.imageID;

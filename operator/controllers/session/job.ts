@@ -1,4 +1,4 @@
-/** The Job of a session. Its pod passes PodSecurity `restricted` and holds no right and no key. */
+/** The Job of a session. Its pod passes PodSecurity `restricted` and holds no right and no provider's key. */
 import {
   ANNOTATION_RUN,
   API_VERSION,
@@ -8,6 +8,7 @@ import {
   LABEL_SESSION,
   LABEL_SESSION_UID,
   MANAGED_BY,
+  MODELS_TOKEN_AUDIENCE,
   RUNNER_SERVICE_ACCOUNT,
   TOKEN_AUDIENCE,
 } from '../../../common/api/names.ts';
@@ -55,6 +56,7 @@ export function buildJob(
     [LABEL_FRAMEWORK]: plan.framework,
   };
   const { timeoutSeconds, gracePeriodSeconds } = plan.limits;
+  const deadlineSeconds = timeoutSeconds + gracePeriodSeconds + HAND_IN_SECONDS + DEADLINE_MARGIN_SECONDS;
   return {
     apiVersion: 'batch/v1',
     kind: 'Job',
@@ -81,8 +83,7 @@ export function buildJob(
           automountServiceAccountToken: false,
           enableServiceLinks: false,
           // Of the pod, not of the Job: time in a scheduler's queue does not count, and the pod stays to be looked at.
-          activeDeadlineSeconds:
-            timeoutSeconds + gracePeriodSeconds + HAND_IN_SECONDS + DEADLINE_MARGIN_SECONDS,
+          activeDeadlineSeconds: deadlineSeconds,
           terminationGracePeriodSeconds: gracePeriodSeconds + HAND_IN_SECONDS,
           securityContext: {
             runAsNonRoot: true,
@@ -105,6 +106,18 @@ export function buildJob(
                       path: inControl(MOUNTS.token),
                     },
                   },
+                  ...(plan.models.length === 0
+                    ? []
+                    : [
+                        {
+                          serviceAccountToken: {
+                            audience: MODELS_TOKEN_AUDIENCE,
+                            // Many commands read their key once: it is good for as long as they can run.
+                            expirationSeconds: Math.max(3600, deadlineSeconds),
+                            path: inControl(MOUNTS.modelsToken),
+                          },
+                        },
+                      ]),
                   {
                     downwardAPI: {
                       items: [

@@ -2,6 +2,7 @@
 import type { Job } from '../../../common/kube/core-types.ts';
 import { isNotFound } from '../../../common/kube/errors.ts';
 import { jobs } from '../../../common/kube/resource.ts';
+import { findCondition } from '../../../common/rules/conditions.ts';
 import { failed, stopped, stopping } from '../../../common/rules/outcome.ts';
 import type { FailureReason, Outcome } from '../../../common/rules/outcome.ts';
 import { formatDuration } from '../../../common/rules/wording.ts';
@@ -59,10 +60,13 @@ function running(look: Look, facts: PodFacts): StepResult {
     draft.message(stopping(stop));
     return { lookAgainMs: left };
   }
+  const paused = findCondition(look.session.status?.conditions, 'BudgetPaused');
   draft.message(
     facts.deleting
       ? 'The pod is being deleted.'
-      : `Running${pod?.spec.nodeName === undefined ? '' : ` on node ${pod.spec.nodeName}`}.`,
+      : paused?.status === 'True'
+        ? paused.message
+        : `Running${pod?.spec.nodeName === undefined ? '' : ` on node ${pod.spec.nodeName}`}.`,
   );
   if (!facts.deleting) return 'done';
   const overdue = Date.parse(pod?.metadata.deletionTimestamp ?? '') - controller.clock.now();

@@ -2,7 +2,6 @@
 import { isTerminal } from '../../../common/api/session.ts';
 import { LABEL_SESSION_UID } from '../../../common/api/names.ts';
 import type { Session } from '../../../common/api/session.ts';
-import { isAmbientError } from '../../../common/errors.ts';
 import type { KubeObject } from '../../../common/api/kubernetes.ts';
 import type { ObjectStore } from '../../../common/kube/object-store.ts';
 import type { Pod } from '../../../common/kube/core-types.ts';
@@ -67,7 +66,7 @@ export function makeReconcile(controller: SessionDependencies, committer: Commit
       if (written === 'conflict') return { requeueAfterMs: 1000 };
       return typeof outcome === 'object' ? { requeueAfterMs: outcome.lookAgainMs } : undefined;
     } catch (error) {
-      if (isAmbientError(error, 'audit_unavailable')) await committer.tellUnrecorded(session, signal);
+      await committer.tellWhy(session, error, signal);
       throw error;
     } finally {
       // Whoever cannot use a turn must not keep others from it; with a Job it has used it.

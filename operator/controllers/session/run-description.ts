@@ -3,8 +3,7 @@ import { RUN_API_VERSION } from '../../../common/api/runner.ts';
 import type { RunDescription } from '../../../common/api/runner.ts';
 import type { Session } from '../../../common/api/session.ts';
 import type { RunPlan } from '../../../common/rules/admission.ts';
-import { NO_RESTRICTIONS } from '../../../common/rules/policy/effective.ts';
-import type { Restrictions } from '../../../common/rules/policy/effective.ts';
+import type { SessionPolicy } from '../../../common/rules/policy/narrow.ts';
 
 /**
  * All annotations of a pod together have at most 256 KiB (apimachinery's TotalAnnotationSizeLimitB); admission of the
@@ -16,7 +15,7 @@ export function describeRun(
   session: Session,
   plan: RunPlan,
   endpoint: { url: string; ca: string },
-  restrictions: Restrictions = NO_RESTRICTIONS,
+  { restrictions, tools }: Pick<SessionPolicy, 'restrictions' | 'tools'>,
 ): RunDescription {
   const { metadata, spec } = session;
   const { type = 'none', upload, git } = spec.source ?? {};
@@ -45,6 +44,10 @@ export function describeRun(
       ...(plan.limits.idleSeconds === undefined ? {} : { idleSeconds: plan.limits.idleSeconds }),
     },
     ...(Object.values(restrictions).includes(true) ? { restrictions } : {}),
+    ...(tools.allowed.length + tools.blocked.length === 0
+      ? {}
+      : { tools: { allowed: tools.allowed.map((globs) => [...globs]), blocked: [...tools.blocked] } }),
+    ...(plan.models.length === 0 ? {} : { models: plan.models }),
     endpoint,
   };
 }

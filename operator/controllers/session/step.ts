@@ -2,12 +2,15 @@
 import type { Logger } from 'pino';
 import type { Framework } from '../../../common/api/framework.ts';
 import type { RunResult } from '../../../common/api/runner.ts';
-import type { GeneratedArtifact, Session, SessionStatus } from '../../../common/api/session.ts';
+import type { Session, SessionStatus } from '../../../common/api/session.ts';
 import type { KubeClient } from '../../../common/kube/client.ts';
 import type { Job, Pod } from '../../../common/kube/core-types.ts';
 import type { ObjectStore } from '../../../common/kube/object-store.ts';
 import type { RunPlan } from '../../../common/rules/admission.ts';
 import type { ContainerEnd, Outcome, PodEnd } from '../../../common/rules/outcome.ts';
+import type { Product, RunFacts } from '../../../common/rules/provenance.ts';
+import type { Voucher } from '../../record/provenance/recorder.ts';
+import type { ArtifactSummary } from '../../sessions/artifacts.ts';
 import type { AuditTrail } from '../../record/audit.ts';
 import type { Policies } from '../../sessions/policies.ts';
 import type { Clock } from '../clock.ts';
@@ -56,7 +59,9 @@ export interface SessionRecords {
   sourceReady(session: Session): Promise<boolean>;
   /** What the runner reported at its end, if it did. */
   result(session: Session): Promise<RunResult | undefined>;
-  artifacts(session: Session): Promise<{ generated: GeneratedArtifact[]; count: number; totalBytes: number }>;
+  artifacts(session: Session): Promise<ArtifactSummary>;
+  /** Signs and stores what the artifacts are and how they came about; undefined without artifacts. */
+  vouch(session: Session, products: readonly Product[], run: RunFacts): Promise<Voucher | undefined>;
   /** What the session has cost in all; undefined when nobody reported any. */
   cost(session: Session): Promise<SessionStatus['cost']>;
   /** A write would fail now for want of space. */
@@ -84,7 +89,7 @@ export interface SessionDependencies {
   /** Where the watch of Jobs stands. */
   jobsVersion: () => string | undefined;
   frameworks: ObjectStore<Framework>;
-  policies: Pick<Policies, 'of'>;
+  policies: Pick<Policies, 'of' | 'object'>;
   turns: Turns;
   /** A session was told to stop for its own budget, or its namespace's. */
   budgetStopped: (by: 'session' | 'namespace') => void;

@@ -1,4 +1,5 @@
 /** Step: the Job. Created once, under a name that only this session can have; found again after any crash. */
+import { LABEL_POLICY } from '../../../common/api/names.ts';
 import type { Job } from '../../../common/kube/core-types.ts';
 import {
   isAlreadyExists,
@@ -10,6 +11,7 @@ import {
 import { jobs } from '../../../common/kube/resource.ts';
 import { isTrue } from '../../../common/rules/conditions.ts';
 import { failed } from '../../../common/rules/outcome.ts';
+import { narrowedPolicy } from '../../../common/rules/policy/narrow.ts';
 import { formatBytes } from '../../../common/rules/wording.ts';
 import { isOlder } from '../resource-version.ts';
 import { jobRecord } from './change-record.ts';
@@ -45,8 +47,8 @@ async function create(look: Look): Promise<StepResult> {
   const { namespace = '' } = session.metadata;
 
   // By the policy of now: it may have changed while the session waited.
-  const { restrictions } = controller.policies.of(namespace);
-  const run = JSON.stringify(describeRun(session, plan, controller.endpoint(), restrictions));
+  const policy = narrowedPolicy(session.spec, controller.policies.of(namespace));
+  const run = JSON.stringify(describeRun(session, plan, controller.endpoint(), policy));
   const bytes = Buffer.byteLength(run);
   if (bytes > RUN_DESCRIPTION_BYTES_MAX) {
     const message = `The command and configuration have ${formatBytes(bytes)}; a pod can be given at most ${formatBytes(RUN_DESCRIPTION_BYTES_MAX)}. Put long text into a file of the source.`;
@@ -64,7 +66,14 @@ async function create(look: Look): Promise<StepResult> {
     // First the account, which a Job controller that does not find it tries again only after ten seconds, and the NetworkPolicy,
     // without which no pod shall start.
     await controller.prepareNamespace(namespace, signal);
-    const job = await controller.client.create(jobs, buildJob(session, plan, run, restrictions), {
+    const made = buildJob(session, plan, run, policy.restrictions);
+    const governing = controller.policies.object(namespace)?.metadata;
+    if (governing !== undefined)
+      made.metadata.labels = {
+        ...made.metadata.labels,
+        [LABEL_POLICY]: `${governing.uid}.${governing.generation ?? 0}`,
+      };
+    const job = await controller.client.create(jobs, made, {
       signal,
       answer: 'metadata',
     });
@@ -131,6 +140,12 @@ function noteCreated({ draft, session, plan }: Look, job: Job): void {
     jobName: job.metadata.name,
     ...(container?.image === undefined ? {} : { image: container.image }),
     ...(limits === undefined ? {} : { resources: limits }),
+    ...policyOf(job),
   });
   draft.message(WAITING);
+}
+
+function policyOf({ metadata }: Job): { policy?: { uid: string; generation: number } } {
+  const [uid = '', generation = ''] = metadata.labels?.[LABEL_POLICY]?.split('.') ?? [];
+  return uid === '' ? {} : { policy: { uid, generation: Number(generation) } };
 }

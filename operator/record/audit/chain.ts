@@ -4,6 +4,7 @@
  * half a line.
  */
 import { createHash } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { AuditEvent } from '../../../common/api/audit.ts';
 import { AmbientError, messageOf } from '../../../common/errors.ts';
 import { nextLink } from '../../../common/rules/audit-chain.ts';
@@ -11,6 +12,7 @@ import type { ChainHead, Hash } from '../../../common/rules/audit-chain.ts';
 import { keys } from '../../store/keys.ts';
 import type { ChainRef } from '../../store/keys.ts';
 import type { ArtifactStore } from '../../store/store.ts';
+import type { RecordOptions } from '../audit.ts';
 import { beginMark, gapMark } from './marks.ts';
 import type { Gap, PublishedHead } from './marks.ts';
 
@@ -44,6 +46,8 @@ export const SEGMENT_BYTES = 64 * 1024;
 /** A namespace that is quiet for so long gives back the memory of its segment, and begins another one. */
 const IDLE_MS = 600_000;
 const BATCH_MAX = 500;
+/** A write costs as much as a hundred records: those that are patient wait so long for others to share theirs. */
+const PATIENT_MS = 20;
 const PATIENCE_MS = 10_000;
 
 interface Waiting {
@@ -63,6 +67,8 @@ export class Chain {
   #head: ChainHead | undefined;
   #segment: Segment | undefined;
   #waiting: Waiting[] = [];
+  /** Ends the wait of those that are patient: one that is not has come. */
+  #hurry = new AbortController();
   #draining: Promise<void> | undefined;
   #gap: Gap | undefined;
   /** A write takes longer than anybody waits; nothing may follow it before it is known how it ends. */
@@ -82,11 +88,12 @@ export class Chain {
   }
 
   /** Resolves when the record is durable; rejects with audit_unavailable when it cannot be, unless that is let pass. */
-  record(event: AuditEvent): Promise<void> {
+  record(event: AuditEvent, { isPatient = false }: RecordOptions = {}): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiting = { event, resolve, reject };
     if (this.#isStalled) this.#fail([waiting], new Error('an earlier write has not ended yet'));
     else this.#waiting.push(waiting);
+    if (!isPatient) this.#hurry.abort();
     this.#draining ??= this.#drain();
     return promise;
   }
@@ -105,8 +112,12 @@ export class Chain {
   async #drain(): Promise<void> {
     // What comes in the same turn of the event loop goes into the same write.
     await new Promise<void>((resolve) => setImmediate(resolve));
-    do await this.#writeBatch(this.#waiting.splice(0, BATCH_MAX));
-    while (this.#waiting.length > 0);
+    do {
+      if (this.#waiting.length > 0 && !this.#hurry.signal.aborted)
+        await pause(PATIENT_MS, undefined, this.#hurry).catch(() => undefined);
+      this.#hurry = new AbortController();
+      await this.#writeBatch(this.#waiting.splice(0, BATCH_MAX));
+    } while (this.#waiting.length > 0);
     this.#draining = undefined;
   }
 

@@ -2,7 +2,7 @@
 import type { AuditEvent } from '../../../common/api/audit.ts';
 import type { ArtifactStore } from '../../store/store.ts';
 import type { ChainRef } from '../../store/keys.ts';
-import type { AuditTrail } from '../audit.ts';
+import type { AuditTrail, RecordOptions } from '../audit.ts';
 import { Chain } from './chain.ts';
 import type { AuditClock, OnFailure } from './chain.ts';
 import { clipped } from './clip.ts';
@@ -54,14 +54,14 @@ export class ChainedAudit implements AuditTrail, AsyncDisposable {
     return this.#options.writer;
   }
 
-  record(event: AuditEvent): Promise<void> {
-    return this.mark(clipped(event));
+  record(event: AuditEvent, options?: RecordOptions): Promise<void> {
+    return this.mark(clipped(event), options);
   }
 
   /** A record about the chains themselves, whose details are not cut. */
-  mark(event: AuditEvent): Promise<void> {
+  mark(event: AuditEvent, options?: RecordOptions): Promise<void> {
     this.#tend();
-    return this.#chain(event.namespace).record(event);
+    return this.#chain(event.namespace).record(event, options);
   }
 
   /** Number of the first record of the segment that may still grow. */

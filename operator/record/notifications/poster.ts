@@ -2,24 +2,22 @@
  * One POST to an address that a tenant has named. The address is checked after the name was resolved, and the connection goes
  * to that very address; no redirect is followed.
  */
-import { lookup as dnsLookup } from 'node:dns/promises';
-import type { LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
-import type { LookupFunction } from 'node:net';
 import type { Readable } from 'node:stream';
 import { Agent, request } from 'undici';
 import { messageOf } from '../../../common/errors.ts';
 import { errorCode } from '../../../common/kube/errors.ts';
 import { isAllowedAddress } from './addresses.ts';
 import type { AddressRules } from './addresses.ts';
+import { checkedLookup, resolveAll } from './checked-lookup.ts';
+import type { Resolve } from './checked-lookup.ts';
 import { failed, refused } from './delivery.ts';
 import type { Attempt } from './delivery.ts';
 
 export interface PosterOptions {
   rules: AddressRules;
   timeoutMs?: number;
-  /** All addresses of a name. */
-  resolve?: (host: string) => Promise<LookupAddress[]>;
+  resolve?: Resolve;
   /** Bytes of the answer that count; default none, however slowly they come. */
   answerBytes?: number;
 }
@@ -37,8 +35,6 @@ export type Posted = Answered | { kind: 'attempt'; attempt: Attempt };
 const TIMEOUT_MS = 10_000;
 
 const attempted = (attempt: Attempt): Posted => ({ kind: 'attempt', attempt });
-
-const resolveAll = (host: string): Promise<LookupAddress[]> => dnsLookup(host, { all: true, verbatim: true });
 
 export class Poster {
   readonly #options: Required<PosterOptions>;
@@ -68,9 +64,12 @@ export class Poster {
 
   /** Never throws but when the signal aborts. */
   async post(url: URL, headers: Record<string, string>, body: string, signal: AbortSignal): Promise<Posted> {
-    const { timeoutMs } = this.#options;
+    const { timeoutMs, rules, resolve } = this.#options;
     let blocked: string | undefined;
-    const lookup = this.#lookup((address) => (blocked = address));
+    const lookup = checkedLookup(rules, resolve, (address) => {
+      blocked = address;
+      return new Error('the address is not allowed');
+    });
     const agent = new Agent({ connect: { lookup, timeout: timeoutMs }, pipelining: 0 });
     const deadline = AbortSignal.timeout(timeoutMs);
     try {
@@ -92,26 +91,6 @@ export class Poster {
     } finally {
       await agent.destroy();
     }
-  }
-
-  /** What it hands out is where the connection goes: no second answer of the name server can change that. */
-  #lookup(onBlocked: (address: string) => void): LookupFunction {
-    const { resolve, rules } = this.#options;
-    return (host, options, callback) => {
-      resolve(host).then(
-        (addresses) => {
-          const bad = addresses.find(({ address }) => !isAllowedAddress(address, rules));
-          const [first] = addresses;
-          if (bad !== undefined) {
-            onBlocked(bad.address);
-            callback(new Error('the address is not allowed'), '', 0);
-          } else if (first === undefined) callback(new Error('the name has no address'), '', 0);
-          else if (options.all === true) callback(null, addresses);
-          else callback(null, first.address, first.family);
-        },
-        (error: NodeJS.ErrnoException) => callback(error, '', 0),
-      );
-    };
   }
 
   async #said(body: Readable): Promise<string> {

@@ -1,5 +1,5 @@
 /** Which session a runner may report on: the one whose Job owns its pod, as long as that pod runs. */
-import { API_VERSION, LABEL_SESSION, LABEL_SESSION_UID } from '../../../common/api/names.ts';
+import { API_VERSION, LABEL_SESSION, LABEL_SESSION_UID, TOKEN_AUDIENCE } from '../../../common/api/names.ts';
 import type { OwnerReference } from '../../../common/api/kubernetes.ts';
 import type { Session } from '../../../common/api/session.ts';
 import { AmbientError } from '../../../common/errors.ts';
@@ -23,6 +23,8 @@ export interface JobLookup {
 
 export interface RunnerIdentityOptions {
   reviewer: TokenReviewer;
+  /** Of the tokens it takes; default: those of runners. */
+  audience?: string;
   pods: PodLookup;
   jobs: JobLookup;
   sessions: SessionLookup;
@@ -41,6 +43,7 @@ export class RunnerIdentity {
     this.#options = options;
     this.#tokens = new Tokens({
       reviewer: options.reviewer,
+      audience: options.audience ?? TOKEN_AUDIENCE,
       now: options.now,
       mayExist: async (pod) => {
         const found = await this.#pod(pod);

@@ -31,6 +31,7 @@ import type { Exchange } from '../http/exchange.ts';
 import { counter, durationHistogram } from '../http/meters.ts';
 import { numberParam, parseTarget } from '../http/path.ts';
 import { sendObject } from '../http/send-object.ts';
+import type { ModelDoor } from '../models/door.ts';
 import { createTlsServer, doorOf } from '../http/server.ts';
 import type { Certificates, Door } from '../http/server.ts';
 import { CONTROL_WAIT_MAX_SECONDS, controlOf } from './control.ts';
@@ -47,6 +48,8 @@ export interface RunnerServerOptions {
   messages: Pick<Messages, 'after'>;
   questions: Pick<Questions, 'note'>;
   accesses: Accesses;
+  /** Serves what lies below /models. */
+  models?: ModelDoor;
   certificates: Certificates;
   logger: Logger;
   metrics: Registry;
@@ -101,8 +104,12 @@ export function createRunnerServer(options: RunnerServerOptions): Door {
     ),
   };
   const listener = listenerOf({
-    handle: (exchange) => handle(options, meters, exchange),
-    refuse,
+    handle: (exchange) => modelsOf(options, exchange)?.handle(exchange) ?? handle(options, meters, exchange),
+    refuse: (exchange, error) => {
+      const models = modelsOf(options, exchange);
+      if (models === undefined) refuse(exchange, error);
+      else models.refuse(exchange, error);
+    },
     observe: (route, method, status, seconds) =>
       duration.observe({ route, method, status: String(status) }, seconds),
     log: logger,
@@ -112,6 +119,9 @@ export function createRunnerServer(options: RunnerServerOptions): Door {
   const renewal = certificates.onChange(() => server.setSecureContext({ ...certificates.current }));
   return doorOf(server, { closing, release: () => renewal[Symbol.dispose]() });
 }
+
+const modelsOf = ({ models }: RunnerServerOptions, { request }: Exchange): ModelDoor | undefined =>
+  models?.isFor(request.url ?? '') === true ? models : undefined;
 
 async function handle(options: RunnerServerOptions, meters: Meters, exchange: Exchange): Promise<void> {
   const { request, facts } = exchange;

@@ -1,6 +1,5 @@
 /** Which pod a token was made for: asked of the API server once, remembered until the token expires. */
 import { createHash } from 'node:crypto';
-import { TOKEN_AUDIENCE } from '../../../common/api/names.ts';
 import { AmbientError } from '../../../common/errors.ts';
 import type { TokenOwner } from '../../../common/kube/access.ts';
 
@@ -17,6 +16,8 @@ export interface TokenReviewer {
 
 export interface TokensOptions {
   reviewer: TokenReviewer;
+  /** Whom a token must be meant for: a pod has several, and none opens what another does. */
+  audience: string;
   now: () => Date;
   /** Asked before the API server is, so that made-up tokens cost it nothing. */
   mayExist: (pod: TokenPod) => Promise<boolean>;
@@ -73,15 +74,15 @@ export class Tokens {
   }
 
   async #ask(token: string, hash: string): Promise<TokenPod> {
-    const { reviewer, now, mayExist, remembered = REMEMBERED } = this.#options;
+    const { reviewer, audience, now, mayExist, remembered = REMEMBERED } = this.#options;
     const claims = claimsOf(token);
     // Nothing here is believed yet; it only spares the API server tokens that it would refuse.
     if (claims === undefined) throw refused('the token is not a pod’s');
     if (claims.expiresAt <= now().getTime()) throw refused('the token has expired');
-    if (!claims.audiences.includes(TOKEN_AUDIENCE)) throw refused('the token is meant for somebody else');
+    if (!claims.audiences.includes(audience)) throw refused('the token is meant for somebody else');
     if (!(await mayExist(claims.pod))) throw refused('the token’s pod is not a session’s');
-    const owner = await reviewer.tokenReview(token, [TOKEN_AUDIENCE]);
-    const pod = podOf(owner);
+    const owner = await reviewer.tokenReview(token, [audience]);
+    const pod = podOf(owner, audience);
     if (pod === undefined) throw refused(owner.error ?? 'the API server does not know the token');
     this.#known.set(hash, { pod, expiresAt: claims.expiresAt });
     for (const oldest of this.#known.keys()) {
@@ -92,8 +93,8 @@ export class Tokens {
   }
 }
 
-function podOf({ authenticated, audiences, user }: TokenOwner): TokenPod | undefined {
-  if (!authenticated || audiences?.includes(TOKEN_AUDIENCE) !== true) return undefined;
+function podOf({ authenticated, audiences, user }: TokenOwner, audience: string): TokenPod | undefined {
+  if (!authenticated || audiences?.includes(audience) !== true) return undefined;
   const namespace = SERVICE_ACCOUNT.exec(user?.username ?? '')?.[1];
   const name = user?.extra?.[POD_NAME]?.[0];
   const uid = user?.extra?.[POD_UID]?.[0];

@@ -1,10 +1,10 @@
 /**
- * The secrets with which sources sign, from the Secrets of tenants. Kept for seconds: long enough that a burst costs one read,
- * short enough that nobody waits for a changed one. A value may hold several, one a line, so that old and new are both good
- * while a secret is changed.
+ * The secrets with which sources sign, from the Secrets of tenants. A value may hold several, one a line, so that old and new are
+ * both good while a secret is changed.
  */
 import { SecretProblem } from '../../record/notifications/secrets.ts';
 import type { SecretReference } from '../../record/notifications/placeholders.ts';
+import { Briefly } from '../briefly.ts';
 import type { Signer } from './keys.ts';
 
 export interface SigningSecretsOptions {
@@ -20,39 +20,21 @@ const KEPT_MS = 5000;
 const ENTRIES_MAX = 1000;
 const SECRETS_PER_KEY = 4;
 
-interface Entry {
-  at: number;
-  secrets: Promise<Buffer[]>;
-}
-
 export class SigningSecrets {
   readonly #options: SigningSecretsOptions;
-  readonly #entries = new Map<string, Entry>();
+  readonly #known: Briefly<Buffer[]>;
 
   constructor(options: SigningSecretsOptions) {
     this.#options = options;
+    this.#known = new Briefly({ keptMs: KEPT_MS, max: ENTRIES_MAX, elapsed: options.elapsed });
   }
 
   /** Empty when the Secret cannot be used: that is the tenant's business, not the sender's. Throws when nobody answers. */
   async of(signer: Signer): Promise<Buffer[]> {
     const { namespace, signing } = signer;
-    const name = `${namespace}/${signing.secretName}/${signing.key}`;
-    const now = this.#options.elapsed();
-    const known = this.#entries.get(name);
-    if (known !== undefined && now - known.at < KEPT_MS) return await known.secrets;
-    const entry: Entry = { at: now, secrets: this.#read(signer) };
-    this.#entries.delete(name);
-    this.#entries.set(name, entry);
-    for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= ENTRIES_MAX) break;
-      this.#entries.delete(oldest);
-    }
-    try {
-      return await entry.secrets;
-    } catch (error) {
-      if (this.#entries.get(name) === entry) this.#entries.delete(name);
-      throw error;
-    }
+    return await this.#known.of(`${namespace}/${signing.secretName}/${signing.key}`, () =>
+      this.#read(signer),
+    );
   }
 
   async #read(signer: Signer): Promise<Buffer[]> {

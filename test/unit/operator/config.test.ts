@@ -91,6 +91,44 @@ describe('operator configuration', () => {
       assert.throws(() => closedBy(wrong), /--runner-closed-cidrs .* must be CIDRs/, wrong);
   });
 
+  it('keeps data in a directory, or in a bucket of S3', () => {
+    assert.deepEqual(readConfig([], {}).store, { kind: 'directory', root: '/var/lib/ambient' });
+    const named = (...flags: string[]) =>
+      readConfig(['--store=s3', ...flags], { AWS_REGION: 'eu-west-1' }).store;
+    assert.deepEqual(named('--s3-bucket=agents'), {
+      kind: 's3',
+      place: { bucket: 'agents', prefix: '', endpoint: undefined, region: 'eu-west-1', pathStyle: false },
+      credentialsDir: undefined,
+      caFile: undefined,
+    });
+    assert.deepEqual(
+      named(
+        ...['--s3-bucket=agents', '--s3-prefix=/team/ambient/', '--s3-endpoint=https://minio:9000'],
+        ...['--s3-region=x', '--s3-credentials-dir=/secret', '--s3-ca-file=/ca.pem'],
+      ),
+      {
+        kind: 's3',
+        place: {
+          bucket: 'agents',
+          prefix: 'team/ambient/',
+          endpoint: 'https://minio:9000',
+          region: 'x',
+          pathStyle: true,
+        },
+        credentialsDir: '/secret',
+        caFile: '/ca.pem',
+      },
+    );
+    for (const [flags, problem] of [
+      [[], /--s3-bucket \(AMBIENT_S3_BUCKET\) is "", but must be the name of a bucket/],
+      [['--s3-bucket=agents', '--s3-endpoint=minio'], /--s3-endpoint/],
+      [['--s3-bucket=agents', '--s3-path-style=maybe'], /true or false/],
+      [['--s3-bucket=agents', '--s3-prefix=a//b'], /--s3-prefix/],
+    ] as const)
+      assert.throws(() => named(...flags), problem);
+    assert.throws(() => readConfig(['--store=tape'], {}), /"tape", but must be one of directory, s3/);
+  });
+
   it('describes every option', () => {
     const text = describeOptions();
     for (const name of ['workers', 'store-dir', 'lease-seconds'])

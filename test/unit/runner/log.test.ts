@@ -194,7 +194,8 @@ describe('the log', function () {
         { type: 'tool-call', id: 'i'.repeat(256), text: 'x' },
       ],
     );
-    assert.deepEqual(typed[3]?.data, { truncated: true, bytes: 20_011 });
+    const cut = { blob: `${'x'.repeat(1000)}…`, truncated: true, bytes: 20_011 };
+    assert.deepEqual(typed[3]?.data, cut);
     const thinking = typed.slice(4);
     assert.equal(thinking.map(({ text }) => text).join(''), 'é'.repeat(20_000));
     assert.deepEqual(

@@ -66,7 +66,7 @@ describe('talking to a run', function () {
       [{ type: 'message', id: 'm1', text: 'two\nlines "quoted"' }],
     );
     const said = { seq: 1, id: 'm1', kind: 'message', by: 'ann', text: 'hi' } as const;
-    const claude = inputFormatOf('claude-stream-json' as 'ndjson');
+    const claude = inputFormatOf('claude-stream-json');
     assert.deepEqual(JSON.parse(claude.message(said)), {
       type: 'user',
       message: { role: 'user', content: [{ type: 'text', text: 'hi' }] },

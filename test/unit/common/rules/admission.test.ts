@@ -49,6 +49,7 @@ describe('admission', () => {
         command: ['/bin/bash', '-c', 'make all'],
         env: { LEVEL: '3' },
         eventFormat: 'text',
+        models: [],
         input: 'none',
         executes: true,
         limits: {

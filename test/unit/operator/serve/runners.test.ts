@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { API_VERSION } from '../../../../common/api/names.ts';
+import { MODELS_TOKEN_AUDIENCE, API_VERSION } from '../../../../common/api/names.ts';
 import type { LogRecord } from '../../../../common/api/log.ts';
 import type { Session } from '../../../../common/api/session.ts';
 import { AmbientError } from '../../../../common/errors.ts';
@@ -232,6 +232,8 @@ describe('the door for runners', () => {
         'x',
         'a.b.c',
         tokenOf(pod, { audience: 'other' }),
+        // the one that its command is given for models
+        tokenOf(pod, { audience: MODELS_TOKEN_AUDIENCE }),
         tokenOf(pod, { expiresAt: NOW - 1000 }),
       ];
       const stranger = structuredClone(pod);

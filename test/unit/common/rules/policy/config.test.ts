@@ -13,6 +13,7 @@ const hook = (more: object): NamespacePolicySpec => ({
     webhooks: [{ url: 'https://hooks.example.com/a', events: ['session.failed'], secret: 'hook', ...more }],
   },
 });
+const PROVIDER = { name: 'anthropic', keySecret: { name: 'model-keys', key: 'anthropic' } };
 const HOOK = 'spec.notifications.webhooks[0]';
 
 /** What it is about, the policy, and `severity path: part of the message` of each mistake. */
@@ -202,6 +203,67 @@ const TABLE: Record<string, Case[]> = {
       'no address',
       { notifications: { email: { recipients: ['ann'] } } },
       'error spec.notifications.email.recipients[0]: is no address',
+    ],
+  ],
+  'models through the gateway': [
+    [
+      'a provider with a key, and a price',
+      {
+        models: {
+          providers: [PROVIDER],
+          prices: [{ model: 'house-*', input: '1', output: '2.50' }],
+          whenSpent: 'pause',
+        },
+      },
+    ],
+    [
+      'addresses that are none, tell too much, or leave out nothing',
+      {
+        models: {
+          providers: [
+            { ...PROVIDER, baseUrl: 'https://' },
+            { ...PROVIDER, name: 'openai', baseUrl: 'https://key@models.example.com/?a=b' },
+            { ...PROVIDER, name: 'gemini', baseUrl: 'http://models.example.com/v1beta' },
+          ],
+        },
+      },
+      'error spec.models.providers[0].baseUrl: is no URL',
+      'error spec.models.providers[1].baseUrl: holds credentials',
+      'error spec.models.providers[1].baseUrl: a part behind ?',
+      'warning spec.models.providers[2].baseUrl: not encrypted',
+      'warning spec.models.providers[2].baseUrl: ends with a version',
+    ],
+    [
+      'a provider twice, and keys that no Secret has',
+      {
+        models: { providers: [PROVIDER, { ...PROVIDER, keySecret: { name: 'No Secret', key: 'a/b' } }] },
+      },
+      'error spec.models.providers[0].name: stands twice',
+      'error spec.models.providers[1].name: stands twice',
+      'error spec.models.providers[1].keySecret.name: no name of a Secret',
+      'error spec.models.providers[1].keySecret.key: no key that a Secret can have',
+    ],
+    [
+      'prices that hold nothing or are never reached',
+      {
+        models: {
+          providers: [PROVIDER],
+          prices: [
+            { model: 'a*', input: '0', output: '1' },
+            { model: 'ab', input: '1', output: 'x' },
+          ],
+        },
+      },
+      'warning spec.models.prices[0].input: is 0',
+      'error spec.models.prices[1].output: is no amount',
+      'warning spec.models.prices[1].model: [0] matches first',
+    ],
+    [
+      'all of it without a provider',
+      { models: { prices: [{ model: 'a', input: '1', output: '1' }], whenSpent: 'pause', logPrompts: true } },
+      'warning spec.models.prices: has no effect',
+      'warning spec.models.whenSpent: has no effect',
+      'warning spec.models.logPrompts: has no effect',
     ],
   ],
   'keys and turns': [

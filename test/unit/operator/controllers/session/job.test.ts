@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import type { NamespacePolicySpec } from '../../../../../common/api/namespace-policy.ts';
 import type { RunDescription } from '../../../../../common/api/runner.ts';
 import { admit } from '../../../../../common/rules/admission.ts';
 import type { RunPlan } from '../../../../../common/rules/admission.ts';
+import { effectivePolicy } from '../../../../../common/rules/policy/effective.ts';
+import { narrowedPolicy } from '../../../../../common/rules/policy/narrow.ts';
 import { buildJob } from '../../../../../operator/controllers/session/job.ts';
 import { describeRun } from '../../../../../operator/controllers/session/run-description.ts';
 import { trimJob, trimSession } from '../../../../../operator/controllers/session/trim.ts';
@@ -14,6 +17,8 @@ const planOf = (session: ReturnType<typeof aSession>): RunPlan => {
   assert.ok(admission.accepted);
   return admission.plan;
 };
+const policyOf = (spec: NamespacePolicySpec, session = aSession().build().spec) =>
+  narrowedPolicy(session, effectivePolicy(spec));
 const jobOf = (builder: ReturnType<typeof aSession>) =>
   buildJob(builder.build(), planOf(builder), '{"run":1}');
 
@@ -50,6 +55,26 @@ describe('the Job of a session', () => {
         ['/tmp', false],
       ],
     );
+  });
+
+  it('gives the command a token for the gateway only where its framework uses models, good to the end', () => {
+    const tokensOf = (models: RunPlan['models']) => {
+      const limits = { timeoutSeconds: 30_000, gracePeriodSeconds: 20 };
+      const builder = aSession().spec({ limits });
+      const { spec } = buildJob(builder.build(), { ...planOf(builder), models }, '{}').spec.template;
+      const control = spec.volumes?.find(({ name }) => name === 'control');
+      const tokens = control?.projected?.sources.flatMap(({ serviceAccountToken }) =>
+        serviceAccountToken === undefined ? [] : [serviceAccountToken],
+      );
+      return { tokens, deadline: spec.activeDeadlineSeconds };
+    };
+    const plain = { audience: 'ambient', expirationSeconds: 3600, path: 'token' };
+    assert.deepEqual(tokensOf([]).tokens, [plain]);
+    const { tokens, deadline } = tokensOf([{ provider: 'anthropic', baseUrlEnv: 'URL' }]);
+    assert.deepEqual(tokens, [
+      plain,
+      { audience: 'ambient-models', expirationSeconds: deadline, path: 'models-token' },
+    ]);
   });
 
   it('leaves the runner its time before Kubernetes ends the pod', () => {
@@ -127,11 +152,24 @@ describe('the Job of a session', () => {
 describe('the run description', () => {
   it('says what policy restricts, and nothing where it restricts nothing', () => {
     const restrictions = { network: true, fileSystem: false, execution: true };
-    const of = (each?: typeof restrictions) =>
-      describeRun(aSession().build(), planOf(aSession()), endpoint, each).restrictions;
-    assert.deepEqual(of(restrictions), restrictions);
-    assert.equal(of({ network: false, fileSystem: false, execution: false }), undefined);
-    assert.equal(of(), undefined);
+    const of = (tools: NamespacePolicySpec['tools']) =>
+      describeRun(aSession().build(), planOf(aSession()), endpoint, policyOf({ tools })).restrictions;
+    assert.deepEqual(of({ restrictions }), restrictions);
+    assert.equal(of({ restrictions: { network: false } }), undefined);
+    assert.equal(of(undefined), undefined);
+  });
+
+  it('says which tools policy and session leave, and which models are reached through the gateway', () => {
+    const own = aSession().spec({ policy: { toolConstraints: { allowed: ['Read'], blocked: ['Write'] } } });
+    const tools = { allowed: ['*'], blocked: ['Bash'] };
+    const description = describeRun(
+      own.build(),
+      { ...planOf(own), models: [{ provider: 'openai', baseUrlEnv: 'URL', path: '/v1' }] },
+      endpoint,
+      policyOf({ tools }, own.build().spec),
+    );
+    assert.deepEqual(description.tools, { allowed: [['*'], ['Read']], blocked: ['Bash', 'Write'] });
+    assert.deepEqual(description.models, [{ provider: 'openai', baseUrlEnv: 'URL', path: '/v1' }]);
   });
 
   it('tells the runner all it needs and nothing more', () => {
@@ -143,7 +181,7 @@ describe('the run description', () => {
           upload: { sizeBytes: 5, digest: `sha256:${'0'.repeat(64)}`, name: 'my folder' },
         },
       });
-    const description: RunDescription = describeRun(builder.build(), planOf(builder), endpoint);
+    const description: RunDescription = describeRun(builder.build(), planOf(builder), endpoint, policyOf({}));
     assert.deepEqual(description, {
       apiVersion: 'runner.ambient.ai/v1alpha1',
       session: { namespace: 'team-a', name: 's1', uid: 'uid-of-s1' },

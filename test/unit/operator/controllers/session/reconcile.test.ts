@@ -157,7 +157,8 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
       records: {
         sourceReady: async () => world.sourceReady,
         result: async () => world.result,
-        artifacts: async () => ({ generated: [], count: 0, totalBytes: 0 }),
+        artifacts: async () => ({ generated: [], count: 0, totalBytes: 0, products: [] }),
+        vouch: async () => undefined,
         cost: async () => world.cost,
         storageFull: async () => false,
       },

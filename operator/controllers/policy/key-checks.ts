@@ -1,15 +1,15 @@
 /**
  * What is wrong with the keys of a policy that only the cluster can tell: Secrets that cannot be read, and keys that another
- * namespace has too. Senders are told nothing of it, so the policy says it.
+ * namespace has too. Whoever needs them is told little of it, so the policy says it.
  */
-import type { NamespacePolicy } from '../../../common/api/namespace-policy.ts';
+import type { NamespacePolicy, NamespacePolicySpec } from '../../../common/api/namespace-policy.ts';
 import { error } from '../../../common/rules/policy/mistake.ts';
 import type { PolicyMistake } from '../../../common/rules/policy/mistake.ts';
 import type { SecretReference } from '../../record/notifications/placeholders.ts';
 import { SecretProblem } from '../../record/notifications/secrets.ts';
 import type { Clock } from '../clock.ts';
 
-export interface WebhookChecksOptions {
+export interface KeyChecksOptions {
   /** Throws SecretProblem, and what the API server's absence throws. */
   read: (namespace: string, reference: SecretReference, signal: AbortSignal) => Promise<unknown>;
   /** Namespaces whose policies have a key with this hash. */
@@ -27,11 +27,11 @@ interface Checked {
   mistakes: PolicyMistake[];
 }
 
-export class WebhookChecks {
-  readonly #options: WebhookChecksOptions;
+export class KeyChecks {
+  readonly #options: KeyChecksOptions;
   readonly #checked = new Map<string, Checked>();
 
-  constructor(options: WebhookChecksOptions) {
+  constructor(options: KeyChecksOptions) {
     this.#options = options;
   }
 
@@ -47,7 +47,8 @@ export class WebhookChecks {
   /** When to look again; undefined where nothing can change by itself. */
   againMs({ metadata, spec }: NamespacePolicy): number | undefined {
     const { keys = [], apiKeys = {} } = spec.webhookAuth ?? {};
-    if (keys.length === 0 && Object.keys(apiKeys).length === 0) return undefined;
+    if (keys.length === 0 && Object.keys(apiKeys).length === 0 && referencesOf(spec).length === 0)
+      return undefined;
     const now = this.#options.clock.now();
     const isWrong = (this.#checked.get(metadata.namespace ?? '')?.mistakes.length ?? 0) > 0;
     const ends = keys.map(({ expiresAt }) => Date.parse(expiresAt ?? '') - now).filter((left) => left > 0);
@@ -79,23 +80,31 @@ export class WebhookChecks {
 
   async #secretMistakes({ metadata, spec }: NamespacePolicy, signal: AbortSignal): Promise<PolicyMistake[]> {
     const { namespace = '', uid = '', generation = 0 } = metadata;
-    const keys = spec.webhookAuth?.keys ?? [];
     const version = `${uid} ${generation}`;
     const known = this.#checked.get(namespace);
     const now = this.#options.clock.elapsed();
     const fresh = known?.mistakes.length === 0 ? AGAIN_MS : AGAIN_WRONG_MS;
     if (known?.version === version && now - known.at < fresh) return known.mistakes;
     const mistakes: PolicyMistake[] = [];
-    for (const [index, { signing }] of keys.entries()) {
-      if (signing === undefined) continue;
+    for (const [path, reference] of referencesOf(spec))
       try {
-        await this.#options.read(namespace, { name: signing.secretName, key: signing.key }, signal);
+        await this.#options.read(namespace, reference, signal);
       } catch (problem) {
         if (!(problem instanceof SecretProblem)) throw problem;
-        mistakes.push(error(`spec.webhookAuth.keys[${index}].signing`, `is of no use: ${problem.message}.`));
+        mistakes.push(error(path, `is of no use: ${problem.message}.`));
       }
-    }
     this.#checked.set(namespace, { version, at: now, mistakes });
     return mistakes;
   }
+}
+
+/** The Secrets that a policy names for the operator to read, and where it does. */
+function referencesOf({ webhookAuth, models }: NamespacePolicySpec): [path: string, SecretReference][] {
+  const found: [string, SecretReference][] = [];
+  for (const [index, { signing }] of (webhookAuth?.keys ?? []).entries())
+    if (signing !== undefined)
+      found.push([`spec.webhookAuth.keys[${index}].signing`, { name: signing.secretName, key: signing.key }]);
+  for (const [index, { keySecret }] of (models?.providers ?? []).entries())
+    found.push([`spec.models.providers[${index}].keySecret`, keySecret]);
+  return found;
 }

@@ -1,7 +1,7 @@
 /** What only the cluster can tell of keys: whether their Secrets can be read, and who else has them. */
 import assert from 'node:assert/strict';
 import type { NamespacePolicySpec } from '../../../../../common/api/namespace-policy.ts';
-import { WebhookChecks } from '../../../../../operator/controllers/policy/webhook-checks.ts';
+import { KeyChecks } from '../../../../../operator/controllers/policy/key-checks.ts';
 import { SecretProblem } from '../../../../../operator/record/notifications/secrets.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 import { aPolicy } from '../../../../support/fixtures.ts';
@@ -15,7 +15,7 @@ describe('the keys of a policy, in the cluster', () => {
   let problem: string | undefined;
   let holders: number;
   const checks = () =>
-    new WebhookChecks({
+    new KeyChecks({
       read: async (namespace, { name, key }) => {
         reads.push(`${namespace}/${name}/${key}`);
         if (problem !== undefined) throw new SecretProblem(problem);
@@ -52,6 +52,21 @@ describe('the keys of a policy, in the cluster', () => {
     assert.equal(all.againMs(signed), 300_000);
     await all.of({ ...signed, metadata: { ...signed.metadata, generation: 2 } }, SIGNAL);
     assert.deepEqual(reads, Array<string>(3).fill('team-a/hook/github'));
+  });
+
+  it('are told when the key of a model provider cannot be read', async () => {
+    problem = 'Secret models has no key openai';
+    const reached = aPolicy('team-a', {
+      models: { providers: [{ name: 'openai', keySecret: { name: 'models', key: 'openai' } }] },
+    });
+    const all = checks();
+    const [mistake] = await all.of(reached, SIGNAL);
+    assert.deepEqual(
+      [mistake?.path, mistake?.message],
+      ['spec.models.providers[0].keySecret', 'is of no use: Secret models has no key openai.'],
+    );
+    assert.equal(all.againMs(reached), 15_000);
+    assert.deepEqual(reads, ['team-a/models/openai']);
   });
 
   it('are told when another namespace has them', async () => {

@@ -1,0 +1,86 @@
+/** The door to models, composed of its parts; what needs an end goes on the stack. */
+import { randomBytes } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { KubeClient } from '../common/kube/client.ts';
+import { systemClock } from './controllers/clock.ts';
+import type { AuditTrail } from './record/audit.ts';
+import type { AddressRules } from './record/notifications/addresses.ts';
+import { readSecret } from './record/notifications/secrets.ts';
+import { ModelDoor } from './serve/models/door.ts';
+import { modelMeters } from './serve/models/meters.ts';
+import type { RunnerIdentity } from './serve/runners/identity.ts';
+import type { Accesses } from './sessions/accesses.ts';
+import type { Costs } from './sessions/costs.ts';
+import type { SessionLookup } from './sessions/lookup.ts';
+import { BudgetStates } from './sessions/models/budget-states.ts';
+import { ModelCharges } from './sessions/models/charges.ts';
+import { ModelGateway } from './sessions/models/gateway.ts';
+import { ProviderKeys } from './sessions/models/provider-keys.ts';
+import { ModelRefusals } from './sessions/models/refusals.ts';
+import { Reservations } from './sessions/models/reservations.ts';
+import { Shortages } from './sessions/models/shortages.ts';
+import { Upstream } from './sessions/models/upstream.ts';
+import type { Policies } from './sessions/policies.ts';
+import type { ArtifactStore } from './store/store.ts';
+
+export interface ModelDoorParts {
+  rules: AddressRules;
+  client: KubeClient;
+  store: ArtifactStore;
+  audit: AuditTrail;
+  sessions: SessionLookup;
+  policies: Policies;
+  costs: Costs;
+  identity: RunnerIdentity;
+  accesses: Accesses;
+  registry: Registry;
+  log: Logger;
+}
+
+const PROCESS_BYTES = 6;
+
+export function makeModelDoor(parts: ModelDoorParts, stack: AsyncDisposableStack): ModelDoor {
+  const { rules, client, store, audit, sessions, policies, costs, identity, accesses, registry, log } = parts;
+  const elapsed = (): number => systemClock.elapsed();
+  const meters = modelMeters(registry);
+  // In the order in which they end last: calls are cut, then charged, then nothing is connected any more.
+  const upstream = stack.use(new Upstream({ rules }));
+  const charges = stack.use(
+    new ModelCharges({
+      costs,
+      process: randomBytes(PROCESS_BYTES).toString('hex'),
+      clock: systemClock,
+      onError: (err, { metadata: { namespace, name: session } }) =>
+        log.warn({ err, namespace, session }, 'a charge was not stored; trying again'),
+    }),
+  );
+  const gateway = stack.use(
+    new ModelGateway({
+      sessions,
+      policies,
+      costs,
+      keys: new ProviderKeys({ read: (...reference) => readSecret(client, ...reference), elapsed }),
+      upstream,
+      reservations: new Reservations(),
+      charges,
+      refusals: new ModelRefusals({
+        audit,
+        now: () => Date.now(),
+        onError: (err) => log.warn({ err }, 'recording a refused call failed'),
+      }),
+      shortages: new Shortages({
+        states: new BudgetStates({ client, store, audit, now: () => new Date() }),
+        sessions,
+        policies,
+        clock: systemClock,
+        onError: (err, { metadata: { namespace, name: session } }) =>
+          log.warn({ err, namespace, session }, 'telling that a budget was raised failed'),
+      }),
+      meters,
+      elapsed,
+      log,
+    }),
+  );
+  return new ModelDoor({ gateway, identity, accesses, meters });
+}

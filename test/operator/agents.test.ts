@@ -1,0 +1,169 @@
+/** Real agents in real pods, with a stand-in for their providers on this machine. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import type { Framework, FrameworkSpec } from '../../common/api/framework.ts';
+import { livePaths } from '../../common/api/live.ts';
+import type { LogRecord } from '../../common/api/log.ts';
+import type { Session } from '../../common/api/session.ts';
+import { frameworks } from '../../common/kube/resource.ts';
+import { FRAMEWORK_IMAGES } from '../../scripts/framework-programs.ts';
+import type { FrameworkImage } from '../../scripts/framework-programs.ts';
+import { testCluster } from '../support/cluster.ts';
+import type { TestCluster } from '../support/cluster.ts';
+import { applyFrameworks, loadAgentImages, loadImages, manifests } from '../support/deploy.ts';
+import { aSession } from '../support/fixtures.ts';
+import { liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
+import type { OperatorProcess } from '../support/operator-process.ts';
+import { Provider } from '../support/provider/provider.ts';
+import type { Answer } from '../support/provider/script.ts';
+import { artifactsOf, endOf, finished, launch } from '../support/sessions.ts';
+
+describe('a real agent in a real pod', function () {
+  this.timeout(180_000);
+  let cluster: TestCluster;
+  let operator: OperatorProcess;
+  let provider: Provider;
+  let namespace: string;
+  let answers: Answer[] = [];
+  const made: string[] = [];
+
+  before(async function () {
+    this.timeout(600_000);
+    cluster = await testCluster(this, { node: true });
+    const log = (line: string): void => console.log(`      ${line}`);
+    const [runnerImage] = await loadImages(cluster, ['runner'], log);
+    const images = await loadAgentImages(cluster, FRAMEWORK_IMAGES, log);
+    await applyFrameworks(cluster, runnerImage, images);
+    provider = await Provider.start({
+      host: cluster.nodeHostAddress,
+      answer: () => answers.shift() ?? { text: 'That was all.', tokens: { input: 1, output: 1 } },
+    });
+    for (const name of FRAMEWORK_IMAGES) await direct(name, images[`ambient-${name}:0.1.0`] ?? '');
+    operator = await runOperatorProcess(cluster);
+    await liveApiAvailable(cluster);
+    namespace = await cluster.namespace('agents');
+    await cluster.kubectl(['label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted']);
+  });
+
+  after(async function () {
+    this.timeout(60_000);
+    await Promise.all(made.map((name) => cluster.client.delete(frameworks, { name })));
+    await operator?.[Symbol.asyncDispose]();
+    await provider?.[Symbol.asyncDispose]();
+  });
+
+  /** The repository's own, but that its models are not behind the gateway: the stand-in is asked by the pod itself. */
+  async function direct(name: FrameworkImage, image: string): Promise<void> {
+    const { spec } = parse(
+      await readFile(join(manifests, 'frameworks', `${name}.yaml`), 'utf8'),
+    ) as Framework;
+    const { models = [], versions, ...rest } = spec;
+    const address = `http://${cluster.nodeHostAddress}:${provider.port}`;
+    const env = models.map(({ baseUrlEnv, path = '' }) => ({ name: baseUrlEnv, value: `${address}${path}` }));
+    const keys = ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY'].map((key) => ({ name: key, value: 'no-secret' }));
+    const changed: FrameworkSpec = {
+      ...rest,
+      versions: versions.map((version) => ({ ...version, image })),
+      env: [...(rest.env ?? []), ...env, ...keys],
+    };
+    const framework = `direct-${name}`;
+    made.push(framework);
+    await cluster.client.delete(frameworks, { name: framework }).catch(() => undefined);
+    await cluster.client.create(frameworks, {
+      apiVersion: 'ambient.ai/v1alpha1',
+      kind: 'Framework',
+      metadata: { name: framework },
+      spec: changed,
+    });
+  }
+
+  async function run(framework: string, script: Answer[]): Promise<Session> {
+    answers = script;
+    const session = await launch(
+      cluster.client,
+      aSession(`${framework}-1`)
+        .in(namespace)
+        .of(framework, { prompt: 'Make the file.' })
+        .spec({ limits: { timeoutSeconds: 120, gracePeriodSeconds: 2 } }),
+    );
+    return await finished(cluster.client, session, 120_000);
+  }
+
+  async function recordsOf({ metadata }: Session): Promise<LogRecord[]> {
+    const path = livePaths.log(metadata.namespace ?? '', metadata.name, { format: 'events' });
+    const { body } = await cluster.client.connection.stream(path);
+    let text = '';
+    for await (const chunk of body) text += String(chunk);
+    const lines = text.split('\n').filter((line) => line.startsWith('{"seq"'));
+    return lines.map((line) => JSON.parse(line) as LogRecord);
+  }
+
+  const tokens = (records: readonly LogRecord[], kind: string): number =>
+    records
+      .filter(({ type }) => type === 'usage')
+      .reduce((sum, { data }) => sum + Number(data?.[kind] ?? 0), 0);
+
+  it('Claude Code makes its changes, and every token is told', async () => {
+    const session = await run('direct-claude-code', [
+      {
+        thinking: 'A file.',
+        text: 'I write it.',
+        tools: [{ name: 'Write', input: { file_path: '/workspace/a.txt', content: 'made by an agent\n' } }],
+        tokens: { input: 1000, output: 200, cacheRead: 30, cacheWrite: 40, thinking: 5 },
+      },
+      {
+        tools: [{ name: 'Bash', input: { command: 'cp a.txt /artifacts/b.txt' } }],
+        tokens: { input: 11, output: 21 },
+      },
+      { text: 'Done.', tokens: { input: 12, output: 22 } },
+    ]);
+    assert.equal(endOf(session), 'Completed/Succeeded', session.status?.message);
+    const paths = (await artifactsOf(cluster.client, session)).map(({ path }) => path);
+    assert.deepEqual(paths.sort(), ['b.txt', 'changes.patch']);
+    const records = await recordsOf(session);
+    const types = new Set(records.map(({ type }) => type));
+    for (const type of ['assistant', 'thinking', 'tool-call', 'tool-result', 'file-change', 'usage'] as const)
+      assert.ok(types.has(type), type);
+    assert.deepEqual(
+      ['inputTokens', 'outputTokens', 'cacheReadTokens', 'cacheWriteTokens'].map((kind) =>
+        tokens(records, kind),
+      ),
+      [1023, 248, 30, 40],
+    );
+    // Without a gateway the agent's own reckoning is what there is.
+    assert.ok(Number(session.status?.cost?.total) > 0);
+  });
+
+  it('Codex makes its changes, and every token is told', async () => {
+    const session = await run('direct-codex', [
+      {
+        thinking: 'A file.',
+        tools: [
+          {
+            name: 'apply_patch',
+            input: {},
+            freeform: '*** Begin Patch\n*** Add File: a.txt\n+made by an agent\n*** End Patch\n',
+          },
+        ],
+        tokens: { input: 1000, output: 200, cacheRead: 30, thinking: 5 },
+      },
+      {
+        tools: [{ name: 'exec_command', input: { cmd: 'cp a.txt /artifacts/b.txt' } }],
+        tokens: { input: 11, output: 21 },
+      },
+      { text: 'Done.', tokens: { input: 12, output: 22 } },
+    ]);
+    assert.equal(endOf(session), 'Completed/Succeeded', session.status?.message);
+    const paths = (await artifactsOf(cluster.client, session)).map(({ path }) => path);
+    assert.deepEqual(paths.sort(), ['b.txt', 'changes.patch']);
+    const records = await recordsOf(session);
+    assert.deepEqual(
+      ['inputTokens', 'outputTokens', 'cacheReadTokens', 'thinkingTokens'].map((kind) =>
+        tokens(records, kind),
+      ),
+      [1023, 248, 30, 5],
+    );
+  });
+});

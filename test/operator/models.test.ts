@@ -1,0 +1,697 @@
+/** The model gateway against a real API server and a stand-in for the providers: what passes, what it costs, what is refused. */
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  ANNOTATION_RUN,
+  API_VERSION,
+  OPERATOR_ACTOR,
+  OPERATOR_NAME,
+  OPERATOR_NAMESPACE,
+  MODELS_TOKEN_AUDIENCE,
+  POLICY_NAME,
+  TOKEN_AUDIENCE,
+} from '../../common/api/names.ts';
+import type { NamespacePolicy, NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
+import { RUNNER_PATHS } from '../../common/api/runner.ts';
+import type { RunDescription } from '../../common/api/runner.ts';
+import type { Session, SessionSpec } from '../../common/api/session.ts';
+import type { KubeClient } from '../../common/kube/client.ts';
+import { namespacePolicies, namespaces, secrets, sessions } from '../../common/kube/resource.ts';
+import { findCondition } from '../../common/rules/conditions.ts';
+import { recordedIn } from '../support/audit.ts';
+import { fakeCluster } from '../support/fake-cluster.ts';
+import type { FakeCluster } from '../support/fake-cluster.ts';
+import { aSession } from '../support/fixtures.ts';
+import { ask, open } from '../support/https.ts';
+import type { Answer, AskOptions, Server } from '../support/https.ts';
+import * as answers from '../support/model-answers.ts';
+import { runOperatorProcess } from '../support/operator-process.ts';
+import type { OperatorProcess } from '../support/operator-process.ts';
+import { current, endOf, finished, inPhase, workloadOf } from '../support/sessions.ts';
+import { until } from '../support/until.ts';
+import { webReceiver } from '../support/web-receiver.ts';
+import type { WebReceiver } from '../support/web-receiver.ts';
+
+const MODEL = 'claude-sonnet-4-6';
+const KEYS = { anthropic: 'sk-ant-tenant', openai: 'sk-tenant', gemini: 'AIza-tenant' } as const;
+const FLAGS = { 'models-allow': '127.0.0.0/8', 'models-http': true };
+
+interface Pod {
+  session: Session;
+  namespace: string;
+  server: Server;
+  token: string;
+}
+
+describe('the model gateway', function () {
+  this.timeout(60_000);
+  let fake: FakeCluster;
+  let client: KubeClient;
+  let held: AsyncDisposable;
+  let operator: OperatorProcess;
+  let provider: WebReceiver;
+  let storeDir: string;
+  let count = 0;
+
+  before(async function () {
+    this.timeout(180_000);
+    fake = await fakeCluster(this);
+    ({ client } = fake);
+    held = await fake.holdPods();
+    storeDir = await mkdtemp(join(tmpdir(), 'ambient-store-'));
+    provider = await webReceiver();
+    operator = await start();
+  });
+
+  after(async function () {
+    this.timeout(60_000);
+    await operator?.[Symbol.asyncDispose]();
+    await provider?.[Symbol.asyncDispose]();
+    await held?.[Symbol.asyncDispose]();
+    await fake?.[Symbol.asyncDispose]();
+    if (storeDir !== undefined) await rm(storeDir, { recursive: true, force: true });
+  });
+
+  beforeEach(() => {
+    provider.received.length = 0;
+    provider.answer = (response) =>
+      answers.say(response, answers.anthropicStream({ input: 100, output: 10 }));
+  });
+
+  const start = (): Promise<OperatorProcess> => runOperatorProcess(fake.cluster, { storeDir, flags: FLAGS });
+
+  /** With the keys of all three providers, which the operator may read. */
+  async function aTenant(models: NamespacePolicySpec['models'] = {}): Promise<string> {
+    const namespace = `models-${process.pid}-${++count}`;
+    await client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+    await client.create(secrets, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'model-keys', namespace },
+      stringData: KEYS,
+    } as never);
+    await fake.cluster.kubectl([
+      ...['create', 'role', 'model-keys', '-n', namespace],
+      ...['--verb=get', '--resource=secrets', '--resource-name=model-keys'],
+    ]);
+    await fake.cluster.kubectl([
+      ...['create', 'rolebinding', 'model-keys', '-n', namespace, '--role=model-keys'],
+      `--serviceaccount=${OPERATOR_NAMESPACE}:${OPERATOR_NAME}`,
+    ]);
+    await client.create<NamespacePolicy>(namespacePolicies, {
+      apiVersion: API_VERSION,
+      kind: 'NamespacePolicy',
+      metadata: { name: POLICY_NAME, namespace },
+      spec: { models: { providers: providers(), ...models } },
+    });
+    return namespace;
+  }
+
+  const providers = () =>
+    (['anthropic', 'openai', 'gemini'] as const).map((name) => ({
+      name,
+      baseUrl: `http://127.0.0.1:${provider.port}/${name}`,
+      keySecret: { name: 'model-keys', key: name },
+    }));
+
+  const change = (namespace: string, spec: NamespacePolicySpec) =>
+    client.mergePatch(namespacePolicies, { namespace, name: POLICY_NAME }, { spec });
+
+  /** A session whose pod waits for a node, which may ask as one that runs. */
+  async function aPod(
+    namespace: string,
+    spec: Partial<SessionSpec> = {},
+    audience = MODELS_TOKEN_AUDIENCE,
+  ): Promise<Pod> {
+    const session = await client.create(
+      sessions,
+      aSession(`s${++count}`)
+        .in(namespace)
+        .spec({ limits: { timeoutSeconds: 60, gracePeriodSeconds: 0 }, ...spec })
+        .toCreate(),
+    );
+    const pod = await until(
+      async () => (await workloadOf(client, session)).pods[0],
+      `${session.metadata.name} has a pod`,
+    );
+    const { name, annotations, uid } = pod.metadata;
+    const { endpoint } = JSON.parse(annotations?.[ANNOTATION_RUN] ?? '{}') as RunDescription;
+    const { status } = await client.connection.json<{ status: { token: string } }>(
+      `/api/v1/namespaces/${namespace}/serviceaccounts/ambient-runner/token`,
+      {
+        method: 'POST',
+        body: {
+          apiVersion: 'authentication.k8s.io/v1',
+          kind: 'TokenRequest',
+          spec: {
+            audiences: [audience],
+            expirationSeconds: 600,
+            boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name, uid },
+          },
+        },
+      },
+    );
+    const server = { host: fake.cluster.nodeHostAddress, port: operator.ports.runners, ca: endpoint.ca };
+    return { session, namespace, server, token: status.token };
+  }
+
+  const question = (more: object = {}): object => ({
+    model: MODEL,
+    max_tokens: 100,
+    stream: true,
+    messages: [{ role: 'user', content: 'What is in the vault?' }],
+    ...more,
+  });
+  const asking = (token: string, body: object, headers: object = {}): AskOptions => ({
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-api-key': token, ...headers },
+    body: JSON.stringify(body),
+  });
+  const messages = ({ server, token }: Pod, more: object = {}, headers: object = {}): Promise<Answer> =>
+    ask(server, '/models/anthropic/v1/messages?beta=true', asking(token, question(more), headers));
+  const streaming = ({ server, token }: Pod, signal?: AbortSignal) =>
+    open(server, '/models/anthropic/v1/messages', {
+      ...asking(token, question()),
+      ...(signal === undefined ? {} : { signal }),
+    });
+
+  const costs = (pod: Pod, total: string): Promise<unknown> =>
+    until(
+      async () => (await current(pod.session, client)).status?.cost?.total === total,
+      `${pod.session.metadata.name} has cost ${total}`,
+    ).catch(async (error: unknown) => {
+      const { status } = await current(pod.session, client);
+      throw new Error(`it has cost ${JSON.stringify(status?.cost)}`, { cause: error });
+    });
+  const stop = ({ metadata: { namespace, name } }: Session) =>
+    client.mergePatch(
+      sessions,
+      { namespace, name, subresource: 'status' },
+      {
+        status: {
+          stop: { requestedAt: '2030-01-01T00:00:00Z', requestedBy: 'ann', gracePeriodSeconds: 0 },
+        },
+      },
+    );
+  const errorOf = ({ json }: Answer) => (json as { error: { type?: string; message: string } }).error;
+
+  it('passes a stream on unchanged, with the key of the tenant, and counts it to the billionth', async () => {
+    const pod = await aPod(await aTenant());
+    const said = answers.anthropicStream({ input: 25, cacheRead: 4000, cacheWrite1h: 200, output: 1234 });
+    provider.answer = (response) =>
+      answers.say(response, said, {
+        headers: {
+          'request-id': 'req_011',
+          'anthropic-ratelimit-requests-remaining': '7',
+          'set-cookie': 'a=b',
+          'x-api-key': 'sk-ant-tenant',
+        },
+      });
+    const body = question();
+    const answer = await messages(
+      pod,
+      {},
+      {
+        'anthropic-version': '2023-06-01',
+        'anthropic-beta': 'a,b',
+        authorization: 'Bearer of-somebody',
+        cookie: 'c=d',
+        'openai-organization': 'org',
+        'x-forwarded-for': '10.0.0.1',
+      },
+    );
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal(answer.text, said.chunks.join(''));
+    assert.equal(answer.headers['content-type'], said.contentType);
+    assert.equal(answer.headers['request-id'], 'req_011');
+    assert.equal(answer.headers['anthropic-ratelimit-requests-remaining'], '7');
+    assert.equal(answer.headers['set-cookie'], undefined);
+    assert.equal(answer.headers['x-api-key'], undefined);
+    const [received] = provider.received;
+    assert.ok(received !== undefined);
+    assert.equal(received.path, '/anthropic/v1/messages?beta=true');
+    assert.equal(received.body, JSON.stringify(body));
+    assert.equal(received.headers['x-api-key'], KEYS.anthropic);
+    assert.equal(received.headers['anthropic-version'], '2023-06-01');
+    assert.equal(received.headers['anthropic-beta'], 'a,b');
+    for (const name of ['authorization', 'cookie', 'openai-organization', 'x-forwarded-for'])
+      assert.equal(received.headers[name], undefined, name);
+    assert.ok(!JSON.stringify(received.headers).includes(pod.token));
+    // 25 × 3 + 4000 × 0.30 + 200 × 6 + 1234 × 15 USD per million.
+    await costs(pod, '0.020985');
+    assert.deepEqual((await current(pod.session, client)).status?.cost?.breakdown, { [MODEL]: '0.020985' });
+    const all = operator.log.join('\n');
+    assert.ok(!all.includes('vault') && !all.includes(KEYS.anthropic), 'neither prompt nor key is logged');
+    const metrics = await operator.metrics();
+    assert.match(metrics, /ambient_model_requests_total\{provider="anthropic",status="200"\} 1\n/);
+    assert.match(metrics, /ambient_model_tokens_total\{provider="anthropic",kind="output"\} 1234\n/);
+    assert.match(metrics, /ambient_model_cost_usd_total\{provider="anthropic"\} 0\.020985\n/);
+  });
+
+  const tokens = { input: 1000, cacheRead: 500, output: 200 };
+  const protocols: [
+    title: string,
+    path: string,
+    header: (token: string) => Record<string, string>,
+    body: object,
+    said: answers.Said,
+    total: string,
+  ][] = [
+    [
+      'Anthropic Messages in one piece',
+      '/models/anthropic/v1/messages',
+      (token) => ({ authorization: `Bearer ${token}` }),
+      question({ stream: false }),
+      answers.anthropicMessage(tokens),
+      '0.00615',
+    ],
+    [
+      'OpenAI Responses, streamed',
+      '/models/openai/v1/responses',
+      (token) => ({ authorization: `Bearer ${token}` }),
+      { model: 'gpt-5.3-codex', input: 'Hi', stream: true, tools: [{ type: 'function', name: 'shell' }] },
+      answers.responsesStream(tokens),
+      '0.0046375',
+    ],
+    [
+      'OpenAI Responses in one piece',
+      '/models/openai/v1/responses',
+      (token) => ({ authorization: `Bearer ${token}` }),
+      { model: 'gpt-5.3-codex', input: 'Hi' },
+      answers.responsesBody(tokens),
+      '0.0046375',
+    ],
+    [
+      'OpenAI chat completions, streamed',
+      '/models/openai/v1/chat/completions',
+      (token) => ({ authorization: `Bearer ${token}` }),
+      { model: 'gpt-5.4-2026-03-05', messages: [], stream: true, stream_options: { include_usage: true } },
+      answers.chatStream(tokens),
+      '0.005625',
+    ],
+    [
+      'OpenAI chat completions in one piece',
+      '/models/openai/v1/chat/completions',
+      (token) => ({ authorization: `Bearer ${token}` }),
+      { model: 'gpt-5.4', messages: [] },
+      answers.chatBody(tokens),
+      '0.005625',
+    ],
+    [
+      'Gemini, streamed',
+      '/models/gemini/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse',
+      (token) => ({ 'x-goog-api-key': token }),
+      { contents: [] },
+      answers.geminiStream(tokens),
+      '0.0033125',
+    ],
+    [
+      'Gemini in one piece',
+      '/models/gemini/v1beta/models/gemini-2.5-pro:generateContent?key=TOKEN',
+      () => ({}),
+      { contents: [] },
+      answers.geminiBody(tokens),
+      '0.0033125',
+    ],
+  ];
+  for (const [title, path, headers, body, said, total] of protocols)
+    it(`speaks ${title}, exact to the token`, async () => {
+      const pod = await aPod(await aTenant());
+      provider.answer = (response) => answers.say(response, said);
+      const answer = await ask(pod.server, path.replace('TOKEN', pod.token), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers(pod.token) },
+        body: JSON.stringify(body),
+      });
+      assert.equal(answer.status, 200, answer.text);
+      assert.equal(answer.text, said.chunks.join(''));
+      const [received] = provider.received;
+      assert.ok(received !== undefined);
+      assert.equal(received.path, path.replace('/models', '').replace('?key=TOKEN', ''));
+      assert.ok(!JSON.stringify(received).includes(pod.token), 'the token stays here');
+      const sent = JSON.stringify(received.headers);
+      assert.ok(
+        Object.values(KEYS).some((key) => sent.includes(key)),
+        'the key of the tenant is sent',
+      );
+      await costs(pod, total);
+    });
+
+  it('counts tokens for nothing', async () => {
+    const pod = await aPod(await aTenant({ budget: { monthly: '1.00', perSession: '0.00' } }));
+    provider.answer = (response) =>
+      answers.say(response, { contentType: 'application/json', chunks: ['{"input_tokens":7}'] });
+    const answer = await ask(
+      pod.server,
+      '/models/anthropic/v1/messages/count_tokens',
+      asking(pod.token, { model: MODEL, messages: [] }),
+    );
+    assert.deepEqual(answer.json, { input_tokens: 7 });
+  });
+
+  it('passes on what a provider says of limits and overload, and charges nothing for it', async () => {
+    const pod = await aPod(await aTenant({ budget: { monthly: '1.00', perSession: '0.10' } }));
+    for (const status of [400, 429, 500, 529]) {
+      const body = JSON.stringify({
+        type: 'error',
+        error: { type: 'of_the_provider', message: String(status) },
+      });
+      provider.answer = (response) =>
+        response
+          .writeHead(status, {
+            'content-type': 'application/json',
+            'retry-after': '17',
+            'request-id': 'req_9',
+          })
+          .end(body);
+      for (let times = 0; times < 3; times++) {
+        const answer = await messages(pod);
+        assert.deepEqual(
+          [answer.status, answer.text, answer.headers['retry-after'], answer.headers['request-id']],
+          [status, body, '17', 'req_9'],
+        );
+      }
+    }
+    assert.equal((await current(pod.session, client)).status?.cost, undefined);
+  });
+
+  it('keeps to itself what a provider says of the key, and follows no redirect', async () => {
+    const pod = await aPod(await aTenant());
+    provider.answer = (response) =>
+      response.writeHead(401, { 'content-type': 'application/json' }).end(`{"error":"${KEYS.anthropic}"}`);
+    const refused = await messages(pod);
+    assert.equal(refused.status, 403);
+    assert.ok(!refused.text.includes(KEYS.anthropic));
+    assert.match(errorOf(refused).message, /refuses the namespace's key.* Secret model-keys/);
+    provider.answer = (response) =>
+      response.writeHead(307, { location: `http://127.0.0.1:${provider.port}/elsewhere` }).end();
+    const redirected = await messages(pod);
+    assert.equal(redirected.status, 502);
+    assert.equal(redirected.headers.location, undefined);
+    assert.equal(provider.received.length, 2);
+  });
+
+  it('charges for half a stream what had come, and lets the agent see that it broke off', async () => {
+    const pod = await aPod(await aTenant());
+    const said = answers.anthropicStream({ input: 1000, output: 50 }, 'abcde');
+    provider.answer = (response) => {
+      // To the third word.
+      answers.say(response, said, { count: 5 });
+      setTimeout(() => response.destroy(), 100);
+    };
+    const response = await streaming(pod);
+    let text = '';
+    await assert.rejects(async () => {
+      for await (const chunk of response) text += String(chunk);
+    });
+    assert.equal(text, said.chunks.slice(0, 5).join(''));
+    // 1000 in; out, each byte of what was generated counts: three letters and an empty block of 23 bytes.
+    const bytes = 3 + JSON.stringify({ type: 'text', text: '' }).length;
+    await costs(pod, `0.00${3000 + 15 * bytes}`.replace(/0+$/, ''));
+  });
+
+  it('refuses a model, tools and prices that the policy does not have, and says so as the provider would', async () => {
+    const namespace = await aTenant({ allowed: ['claude-*', 'house-*'], blocked: ['claude-opus-*'] });
+    await change(namespace, { tools: { blocked: ['Bash*'] } });
+    await until(async () => {
+      const policy = await client.get(namespacePolicies, { namespace, name: POLICY_NAME });
+      return policy.status?.observedGeneration === policy.metadata.generation;
+    }, 'the policy is known');
+    const pod = await aPod(namespace, {
+      policy: { modelConstraints: { allowed: ['claude-sonnet-*', 'house-*'] } },
+    });
+    for (const [more, message] of [
+      [{ model: 'claude-opus-5' }, /does not allow the model claude-opus-5; allowed: claude-sonnet-\*/],
+      [{ model: 'claude-haiku-4-5' }, /does not allow the model claude-haiku-4-5/],
+      [{ model: 'gpt-5.4' }, /does not allow the model gpt-5.4/],
+      [{ model: 'house-1' }, /There is no price for the model house-1.*spec\.models\.prices/],
+      [{ tools: [{ name: 'Read' }, { name: 'Bash' }] }, /does not allow the tool Bash\./],
+      [
+        { tools: [{ type: 'web_search_20250305', name: 'web_search' }] },
+        /Tools that anthropic runs itself are not allowed.*web_search/,
+      ],
+      [{ speed: 'fast' }, /What speed: "fast" costs is not known/],
+    ] as const) {
+      const answer = await messages(pod, more);
+      assert.equal(answer.status, 403, answer.text);
+      assert.match(answer.headers['content-type'] ?? '', /^application\/json/);
+      const { type, message: said } = errorOf(answer);
+      assert.equal(type, 'permission_error');
+      assert.match(said, message);
+    }
+    assert.deepEqual(provider.received, [], 'the provider has heard of none');
+    const denied = await until(async () => {
+      const records = await recordedIn(operator.storeDir, namespace);
+      const found = records.filter(({ resource, outcome }) => resource === 'models' && outcome === 'denied');
+      return found.length === 7 ? found : undefined;
+    }, 'all are on record');
+    assert.deepEqual(
+      [denied[0]?.sessionId, denied[0]?.details?.['model'], denied[0]?.details?.['code']],
+      [pod.session.metadata.name, 'claude-opus-5', 'policy_violation'],
+    );
+    await change(namespace, { models: { prices: [{ model: 'house-*', input: '1', output: '2' }] } });
+    await until(async () => (await messages(pod, { model: 'house-1' })).status === 200, 'a price is enough');
+    const broken = await ask(pod.server, '/models/anthropic/v1/messages', {
+      ...asking(pod.token, {}),
+      body: '{"model"',
+    });
+    assert.deepEqual([broken.status, errorOf(broken).type], [400, 'invalid_request_error']);
+    const elsewhere = await ask(pod.server, '/models/anthropic/v1/files', asking(pod.token, {}));
+    assert.deepEqual([elsewhere.status, errorOf(elsewhere).type], [404, 'not_found_error']);
+  });
+
+  it('knows whose token it is, and none that is nobody’s', async () => {
+    const [mine, other] = [await aPod(await aTenant()), await aPod(await aTenant({ providers: [] }))];
+    const strange = await messages({ ...mine, token: 'sk-ant-api03-mine' });
+    assert.deepEqual([strange.status, errorOf(strange).type], [401, 'authentication_error']);
+    const [header = '', payload = '', signature = ''] = mine.token.split('.');
+    const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, unknown>;
+    const expired = [
+      header,
+      Buffer.from(JSON.stringify({ ...claims, exp: 1_700_000_000 })).toString('base64url'),
+      signature,
+    ].join('.');
+    assert.equal((await messages({ ...mine, token: expired })).status, 401);
+    const ofRunner = await aPod(mine.namespace, {}, TOKEN_AUDIENCE);
+    assert.equal((await messages(ofRunner)).status, 401);
+    const records = await ask(mine.server, RUNNER_PATHS.events, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${mine.token}` },
+      body: '',
+    });
+    assert.equal(records.status, 401, 'a key to models takes no records');
+    // Whatever it says of itself, a token of another tenant has that tenant's providers, of which there are none.
+    const theirs = await messages({ ...mine, token: other.token });
+    assert.equal(theirs.status, 403);
+    assert.match(errorOf(theirs).message, new RegExp(`namespace ${other.namespace} reaches no models`));
+    assert.deepEqual(provider.received, []);
+    assert.equal((await messages(mine)).status, 200);
+    await costs(mine, '0.00045');
+    assert.equal((await current(other.session, client)).status?.cost, undefined);
+  });
+
+  it('takes a changed key without a restart, and tells when the operator may not read it', async () => {
+    const pod = await aPod(await aTenant());
+    assert.equal((await messages(pod)).status, 200);
+    const { namespace } = pod;
+    await client.mergePatch(
+      secrets,
+      { namespace, name: 'model-keys' },
+      {
+        stringData: { anthropic: 'sk-ant-new' },
+      },
+    );
+    await until(async () => {
+      await messages(pod);
+      return provider.received.at(-1)?.headers['x-api-key'] === 'sk-ant-new';
+    }, 'the new key is used');
+    await client.delete(secrets, { namespace, name: 'model-keys' });
+    const refused = await until(async () => {
+      const answer = await messages(pod);
+      return answer.status === 403 ? answer : undefined;
+    }, 'the key is gone');
+    assert.match(
+      errorOf(refused).message,
+      /The key for anthropic cannot be used: there is no Secret model-keys/,
+    );
+    await change(namespace, { concurrency: { maxSessions: 7 } });
+    await until(async () => {
+      const { status } = await client.get(namespacePolicies, { namespace, name: POLICY_NAME });
+      const valid = findCondition(status?.conditions, 'ConfigValid');
+      return valid?.status === 'False' && valid.message.includes('spec.models.providers[0].keySecret');
+    }, 'the policy says so');
+  });
+
+  it('spends no more once a session is told to stop: what streams is cut, what comes is refused', async () => {
+    const pod = await aPod(await aTenant());
+    let cut: Promise<unknown> | undefined;
+    provider.answer = (response: ServerResponse) => {
+      cut = once(response, 'close');
+      answers.say(response, answers.anthropicStream({ input: 10, output: 10 }), { count: 3 });
+    };
+    const response = await streaming(pod);
+    await once(response, 'data');
+    const broken = once(response, 'error');
+    await stop(pod.session);
+    await broken;
+    assert.ok(cut !== undefined);
+    await cut;
+    const refused = await messages(pod);
+    assert.equal(refused.status, 403);
+    assert.match(errorOf(refused).message, /was told to stop/);
+    assert.equal(refused.headers['x-should-retry'], 'false');
+    assert.equal(provider.received.length, 1, 'nothing more has reached the provider');
+  });
+
+  it('charges once for a stream that the agent leaves', async () => {
+    const pod = await aPod(await aTenant());
+    let left: Promise<unknown> | undefined;
+    provider.answer = (response: ServerResponse) => {
+      left = once(response, 'close');
+      answers.say(response, answers.anthropicStream({ input: 1000, output: 50 }, 'abc'), { count: 1 });
+    };
+    const leaving = new AbortController();
+    const response = await streaming(pod, leaving.signal);
+    await once(response, 'data');
+    response.on('error', () => undefined);
+    leaving.abort();
+    assert.ok(left !== undefined);
+    await left;
+    // 1000 in, and the one token out that the provider had told of.
+    await costs(pod, '0.003015');
+    provider.answer = (response) =>
+      answers.say(response, answers.anthropicStream({ input: 100, output: 10 }));
+    assert.equal((await messages(pod)).status, 200);
+    await costs(pod, '0.003465');
+  });
+
+  it('lets calls at the same time spend no more together than there is, and ends the session with its money', async () => {
+    // A token out costs 0.10 USD here: each call may cost 0.40 and does cost 0.30.
+    const namespace = await aTenant({
+      budget: { monthly: '10.00', perSession: '1.00' },
+      prices: [{ model: MODEL, input: '0', output: '100000' }],
+    });
+    const pod = await aPod(namespace);
+    let underWay = 0;
+    let most = 0;
+    provider.answer = (response) => {
+      most = Math.max(most, ++underWay);
+      setTimeout(() => {
+        underWay--;
+        answers.say(response, answers.anthropicStream({ input: 100, output: 3 }));
+      }, 50);
+    };
+    const all = await Promise.all(Array.from({ length: 12 }, () => messages(pod, { max_tokens: 4 })));
+    const passed = all.filter(({ status }) => status === 200);
+    assert.equal(most, 2, 'two are all that 1.00 USD can hold');
+    assert.equal(passed.length, 3);
+    assert.equal(provider.received.length, 3);
+    for (const answer of all.filter(({ status }) => status !== 200)) assert.equal(answer.status, 403);
+    assert.ok(
+      all.some(
+        (answer) =>
+          answer.status === 403 &&
+          /has spent 0\.90 USD of its budget of 1\.00 USD.* may cost up to 0\.40 USD/.test(
+            errorOf(answer).message,
+          ),
+      ),
+    );
+    const ended = await finished(client, pod.session);
+    assert.equal(endOf(ended), 'Failed/BudgetExceeded');
+    assert.match(ended.status?.message ?? '', /^The session has spent 0\.90 USD of its budget of 1\.00 USD/);
+    assert.deepEqual([ended.status?.cost?.total, ended.status?.stop?.requestedBy], ['0.90', OPERATOR_ACTOR]);
+    const records = await recordedIn(operator.storeDir, namespace);
+    assert.ok(records.some(({ details }) => details?.['reason'] === 'BudgetExceeded'));
+    const late = await messages(pod);
+    assert.ok([401, 403].includes(late.status), late.text);
+    assert.equal(provider.received.length, 3);
+  });
+
+  it('pauses a session instead, when the policy says so, until its budget is raised', async () => {
+    const namespace = await aTenant({
+      budget: { monthly: '10.00', perSession: '0.50' },
+      prices: [{ model: MODEL, input: '0', output: '100000' }],
+      whenSpent: 'pause',
+    });
+    const pod = await aPod(namespace);
+    provider.answer = (response) => answers.say(response, answers.anthropicStream({ input: 100, output: 3 }));
+    assert.equal((await messages(pod, { max_tokens: 4 })).status, 200);
+    await costs(pod, '0.30');
+    const waiting = messages(pod, { max_tokens: 4 });
+    const paused = await inPhase(
+      client,
+      pod.session,
+      ({ status }) => findCondition(status?.conditions, 'BudgetPaused')?.status === 'True',
+      'it is paused',
+    );
+    assert.match(
+      findCondition(paused.status?.conditions, 'BudgetPaused')?.message ?? '',
+      /^Paused: The session has spent 0\.30 USD of its budget of 0\.50 USD.*Raise its budget, or stop it\.$/,
+    );
+    assert.equal(paused.status?.stop, undefined);
+    assert.equal(provider.received.length, 1);
+    await change(namespace, { models: { budget: { monthly: '10.00', perSession: '2.00' } } });
+    assert.equal((await waiting).status, 200);
+    await inPhase(
+      client,
+      pod.session,
+      ({ status }) => findCondition(status?.conditions, 'BudgetPaused')?.status === 'False',
+      'it goes on',
+    );
+    await costs(pod, '0.60');
+    assert.deepEqual(
+      (await current(pod.session, client)).status?.history?.map(({ event }) => event),
+      ['Created', 'BudgetPaused', 'BudgetResumed'],
+    );
+  });
+
+  it('ends the waiting of a paused session that is stopped', async () => {
+    const pod = await aPod(
+      await aTenant({ budget: { monthly: '10.00', perSession: '0.00' }, whenSpent: 'pause' }),
+    );
+    const waiting = messages(pod);
+    await inPhase(
+      client,
+      pod.session,
+      ({ status }) => findCondition(status?.conditions, 'BudgetPaused')?.status === 'True',
+      'it is paused',
+    );
+    await stop(pod.session);
+    const answer = await waiting;
+    assert.equal(answer.status, 403);
+    assert.match(errorOf(answer).message, /told to stop|has ended/);
+    assert.equal(endOf(await finished(client, pod.session)), 'Failed/Stopped');
+  });
+
+  it('charges once for what streams while the operator is restarted, or dies', async () => {
+    const pod = await aPod(await aTenant());
+    const said = answers.anthropicStream({ input: 1000, output: 50 }, 'abc');
+    const cutBy = async (end: () => Promise<unknown>): Promise<void> => {
+      provider.answer = (response: ServerResponse) => answers.say(response, said, { count: 1 });
+      const response = await streaming(pod);
+      response.on('error', () => undefined);
+      await once(response, 'data');
+      const closed = new Promise((resolve) => response.once('close', resolve));
+      await end();
+      await closed;
+      const { ports } = operator;
+      await operator[Symbol.asyncDispose]();
+      operator = await runOperatorProcess(fake.cluster, { storeDir, flags: FLAGS, ports });
+    };
+    await cutBy(() => operator.stop());
+    await costs(pod, '0.003015');
+    provider.answer = (response) =>
+      answers.say(response, answers.anthropicStream({ input: 100, output: 10 }));
+    await until(async () => (await messages(pod).catch(() => undefined))?.status === 200, 'it goes on');
+    await costs(pod, '0.003465');
+    await cutBy(() => operator.kill());
+    provider.answer = (response) =>
+      answers.say(response, answers.anthropicStream({ input: 100, output: 10 }));
+    await until(async () => (await messages(pod).catch(() => undefined))?.status === 200, 'it goes on');
+    await costs(pod, '0.003915');
+  });
+});

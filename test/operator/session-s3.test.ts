@@ -1,0 +1,259 @@
+/** The whole operator with its data in S3: launch, log, artifacts, removal; a server that goes away, and keys that are refused. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { parse } from 'yaml';
+import { livePaths } from '../../common/api/live.ts';
+import { OPERATOR_NAMESPACE } from '../../common/api/names.ts';
+import { isTerminal } from '../../common/api/session.ts';
+import type { Session } from '../../common/api/session.ts';
+import { isNotFound } from '../../common/kube/errors.ts';
+import { configMaps, sessions } from '../../common/kube/resource.ts';
+import { runProvenanceCommand } from '../../operator/provenance-command.ts';
+import { keyIdOf, keysOf } from '../../operator/record/provenance/envelope.ts';
+import { KEYS_CONFIG_MAP, SIGNING_SECRET, SigningKey } from '../../operator/record/provenance/signing-key.ts';
+import { S3Store } from '../../operator/store/s3/store.ts';
+import { refOf, keys } from '../../operator/store/keys.ts';
+import { testCluster } from '../support/cluster.ts';
+import type { TestCluster } from '../support/cluster.ts';
+import { applyFrameworks, loadImages } from '../support/deploy.ts';
+import { liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
+import type { OperatorProcess } from '../support/operator-process.ts';
+import { s3ServerOrSkip } from '../support/s3-server.ts';
+import type { S3Server } from '../support/s3-server.ts';
+import {
+  aCommand,
+  artifactsOf,
+  endOf,
+  finished,
+  inPhase,
+  launch,
+  logOf,
+  running,
+} from '../support/sessions.ts';
+import { until } from '../support/until.ts';
+
+const PREFIX = 'clusters/test';
+const FILES = 250;
+
+describe('with data in S3', function () {
+  this.timeout(180_000);
+  let cluster: TestCluster;
+  let server: S3Server | undefined;
+  let store: S3Store;
+  let secret: string;
+  let operator: OperatorProcess | undefined;
+  let namespace: string;
+
+  const key = (secretKey: string): Promise<void> =>
+    writeFile(join(secret, 'AWS_SECRET_ACCESS_KEY'), secretKey);
+
+  before(async function () {
+    this.timeout(600_000);
+    server = await s3ServerOrSkip(this);
+    cluster = await testCluster(this, { node: true });
+    const [runnerImage] = await loadImages(cluster, ['runner'], () => undefined);
+    await applyFrameworks(cluster, runnerImage);
+    secret = await mkdtemp(join(tmpdir(), 'ambient-s3-secret-'));
+    const { endpoint, bucket, region, credentials } = server;
+    await writeFile(join(secret, 'AWS_ACCESS_KEY_ID'), credentials.accessKeyId);
+    await key(credentials.secretAccessKey);
+    operator = await runOperatorProcess(cluster, {
+      flags: {
+        store: 's3',
+        's3-bucket': bucket,
+        's3-prefix': PREFIX,
+        's3-endpoint': endpoint,
+        's3-region': region,
+        's3-credentials-dir': secret,
+      },
+    });
+    await liveApiAvailable(cluster);
+    store = new S3Store({ bucket, prefix: `${PREFIX}/`, endpoint, region, pathStyle: true, credentials });
+    namespace = await cluster.namespace('s3');
+  });
+
+  after(async function () {
+    this.timeout(60_000);
+    if ((cluster as TestCluster | undefined) !== undefined && operator !== undefined)
+      await cluster.removeSessions();
+    await operator?.[Symbol.asyncDispose]();
+    await server?.[Symbol.asyncDispose]();
+    if ((secret as string | undefined) !== undefined) await rm(secret, { recursive: true });
+  });
+
+  const removed = async (name: string, ref: { namespace: string; uid: string }): Promise<void> => {
+    await cluster.client.delete(sessions, { namespace, name });
+    await until(
+      () => cluster.client.get(sessions, { namespace, name }).then(() => false, isNotFound),
+      `${name} is gone`,
+    );
+    await until(async () => (await store.listKeys(keys.session(ref))).length === 0, 'its data are gone');
+  };
+
+  /** As an administrator verifies it, with the keys that the cluster publishes. */
+  const vouchedFor = async (session: Session): Promise<void> => {
+    const { bucket = '', endpoint = '', region = '' } = server ?? {};
+    const lines: string[] = [];
+    const get = ['-n', OPERATOR_NAMESPACE, 'get', 'configmap', 'ambient-provenance-keys', '-o', 'json'];
+    const code = await runProvenanceCommand(
+      ['verify', '--keys', '-', '--session', `${namespace}/${session.metadata.uid ?? ''}`],
+      {
+        AMBIENT_STORE: 's3',
+        AMBIENT_S3_BUCKET: bucket,
+        AMBIENT_S3_PREFIX: PREFIX,
+        AMBIENT_S3_ENDPOINT: endpoint,
+        AMBIENT_S3_REGION: region,
+        AMBIENT_S3_CREDENTIALS_DIR: secret,
+      },
+      {
+        out: (line) => lines.push(line),
+        error: (line) => lines.push(line),
+        input: Readable.from([await cluster.kubectl(get)]),
+      },
+    );
+    assert.equal(code, 0, lines.join('\n'));
+    assert.equal(lines.filter((line) => line.startsWith('sha256:')).length, FILES);
+    assert.equal(lines.at(-1), `OK: signed with ${session.status?.artifacts?.provenance?.keyId ?? ''}`);
+  };
+
+  it(`keeps log and all of ${FILES} artifacts, shows 100 in the status, and removes them with the session`, async () => {
+    const many = `for n in $(seq 1 ${FILES}); do echo "file $n" > $AMBIENT_ARTIFACTS/$(printf %03d $n).txt; done`;
+    const session = await finished(
+      cluster.client,
+      await launch(cluster.client, aCommand(namespace, `echo begun; ${many}; echo made them`)),
+      120_000,
+    );
+    assert.equal(endOf(session), 'Completed/Succeeded', session.status?.message);
+    assert.match(await logOf(cluster.client, session), /begun[\s\S]*made them/);
+    const listed = await artifactsOf(cluster.client, session);
+    assert.equal(listed.length, FILES + 1);
+    assert.equal(listed[0]?.path, session.status?.artifacts?.provenance?.location);
+    assert.equal(session.status?.artifacts?.generated?.length, 100);
+    assert.equal(session.status.artifacts.count, FILES);
+    const { body } = await cluster.client.connection.stream(
+      livePaths.artifact(namespace, session.metadata.name, '200.txt'),
+    );
+    let text = '';
+    for await (const chunk of body) text += String(chunk);
+    assert.equal(text, 'file 200\n');
+    await vouchedFor(session);
+    assert.match(
+      (await operator?.metrics()) ?? '',
+      /ambient_store_request_seconds_count\{operation="PutObject",outcome="ok"\}/,
+    );
+    await removed(session.metadata.name, refOf(session));
+  });
+
+  it('loses nothing of a run in which the server is killed and comes back', async () => {
+    const session = await launch(
+      cluster.client,
+      aCommand(
+        namespace,
+        'for n in $(seq 1 40); do echo "line $n"; sleep 0.25; done; head -c 12000000 /dev/zero > $AMBIENT_ARTIFACTS/zeros',
+      ),
+    );
+    await running(cluster.client, session);
+    await until(async () => (await store.listKeys(keys.log(refOf(session)))).length > 0, 'its log begins');
+    await server?.stop();
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    assert.equal(operator?.running(), true);
+    await server?.start();
+    const ended = await finished(cluster.client, session, 120_000);
+    assert.equal(endOf(ended), 'Completed/Succeeded', ended.status?.message);
+    const log = await logOf(cluster.client, ended);
+    for (let n = 1; n <= 40; n++) assert.equal(log.split(`line ${n}\n`).length, 2, `line ${n} stands once`);
+    const [, artifact] = await artifactsOf(cluster.client, ended);
+    assert.equal(artifact?.size, 12_000_000);
+    await removed(ended.metadata.name, refOf(ended));
+  });
+
+  it('says on the session that its keys are refused, and goes on with new ones: what runs loses nothing', async () => {
+    const command = 'for n in $(seq 1 60); do echo "line $n"; sleep 0.5; done; echo x > $AMBIENT_ARTIFACTS/x';
+    const runs = await launch(cluster.client, aCommand(namespace, command));
+    await running(cluster.client, runs);
+    await key('wrong');
+    // Keys are read again after ten seconds.
+    const wrongFor = performance.now();
+    const waiting = await until(
+      async () => {
+        const session = await launch(cluster.client, aCommand(namespace, 'echo hello'));
+        const told = await inPhase(
+          cluster.client,
+          session,
+          ({ status }) =>
+            status?.message?.startsWith('Waiting: the audit') === true || isTerminal(status?.phase),
+          'it is told, or over',
+        );
+        return isTerminal(told.status?.phase) ? undefined : told;
+      },
+      'a session waits',
+      60_000,
+    );
+    assert.match(waiting.status?.message ?? '', /the operator's credentials: SignatureDoesNotMatch/);
+    assert.equal(operator?.running(), true);
+    assert.ok(performance.now() - wrongFor < 30_000);
+    await key(server?.credentials.secretAccessKey ?? '');
+    for (const session of [runs, waiting]) {
+      const ended = await finished(cluster.client, session, 120_000);
+      assert.equal(endOf(ended), 'Completed/Succeeded', ended.status?.message);
+    }
+    const log = await logOf(cluster.client, runs);
+    for (let n = 1; n <= 60; n++) assert.equal(log.split(`line ${n}\n`).length, 2, `line ${n} stands once`);
+    assert.deepEqual(
+      (await artifactsOf(cluster.client, runs)).map(({ path }) => path),
+      ['.ambient/provenance.intoto.jsonl', 'x'],
+    );
+  });
+
+  it('signs with a new key when the Secret was removed, and keeps the old one published', async () => {
+    const own = await cluster.namespace('keys');
+    const key = () =>
+      new SigningKey({
+        client: cluster.client,
+        namespace: own,
+        elapsed: () => performance.now(),
+        log: { info: () => undefined },
+      });
+    // Two operators at once come to one key.
+    const [first, same] = await Promise.all([key().current(), key().current()]);
+    assert.equal(keyIdOf(first), keyIdOf(same));
+    await cluster.kubectl(['-n', own, 'delete', 'secret', SIGNING_SECRET]);
+    const second = await key().current();
+    assert.notEqual(keyIdOf(second), keyIdOf(first));
+    const { data = {} } = await cluster.client.get(configMaps, { namespace: own, name: KEYS_CONFIG_MAP });
+    assert.deepEqual([...keysOf(data).keys()].sort(), [keyIdOf(first), keyIdOf(second)].sort());
+    await cluster.kubectl(['-n', own, 'delete', 'secret', SIGNING_SECRET]);
+    await cluster.kubectl([
+      '-n',
+      own,
+      'create',
+      'secret',
+      'generic',
+      SIGNING_SECRET,
+      '--from-literal=ed25519.pem=x',
+    ]);
+    await assert.rejects(key().current(), /has no Ed25519 key in ed25519\.pem; remove it/);
+  });
+
+  it('is deployed by the patch of the samples: without the volume', async () => {
+    const patched = await cluster.kubectl([
+      ...['patch', '--local', '-f', 'manifests/operator/50-deployment.yaml', '-o', 'yaml'],
+      ...['--patch-file', 'manifests/samples/s3/deployment.patch.yaml'],
+    ]);
+    const { spec } = parse(patched) as { spec: { strategy: object; template: { spec: PatchedPod } } };
+    assert.deepEqual(spec.strategy, { type: 'RollingUpdate' });
+    const [container] = spec.template.spec.containers;
+    assert.deepEqual(container?.volumeMounts.map(({ name }) => name).sort(), ['s3', 'tmp']);
+    assert.deepEqual(spec.template.spec.volumes.map(({ name }) => name).sort(), ['s3', 'tmp']);
+    assert.ok(container.env.some(({ name }) => name === 'POD_NAME'));
+    assert.ok(container.env.some(({ name }) => name === 'AMBIENT_S3_BUCKET'));
+  });
+});
+
+interface PatchedPod {
+  containers: { env: { name: string }[]; volumeMounts: { name: string }[] }[];
+  volumes: { name: string }[];
+}

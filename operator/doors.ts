@@ -32,12 +32,15 @@ import { Accesses } from './sessions/accesses.ts';
 import { Artifacts } from './sessions/artifacts.ts';
 import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
+import { Launches } from './sessions/launch.ts';
 import { ProvenanceRecorder } from './record/provenance/recorder.ts';
 import { SigningKey } from './record/provenance/signing-key.ts';
 import { Messages } from './sessions/messages.ts';
+import { Namespaces } from './sessions/namespaces.ts';
 import { Questions } from './sessions/questions.ts';
 import { StoredRecords } from './sessions/records.ts';
 import { Policies } from './sessions/policies.ts';
+import { Resumes } from './sessions/resumes.ts';
 import { RetentionForecasts } from './sessions/retention-forecast.ts';
 import { Results } from './sessions/result.ts';
 import { Sources } from './sessions/source.ts';
@@ -131,6 +134,17 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     newId: () => randomUUID(),
     now,
   });
+  const namespaces = new Namespaces(watches.namespaces.store, client);
+  const launches = new Launches({
+    client,
+    sessions,
+    namespaces,
+    policies,
+    frameworks: () => watches.frameworks.store.list(),
+    audit,
+    newName: () => randomUUID(),
+  });
+  const resumes = new Resumes({ launches, sessions, sources });
   const approvals = new Approvals({
     client,
     store,
@@ -157,7 +171,16 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   };
-  const live = createLiveServer({ ...shared, stops, raises, approvals, messages, forecasts, frontProxy });
+  const live = createLiveServer({
+    ...shared,
+    stops,
+    raises,
+    approvals,
+    messages,
+    resumes,
+    forecasts,
+    frontProxy,
+  });
   const identityOf = (audience: string): RunnerIdentity =>
     new RunnerIdentity({
       reviewer: client,
@@ -213,7 +236,6 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       config,
       client,
       watches,
-      audit,
       sessions,
       artifacts,
       policies,
@@ -222,6 +244,9 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       stops,
       approvals,
       messages,
+      resumes,
+      namespaces,
+      launches,
       certificates,
     },
     stack,

@@ -15,6 +15,7 @@
  *   POST   …/sessions/{name}/budget  BudgetRequest      200 BudgetRaised; 403 when the namespace has not so much free, 409 when it has ended
  *   POST   …/sessions/{name}/message MessageRequest     202 MessageAccepted; the same id again answers the same; 409 while it does not run or takes none
  *   POST   …/sessions/{name}/interrupt InterruptRequest 202 MessageAccepted; numbered among the messages
+ *   POST   …/sessions/{name}/resume  ResumeRequest      201 Resumed: a new session that goes on from this one, which has ended
  *   GET    …/sessions/{name}/audit                      application/x-ndjson of the session's audit records, oldest first
  *   GET    …/namespacepolicies/policy/retention?within=7d   RetentionForecast: what retention takes of the namespace until then
  *
@@ -53,6 +54,7 @@ export const livePaths = {
   budget: (namespace: string, name: string) => `${sessionPath(namespace, name)}/budget`,
   message: (namespace: string, name: string) => `${sessionPath(namespace, name)}/message`,
   interrupt: (namespace: string, name: string) => `${sessionPath(namespace, name)}/interrupt`,
+  resume: (namespace: string, name: string) => `${sessionPath(namespace, name)}/resume`,
   audit: (namespace: string, name: string) => `${sessionPath(namespace, name)}/audit`,
   retention: (namespace: string, within?: string) =>
     `/apis/${LIVE_API_VERSION}/namespaces/${encodeURIComponent(namespace)}/namespacepolicies/${POLICY_NAME}/retention` +
@@ -137,6 +139,30 @@ export const MessageAccepted = Type.Object({
   at: Type.String({ format: 'date-time' }),
 });
 export type MessageAccepted = Type.Static<typeof MessageAccepted>;
+
+export const ResumeRequest = Type.Object(
+  {
+    id: MessageId,
+    displayName: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+    config: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), {
+        maxProperties: 100,
+        description:
+          "Fields of spec.framework.config that are to be others than the old session's: a new prompt.",
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type ResumeRequest = Type.Static<typeof ResumeRequest>;
+
+export const Resumed = Type.Object({
+  kind: Type.Literal('Resumed'),
+  apiVersion: Type.Literal(LIVE_API_VERSION),
+  name: Type.String({ description: 'Of the new session, in the same namespace.' }),
+  uid: Type.String(),
+});
+export type Resumed = Type.Static<typeof Resumed>;
 
 export const ApproveRequest = Type.Object(
   { reason: Type.Optional(Type.String({ maxLength: 1024 })) },

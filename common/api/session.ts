@@ -291,6 +291,31 @@ export const SessionSpec = Type.Object(
       ),
     ),
     framework: SessionFramework,
+    resume: Type.Optional(
+      Type.Object(
+        {
+          session: Type.String({
+            minLength: 1,
+            maxLength: 253,
+            description: 'Name of the session it goes on from.',
+          }),
+          uid: Type.String({
+            minLength: 1,
+            maxLength: 64,
+            description: 'Of that session: its changes and its log.',
+          }),
+          source: Type.String({
+            minLength: 1,
+            maxLength: 64,
+            description: 'UID of the session to which an uploaded source was sent.',
+          }),
+        },
+        {
+          description:
+            'It begins with the source, the changes and the conversation of a finished session. Set by the operator, which takes …/sessions/{name}/resume.',
+        },
+      ),
+    ),
     source: Type.Optional(SessionSource),
     policy: Type.Optional(SessionPolicy),
     artifacts: Type.Optional(

@@ -32,6 +32,7 @@ export function accessOf({ verb, path, query }: Route, request: IncomingMessage)
     case 'stop':
     case 'message':
     case 'interrupt':
+    case 'resume':
       return { action: 'update', resource: `sessions/${verb}` };
     case 'approve':
     case 'reject':

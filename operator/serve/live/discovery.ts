@@ -36,6 +36,7 @@ export const DOCUMENTS: Readonly<Record<string, object>> = {
       resource('log', 'Log', ['get']),
       resource('message', 'MessageRequest', ['create']),
       resource('reject', 'RejectRequest', ['create']),
+      resource('resume', 'ResumeRequest', ['create']),
       resource('source', 'SourceState', ['get', 'update']),
       resource('stop', 'StopRequest', ['create']),
     ],

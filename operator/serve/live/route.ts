@@ -14,6 +14,7 @@ export type Verb =
   | 'message'
   | 'interrupt'
   | 'budget'
+  | 'resume'
   | 'audit';
 
 export interface Route {
@@ -36,6 +37,7 @@ const METHODS: Record<Verb, readonly string[]> = {
   budget: ['POST'],
   message: ['POST'],
   interrupt: ['POST'],
+  resume: ['POST'],
   audit: ['GET'],
 };
 

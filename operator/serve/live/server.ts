@@ -14,6 +14,7 @@ import type { SessionLog } from '../../sessions/log.ts';
 import { findSession } from '../../sessions/lookup.ts';
 import type { SessionLookup } from '../../sessions/lookup.ts';
 import type { Messages } from '../../sessions/messages.ts';
+import type { Resumes } from '../../sessions/resumes.ts';
 import type { RetentionForecasts } from '../../sessions/retention-forecast.ts';
 import type { Sources } from '../../sessions/source.ts';
 import type { BudgetRaises } from '../../sessions/budget-raises.ts';
@@ -46,6 +47,7 @@ export interface LiveServerOptions {
   raises: BudgetRaises;
   approvals: Approvals;
   messages: Pick<Messages, 'send' | 'interrupt'>;
+  resumes: Pick<Resumes, 'resume'>;
   accesses: Accesses;
   forecasts: RetentionForecasts;
   frontProxy: FrontProxy;
@@ -201,6 +203,16 @@ async function dispatch(options: LiveServerOptions, exchange: Exchange, call: Ca
     case 'interrupt': {
       const body = (await readJson(request, REQUEST_BYTES_MAX)) ?? {};
       return sendJson(response, 202, await options.messages.interrupt(session, user.name, body, signal));
+    }
+    case 'resume': {
+      const body = (await readJson(request, MESSAGE_REQUEST_BYTES_MAX)) ?? {};
+      const { traceId } = exchange;
+      const by = { name: user.name, uid: user.uid, groups: user.groups };
+      return sendJson(
+        response,
+        201,
+        await options.resumes.resume(session, body, { by, door: 'live', traceId, signal }),
+      );
     }
     case 'approve':
     case 'reject': {

@@ -10,7 +10,7 @@ import { Registry } from 'prom-client';
 import type { AuditRecord } from '../../../../common/api/audit.ts';
 import type { KubeStatus } from '../../../../common/api/kubernetes.ts';
 import { livePaths, SOURCE_CHUNK_BYTES } from '../../../../common/api/live.ts';
-import type { ArtifactList, RetentionForecast, SourceState } from '../../../../common/api/live.ts';
+import type { ArtifactList, Resumed, RetentionForecast, SourceState } from '../../../../common/api/live.ts';
 import type { AuditEvent } from '../../../../common/api/audit.ts';
 import type { LogRecord } from '../../../../common/api/log.ts';
 import type { Session } from '../../../../common/api/session.ts';
@@ -145,6 +145,14 @@ describe('the live API', () => {
         send: async (_, user, body) => said('message', user, body),
         interrupt: async (_, user, body) => said('interrupt', user, body),
       },
+      resumes: {
+        resume: async (of, body, { by }) => ({
+          kind: 'Resumed',
+          apiVersion: 'live.ambient.ai/v1alpha1',
+          name: `${of.metadata.name} again, by ${by.name}`,
+          uid: JSON.stringify(body),
+        }),
+      },
       forecasts: new RetentionForecasts({
         sessions: new ObjectStore<Session>({ cluster: 'test' }),
         policies: { of: () => effectivePolicy(undefined) },
@@ -252,6 +260,7 @@ describe('the live API', () => {
         'sessions/log get',
         'sessions/message create',
         'sessions/reject create',
+        'sessions/resume create',
         'sessions/source get,update',
         'sessions/stop create',
       ],
@@ -677,6 +686,12 @@ describe('the live API', () => {
       ]);
       assert.doesNotMatch(JSON.stringify([audit.events, logged]), /a secret/);
       assert.equal((await get(livePaths.message('team-a', 's1'))).status, 405);
+      const resumed = await get(livePaths.resume('team-a', 's1'), {
+        method: 'POST',
+        body: '{"config":{"prompt":"go on"}}',
+      });
+      assert.deepEqual([resumed.status, (resumed.json as Resumed).name], [201, 's1 again, by ann']);
+      assert.equal(audit.lines.at(-1), 'ann update sessions/resume allowed');
     });
   });
 

@@ -67,19 +67,16 @@ export class ModelDoor {
       throw new AmbientError('too_many_requests', 'Too much is being asked at once.', {
         details: { retryAfterSeconds: RETRY_AFTER_SECONDS },
       });
-    response.setTimeout(SILENCE_MS);
     await this.#options.gateway.serve(
       {
-        ...{
-          session,
-          provider,
-          path: `/${rest.join('/')}`,
-          query,
-          headers: request.headers,
-          traceId,
-          signal,
-        },
-        body: await readBody(request, BODY_BYTES_MAX),
+        session,
+        provider,
+        path: `/${rest.join('/')}`,
+        query,
+        headers: request.headers,
+        traceId,
+        signal,
+        body: await bodyOf(exchange),
         sent: () => room.sent(),
       },
       sinkOf(response, (status) => this.#options.meters.answered(provider, status)),
@@ -117,6 +114,13 @@ function tokenOf({ headers }: IncomingMessage, query: URLSearchParams): string |
   if (typeof key === 'string') return `Bearer ${key}`;
   const inQuery = query.get('key');
   return headers.authorization ?? (inQuery === null ? undefined : `Bearer ${inQuery}`);
+}
+
+/** Whoever sends must not be silent for long; from then on it is the provider's turn. */
+async function bodyOf({ request, response }: Exchange): Promise<Buffer> {
+  const body = await readBody(request, BODY_BYTES_MAX);
+  response.setTimeout(SILENCE_MS);
+  return body;
 }
 
 /** What has no length could have any. */

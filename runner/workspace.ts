@@ -1,7 +1,7 @@
 /** Prepares what the command finds: the source in the workspace, a home, its environment. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DESCRIPTION_VARIABLE, RESTRICTION_VARIABLES } from '../common/api/runner.ts';
+import { DESCRIPTION_VARIABLE, RESTRICTION_VARIABLES, RESUME_VARIABLE } from '../common/api/runner.ts';
 import type { RunDescription } from '../common/api/runner.ts';
 import type { Endpoint } from './endpoint.ts';
 import { proxyOf } from './git-process.ts';
@@ -105,6 +105,7 @@ export async function makeHome(temporary: string): Promise<string> {
 export function commandEnvironment(
   { description, locations, env }: Pick<PrepareOptions, 'description' | 'locations' | 'env'>,
   home: string,
+  resumedLog?: string,
 ): Record<string, string> {
   const { namespace, name, uid } = description.session;
   return {
@@ -120,6 +121,7 @@ export function commandEnvironment(
     AMBIENT_ARTIFACTS: locations.artifacts,
     ...(env.AMBIENT_INPUTS === undefined ? {} : { AMBIENT_INPUTS: locations.inputs }),
     [DESCRIPTION_VARIABLE]: locations.description,
+    ...(resumedLog === undefined ? {} : { [RESUME_VARIABLE]: resumedLog }),
     ...restrictionVariables(description.restrictions),
   };
 }

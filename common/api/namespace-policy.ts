@@ -274,6 +274,12 @@ export const NamespacePolicySpec = Type.Object({
       ),
     }),
   ),
+  frameworks: Type.Optional(
+    Type.Object({
+      allowed: Type.Optional(Globs('Globs of names of frameworks; absent allows all.')),
+      blocked: Type.Optional(Globs('Globs of names of frameworks; blocked wins.')),
+    }),
+  ),
 });
 export type NamespacePolicySpec = Type.Static<typeof NamespacePolicySpec>;
 

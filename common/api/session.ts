@@ -292,6 +292,31 @@ export const SessionSpec = Type.Object(
       ),
     ),
     framework: SessionFramework,
+    resume: Type.Optional(
+      Type.Object(
+        {
+          session: Type.String({
+            minLength: 1,
+            maxLength: 253,
+            description: 'Name of the session it goes on from.',
+          }),
+          uid: Type.String({
+            minLength: 1,
+            maxLength: 64,
+            description: 'Of that session: its changes and its log.',
+          }),
+          source: Type.String({
+            minLength: 1,
+            maxLength: 64,
+            description: 'UID of the session to which an uploaded source was sent.',
+          }),
+        },
+        {
+          description:
+            'It begins with the source, the changes and the conversation of a finished session. Set by the operator, which takes …/sessions/{name}/resume.',
+        },
+      ),
+    ),
     source: Type.Optional(SessionSource),
     policy: Type.Optional(SessionPolicy),
     artifacts: Type.Optional(
@@ -485,6 +510,20 @@ export const SessionStatus = Type.Object(
           cluster: Type.Optional(Type.String({ maxLength: 253 })),
         },
         ATOMIC,
+      ),
+    ),
+    budget: Type.Optional(
+      Type.Object(
+        {
+          limit: Type.String({
+            pattern: '^[0-9]+(\\.[0-9]+)?$',
+            maxLength: 32,
+            description: 'USD: what the session may spend in all.',
+          }),
+          by: Type.String({ maxLength: 512 }),
+          at: Timestamp(),
+        },
+        { description: 'Raised beyond what the session was launched with; absent: it was not.' },
       ),
     ),
     cost: Type.Optional(

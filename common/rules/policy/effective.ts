@@ -31,6 +31,7 @@ export interface Restrictions {
 export const NO_RESTRICTIONS: Restrictions = { network: false, fileSystem: false, execution: false };
 
 export interface EffectivePolicy {
+  frameworks: NameRules;
   models: NameRules;
   tools: NameRules;
   restrictions: Restrictions;
@@ -60,8 +61,9 @@ export const DEFAULT_RETENTION = { sessions: '90d', artifacts: '30d', auditLogs:
 
 /** Of a policy as the API server stores it, or of a namespace without one. */
 export function effectivePolicy(spec: NamespacePolicySpec | undefined): EffectivePolicy {
-  const { models, tools, approval, retention, concurrency } = spec ?? {};
+  const { frameworks, models, tools, approval, retention, concurrency } = spec ?? {};
   return {
+    frameworks: { allowed: frameworks?.allowed, blocked: frameworks?.blocked ?? [] },
     models: { allowed: models?.allowed, blocked: models?.blocked ?? [] },
     tools: { allowed: tools?.allowed, blocked: tools?.blocked ?? [] },
     restrictions: {

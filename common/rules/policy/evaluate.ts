@@ -44,6 +44,7 @@ const EXECUTING_TOOLS = [
 export function evaluate(spec: SessionSpec, policy: EffectivePolicy, isExecuting?: boolean): Verdict {
   const { modelConstraints, toolConstraints } = spec.policy ?? {};
   const violations = [
+    ...asked('frameworks', spec.framework.type, policy.frameworks, undefined),
     ...asked('models', spec.framework.config?.['model'], policy.models, modelConstraints?.allowed),
     ...constrained('models', modelConstraints?.allowed, policy.models),
     ...constrained('tools', toolConstraints?.allowed, policy.tools),
@@ -57,11 +58,13 @@ export function evaluate(spec: SessionSpec, policy: EffectivePolicy, isExecuting
   return { violations: violations.slice(0, VIOLATIONS_MAX), session: narrowedPolicy(spec, policy) };
 }
 
-type Kind = 'models' | 'tools';
+type Kind = 'models' | 'tools' | 'frameworks';
 
 const FIELDS = {
   models: { asked: 'spec.framework.config.model', own: 'spec.policy.modelConstraints' },
   tools: { asked: 'spec.framework.config.tools', own: 'spec.policy.toolConstraints' },
+  // A session has no list of its own.
+  frameworks: { asked: 'spec.framework.type', own: 'spec.policy' },
 } as const satisfies Record<Kind, object>;
 
 /** One name the session asks for: by the namespace's rules, and by the session's own. */

@@ -40,6 +40,7 @@ export function describeRun(
       ...(git === undefined ? {} : { git }),
     },
     ...(inputs.length === 0 ? {} : { inputs }),
+    ...(spec.resume === undefined ? {} : { resume: { session: spec.resume.session } }),
     limits: {
       timeoutSeconds: plan.limits.timeoutSeconds,
       gracePeriodSeconds: plan.limits.gracePeriodSeconds,

@@ -25,6 +25,7 @@ import { createRestServer } from './serve/rest/server.ts';
 import { OperatorCertificates } from './serve/tls/certificates.ts';
 import { Publisher } from './serve/tls/publisher.ts';
 import { Admission } from './sessions/admission.ts';
+import { BudgetRaises } from './sessions/budget-raises.ts';
 import { Costs } from './sessions/costs.ts';
 import { Approvals } from './sessions/approvals.ts';
 import { Accesses } from './sessions/accesses.ts';
@@ -152,6 +153,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     operatorUser: operatorUser(config.namespace),
     now,
   });
+  const raises = new BudgetRaises({ client, store, policies, audit, now });
   const accesses = new Accesses({
     audit,
     store,
@@ -169,7 +171,16 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   };
-  const live = createLiveServer({ ...shared, stops, approvals, messages, resumes, forecasts, frontProxy });
+  const live = createLiveServer({
+    ...shared,
+    stops,
+    raises,
+    approvals,
+    messages,
+    resumes,
+    forecasts,
+    frontProxy,
+  });
   const identityOf = (audience: string): RunnerIdentity =>
     new RunnerIdentity({
       reviewer: client,

@@ -1,4 +1,5 @@
 /** The runner: PID 1, or its direct child, in a framework image. Composes one run and exits with the truth. */
+import { STEP_VARIABLE } from '../common/api/runner.ts';
 import type { RunResult } from '../common/api/runner.ts';
 import { messageOf } from '../common/errors.ts';
 import { leaveTerminationMessage } from './hand-in.ts';
@@ -8,6 +9,7 @@ import { runnerExitCode, sentence } from './outcome.ts';
 import type { Mirror } from './records.ts';
 import { run } from './run.ts';
 import { readRunDescription } from './session-file.ts';
+import { bring } from './source/bring.ts';
 
 const PATIENCE_SECONDS = 300;
 
@@ -52,6 +54,11 @@ async function main(): Promise<RunResult> {
   }
 }
 
+if (process.env[STEP_VARIABLE] === 'source') {
+  // How it went is told by the runner, which can report.
+  await bring(locations, process.env);
+  process.exit(0);
+}
 const result = await main();
 mirror.say(`${result.outcome}: ${result.message} (${result.lastSeq} records)`);
 process.exit(runnerExitCode(result));

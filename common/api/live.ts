@@ -12,6 +12,7 @@
  *   POST   …/sessions/{name}/stop   StopRequest         202 StopAccepted
  *   POST   …/sessions/{name}/approve ApproveRequest     200 ApprovalDecision; 409 when it was decided, needs none or has ended
  *   POST   …/sessions/{name}/reject  RejectRequest      200 ApprovalDecision; the session ends as Failed, reason Rejected
+ *   POST   …/sessions/{name}/budget  BudgetRequest      200 BudgetRaised; 403 when the namespace has not so much free, 409 when it has ended
  *   POST   …/sessions/{name}/message MessageRequest     202 MessageAccepted; the same id again answers the same; 409 while it does not run or takes none
  *   POST   …/sessions/{name}/interrupt InterruptRequest 202 MessageAccepted; numbered among the messages
  *   POST   …/sessions/{name}/resume  ResumeRequest      201 Resumed: a new session that goes on from this one, which has ended
@@ -50,6 +51,7 @@ export const livePaths = {
   stop: (namespace: string, name: string) => `${sessionPath(namespace, name)}/stop`,
   approve: (namespace: string, name: string) => `${sessionPath(namespace, name)}/approve`,
   reject: (namespace: string, name: string) => `${sessionPath(namespace, name)}/reject`,
+  budget: (namespace: string, name: string) => `${sessionPath(namespace, name)}/budget`,
   message: (namespace: string, name: string) => `${sessionPath(namespace, name)}/message`,
   interrupt: (namespace: string, name: string) => `${sessionPath(namespace, name)}/interrupt`,
   resume: (namespace: string, name: string) => `${sessionPath(namespace, name)}/resume`,
@@ -190,6 +192,27 @@ export const ApprovalDecision = Type.Object({
   reason: Type.Optional(Type.String()),
 });
 export type ApprovalDecision = Type.Static<typeof ApprovalDecision>;
+
+export const BudgetRequest = Type.Object(
+  {
+    limit: Type.String({
+      pattern: '^[0-9]{1,9}\\.[0-9]{2}$',
+      maxLength: 12,
+      description: 'USD that the session may spend in all; more than before.',
+    }),
+  },
+  { additionalProperties: false },
+);
+export type BudgetRequest = Type.Static<typeof BudgetRequest>;
+
+export const BudgetRaised = Type.Object({
+  kind: Type.Literal('BudgetRaised'),
+  apiVersion: Type.Literal(LIVE_API_VERSION),
+  limit: Type.String(),
+  by: Type.String(),
+  at: Type.String({ format: 'date-time' }),
+});
+export type BudgetRaised = Type.Static<typeof BudgetRaised>;
 
 export const RetentionForecast = Type.Object({
   kind: Type.Literal('RetentionForecast'),

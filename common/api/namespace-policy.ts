@@ -176,6 +176,13 @@ export const NamespacePolicySpec = Type.Object({
       ),
     }),
   ),
+  inputs: Type.Optional(
+    Type.Object({
+      claims: Type.Optional(
+        Globs('Globs of PersistentVolumeClaims that sessions may read as inputs; absent: none.'),
+      ),
+    }),
+  ),
   approval: Type.Optional(
     Type.Object({
       required: Type.Optional(Type.Boolean({ default: false })),
@@ -265,6 +272,12 @@ export const NamespacePolicySpec = Type.Object({
           description: 'Sessions that run at once; more wait.',
         }),
       ),
+    }),
+  ),
+  frameworks: Type.Optional(
+    Type.Object({
+      allowed: Type.Optional(Globs('Globs of names of frameworks; absent allows all.')),
+      blocked: Type.Optional(Globs('Globs of names of frameworks; blocked wins.')),
     }),
   ),
 });

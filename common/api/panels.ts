@@ -377,6 +377,7 @@ export interface PolicyView {
   /** Absent: sessions are not limited by a budget of the month. */
   budget?: { meter: MeterView; notice?: string; facts: Fact[] };
   concurrency: { meter?: MeterView; facts: Fact[] };
+  frameworks: NamesView;
   models: NamesView;
   tools: NamesView;
   restrictions: RestrictionRow[];

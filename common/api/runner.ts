@@ -73,7 +73,18 @@ export const MOUNTS = {
   workspace: '/workspace',
   artifacts: '/artifacts',
   temporary: '/tmp',
+  /** Of the init container alone: the Secret of `source.git.credentials`. */
+  gitCredentials: '/ambient-git',
+  /** Of the init container alone: a folder for each Secret of inputs. */
+  inputCredentials: '/ambient-inputs',
+  /** Read-only for the agent. */
+  inputs: '/inputs',
 } as const;
+
+/** `source` in the environment of the container that only brings the source, with credentials that no other container has. */
+export const STEP_VARIABLE = 'AMBIENT_STEP';
+/** Below /tmp: how that went, for the runner, which takes it away before anybody else can write there. */
+export const HANDED_SOURCE = '.ambient-source.json';
 
 /** By which a command learns what policy wants it to hold back from: `true`, or absent. Nothing a session says can unset them. */
 export const RESTRICTION_VARIABLES = {
@@ -122,9 +133,31 @@ export const RunDescription = Type.Object({
   source: Type.Object({
     type: Type.Enum(['none', 'upload', 'git']),
     upload: Type.Optional(Type.Object({ sizeBytes: Type.Integer(), digest: Type.String() })),
-    git: Type.Optional(Type.Object({ url: Type.String(), ref: Type.Optional(Type.String()) })),
+    git: Type.Optional(
+      Type.Object({
+        url: Type.String(),
+        ref: Type.Optional(Type.String()),
+        credentials: Type.Optional(
+          Type.String({ description: 'A Secret: then an init container has brought the source already.' }),
+        ),
+      }),
+    ),
   }),
   resume: Type.Optional(Type.Object({ session: Type.String({ description: 'The one it goes on from.' }) })),
+  inputs: Type.Optional(
+    Type.Array(
+      Type.Object({
+        name: Type.String({ description: 'Below /inputs.' }),
+        kind: Type.Enum(['s3', 'external']),
+        bucket: Type.Optional(Type.String()),
+        key: Type.Optional(Type.String()),
+        credentials: Type.Optional(Type.String()),
+        url: Type.Optional(Type.String()),
+        digest: Type.Optional(Type.String()),
+      }),
+      { description: 'What the init container has brought beside the source.' },
+    ),
+  ),
   limits: Type.Object({
     timeoutSeconds: Type.Integer({
       description: 'The runner stops the command itself shortly before Kubernetes would kill the pod.',

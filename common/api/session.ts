@@ -102,6 +102,14 @@ export const SessionSource = Type.Object(
             description: 'Branch, tag or commit; the default branch when absent.',
           }),
         ),
+        credentials: Type.Optional(
+          Type.String({
+            maxLength: 253,
+            pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+            description:
+              'Secret with password (or token), perhaps username, and url: what addresses must begin with to be given them. The agent never sees it.',
+          }),
+        ),
       }),
     ),
   },
@@ -318,9 +326,35 @@ export const SessionSpec = Type.Object(
           Type.Array(
             Type.Object({
               type: Type.Enum([...STORAGE_TYPES]),
-              location: Type.String({ minLength: 1, maxLength: 2048 }),
+              location: Type.String({
+                minLength: 1,
+                maxLength: 2048,
+                description:
+                  's3://BUCKET/KEY, or with a / at its end all below; CLAIM or CLAIM/PATH of a PersistentVolumeClaim; an https:// URL.',
+              }),
+              name: Type.Optional(
+                Type.String({
+                  minLength: 1,
+                  maxLength: 64,
+                  description: 'Below /inputs; default: the last part of the location.',
+                }),
+              ),
+              credentials: Type.Optional(
+                Type.String({
+                  maxLength: 253,
+                  pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+                  description:
+                    'Of s3: Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and url, what locations must begin with; perhaps AWS_ENDPOINT_URL and AWS_REGION. The agent never sees it.',
+                }),
+              ),
+              digest: Type.Optional(
+                Type.String({
+                  pattern: '^sha256:[0-9a-f]{64}$',
+                  description: 'Of external: what the bytes must have.',
+                }),
+              ),
             }),
-            { maxItems: 50, description: 'Inputs.' },
+            { maxItems: 50, description: 'Inputs: read-only for the agent, each below /inputs.' },
           ),
         ),
         storage: Type.Optional(
@@ -464,6 +498,20 @@ export const SessionStatus = Type.Object(
           cluster: Type.Optional(Type.String({ maxLength: 253 })),
         },
         ATOMIC,
+      ),
+    ),
+    budget: Type.Optional(
+      Type.Object(
+        {
+          limit: Type.String({
+            pattern: '^[0-9]+(\\.[0-9]+)?$',
+            maxLength: 32,
+            description: 'USD: what the session may spend in all.',
+          }),
+          by: Type.String({ maxLength: 512 }),
+          at: Timestamp(),
+        },
+        { description: 'Raised beyond what the session was launched with; absent: it was not.' },
       ),
     ),
     cost: Type.Optional(

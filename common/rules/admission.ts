@@ -57,7 +57,9 @@ export interface Limits {
 export const DEFAULT_LIMITS = { cpu: '2', memory: '2Gi' } as const;
 
 export type Admission =
-  { accepted: true; plan: RunPlan } | { accepted: false; reason: Refusal; message: string };
+  | { accepted: true; plan: RunPlan }
+  /** fields: paths in the Session, where it is known which ones are wrong. */
+  | { accepted: false; reason: Refusal; message: string; fields?: string[] };
 
 /**
  * @param bytes size of the Session as JSON
@@ -94,7 +96,12 @@ export function admit(spec: SessionSpec, bytes: number, frameworks: readonly Fra
     );
 
   const checked = checkConfig(framework.spec.configSchema, spec.framework.config);
-  if (!checked.ok) return refuseFor(checked.whose, type, checked.message);
+  if (!checked.ok) {
+    const refusal = refuseFor(checked.whose, type, checked.message);
+    return checked.whose === 'config'
+      ? { ...refusal, fields: checked.wrong.map((field) => `spec.framework.${field}`) }
+      : refusal;
+  }
 
   const command = resolveCommand(framework.spec.command, checked.config);
   const env = resolveEnv(framework.spec.env ?? [], checked.config);
@@ -135,9 +142,11 @@ export function admit(spec: SessionSpec, bytes: number, frameworks: readonly Fra
   };
 }
 
-const refuse = (reason: Refusal, message: string): Admission => ({ accepted: false, reason, message });
+type Refused = Extract<Admission, { accepted: false }>;
 
-const refuseFor = (whose: 'framework' | 'config', type: string, message: string): Admission =>
+const refuse = (reason: Refusal, message: string): Refused => ({ accepted: false, reason, message });
+
+const refuseFor = (whose: 'framework' | 'config', type: string, message: string): Refused =>
   whose === 'config'
     ? refuse(
         'InvalidConfig',

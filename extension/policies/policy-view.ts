@@ -28,6 +28,7 @@ export function policyView(namespace: string, policy: NamespacePolicy | undefine
     mistakes: valid?.status === 'False' ? linesOf(valid.message) : [],
     ...(budget === undefined ? {} : { budget }),
     concurrency: concurrencyView(policy, effective),
+    frameworks: namesView(effective.frameworks),
     models: namesView(effective.models),
     tools: namesView(effective.tools),
     restrictions: restrictionRows(effective),

@@ -26,12 +26,17 @@ export class FrameworkQuestions {
     const suggested = draft.answers.framework ?? draft.last.framework;
     const found = await frameworks;
     if (found.length === 0) return await this.#frameworkByName(withPolicy(draft, policy), place, suggested);
+    const refused = ({ metadata }: Framework): string | undefined => policy?.refusesFramework(metadata.name);
+    const chosen = found.find(({ metadata }) => metadata.name === draft.answers.framework);
     const answer = await this.#questions.pick({
       ...place,
-      placeholder: 'Which framework runs the session?',
-      choices: found.map(frameworkChoice),
+      placeholder: (chosen && refused(chosen)) ?? 'Which framework runs the session?',
+      choices: found.map((framework) => frameworkChoice(framework, refused(framework) !== undefined)),
       active: ({ metadata }) => metadata.name === suggested,
     });
+    // Asked again, with what the policy says to it.
+    if (answer.go === 'next' && refused(answer.value) !== undefined)
+      return await this.framework(answered(draft, { framework: answer.value.metadata.name }), place);
     return then(answer, (framework) => {
       const name = framework.metadata.name;
       const { last, answers } = draft;
@@ -175,7 +180,7 @@ export function mainFields(fields: readonly Field[]): Field[] {
   return task === undefined ? [] : [task];
 }
 
-function frameworkChoice(framework: Framework): Choice<Framework> {
+function frameworkChoice(framework: Framework, isForbidden: boolean): Choice<Framework> {
   const { displayName, description, versions } = framework.spec;
   const [first] = versions;
   return {
@@ -185,6 +190,7 @@ function frameworkChoice(framework: Framework): Choice<Framework> {
       displayName === undefined ? '' : framework.metadata.name,
       plain(first?.name ?? ''),
       first?.deprecated === undefined ? '' : 'deprecated',
+      isForbidden ? 'not allowed by the policy' : '',
     ]
       .filter(Boolean)
       .join(' '),

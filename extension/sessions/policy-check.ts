@@ -13,6 +13,7 @@ import type { Violation } from '../../common/rules/policy/violation.ts';
 import type { PolicyKnowledge } from '../policies/policies.ts';
 import { approversText } from './approval.ts';
 
+const FRAMEWORK_FIELD = 'spec.framework.type';
 const BUDGET_FIELD = 'spec.policy.modelConstraints.budget';
 
 /** What a launch is told by the policy of its namespace, as of when it was read. */
@@ -37,7 +38,14 @@ export class LaunchPolicy {
 
   /** Why a value of the framework's configuration cannot be; undefined when it can. */
   refuses(config: Record<string, unknown>): string | undefined {
-    return this.violations({ framework: { type: 'any', config } })[0]?.message;
+    return this.violations({ framework: { type: 'any', config } }).find(({ field }) =>
+      field.startsWith('spec.framework.config'),
+    )?.message;
+  }
+
+  /** Why a framework cannot be; undefined when it can. */
+  refusesFramework(type: string): string | undefined {
+    return this.violations({ framework: { type } }).find(({ field }) => field === FRAMEWORK_FIELD)?.message;
   }
 
   refusesBudget(text: string): string | undefined {

@@ -7,6 +7,8 @@ import { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 import { GROUPS_MAX, SessionSpec } from '../../common/api/session.ts';
 import { SessionTriggerSpec } from '../../common/api/session-trigger.ts';
 import { AmbientError } from '../../common/errors.ts';
+import { admit } from '../../common/rules/admission.ts';
+import type { Refusal } from '../../common/rules/admission.ts';
 import { shorten } from '../../common/rules/conditions.ts';
 import { policyMistakes } from '../../common/rules/policy/config.ts';
 import { error } from '../../common/rules/policy/mistake.ts';
@@ -90,9 +92,10 @@ export class Admission {
 
   /**
    * What the namespace's policy has against the session; empty: it may be stored. Refusals and launches are recorded first.
-   * @throws AmbientError `unavailable`, `invalid`, `audit_unavailable`
+   * A framework that is not there yet may come, and is the controller's to wait for; what does not fit one that is there never will.
+   * @throws AmbientError `unavailable`, `invalid`, also for a configuration that its framework does not take, `audit_unavailable`
    */
-  async judge(act: Act, spec: unknown): Promise<Violation[]> {
+  async judge(act: Act, spec: unknown): Promise<{ violations: Violation[]; warnings: string[] }> {
     if (!this.#options.ready())
       throw new AmbientError(
         'unavailable',
@@ -111,7 +114,9 @@ export class Admission {
     const actor = isForOther ? { ...act, by: { ...act.by, name: createdBy.user } } : act;
     const found = this.#options.framework(framework.type);
     const { violations } = judge(spec, this.#options.policies.of(act.namespace), found);
-    await this.#record(actor, 'create', 'sessions', violations.length === 0 ? 'allowed' : 'denied', {
+    const misfit = violations.length > 0 || found === undefined ? undefined : misfitOf(spec, found);
+    const isAllowed = violations.length === 0 && misfit === undefined;
+    await this.#record(actor, 'create', 'sessions', isAllowed ? 'allowed' : 'denied', {
       framework: framework.type,
       trigger: trigger?.source ?? 'manual',
       ...(isForOther ? { by: act.by.name } : {}),
@@ -120,8 +125,10 @@ export class Admission {
       // Which fields somebody wrote who is nobody here.
       ...(trigger?.outside === undefined ? {} : { outside: trigger.outside.map(({ field }) => field) }),
       ...(violations.length === 0 ? {} : violationDetails(violations)),
+      ...(misfit === undefined ? {} : { reason: misfit.details['reason'] }),
     });
-    return violations;
+    if (misfit !== undefined) throw misfit;
+    return { violations, warnings: found === undefined ? [] : deprecationOf(spec, found) };
   }
 
   /** What is wrong with a policy, for whoever sets it. Refuses nothing that the schema takes. */
@@ -191,6 +198,25 @@ export function stampOf(by: Requester): CreatedBy {
     ...(isUidKept && by.uid !== undefined ? { uid: by.uid } : {}),
     ...(groups.length === 0 ? {} : { groups }),
   };
+}
+
+/** What never will run with this framework, named by its field. A mistake of the framework itself is not the session's. */
+function misfitOf(spec: SessionSpec, framework: Framework): AmbientError | undefined {
+  const admission = admit(spec, 0, [framework]);
+  if (admission.accepted || !THEIRS.has(admission.reason)) return undefined;
+  const { reason, message, fields = [] } = admission;
+  return new AmbientError('invalid', message, { details: { reason, fields } });
+}
+
+const THEIRS: ReadonlySet<Refusal> = new Set<Refusal>(['UnknownFrameworkVersion', 'InvalidConfig']);
+
+function deprecationOf(spec: SessionSpec, framework: Framework): string[] {
+  const { type, version } = spec.framework;
+  const { versions } = framework.spec;
+  const taken = version === undefined ? versions[0] : versions.find(({ name }) => name === version);
+  if (taken?.deprecated === undefined) return [];
+  const text = `version ${taken.name} of framework ${type} is deprecated: ${taken.deprecated}`;
+  return [shorten(oneLine(text), WARNING_MAX)];
 }
 
 const invalid = (field: string, problems: string): AmbientError =>

@@ -31,10 +31,6 @@ export function wantedTools({ framework }: RunDescription): string[] | undefined
   return Array.isArray(value) ? value.filter((tool) => typeof tool === 'string') : undefined;
 }
 
-/** Whether policy or session say anything about tools at all. */
-export const limitsTools = ({ tools, restrictions }: RunDescription): boolean =>
-  tools !== undefined || restrictions?.execution === true || restrictions?.network === true;
-
 /** Whether policy leaves the tool; `Bash(git *)` is left where `Bash` is. */
 export function isLeft({ tools = { allowed: [], blocked: [] } }: RunDescription, tool: string): boolean {
   const paren = tool.indexOf('(');

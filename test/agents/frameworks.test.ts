@@ -86,6 +86,8 @@ describe('frameworks of real agents', function () {
     assert.match(run.patch, /^-old text\n\+new text$/m);
     assert.deepEqual(typesOf(run), ['assistant', 'usage', 'tool-call', 'tool-result']);
     const [first] = run.asked;
+    // What the gateway refuses is not asked for.
+    assert.ok(first?.tools.includes('Bash') && !first.tools.includes('WebSearch'), first?.tools.join());
     assert.equal(first?.model, 'claude-sonnet-4-5');
     assert.deepEqual([...new Set(run.asked.map(({ key }) => key))], [TOKEN]);
     assert.match(JSON.stringify(first?.body['system']), /Be brief\./);
@@ -190,6 +192,7 @@ describe('frameworks of real agents', function () {
       [...['thinking', 'tool-call', 'tool-result', 'file-change', 'assistant', 'usage']],
     );
     const [first] = run.asked;
+    assert.ok(first?.tools.includes('exec_command') && !first.tools.includes('web_search'));
     assert.equal(first?.model, 'gpt-5.5');
     assert.equal((first?.body['reasoning'] as { effort: string }).effort, 'high');
     assert.deepEqual([...new Set(run.asked.map(({ key }) => key))], [TOKEN]);

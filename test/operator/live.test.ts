@@ -230,6 +230,7 @@ describe('the live API behind a real API server', function () {
       'sessions/approve',
       'sessions/artifacts',
       'sessions/audit',
+      'sessions/budget',
       'sessions/interrupt',
       'sessions/log',
       'sessions/message',

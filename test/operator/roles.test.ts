@@ -79,6 +79,7 @@ const EXPECTED: Record<string, Partial<Record<Verb, readonly Role[]>>> = {
   [`${LIVE_GROUP}/sessions/resume`]: { create: EDITORS },
   [`${LIVE_GROUP}/sessions/approve`]: { create: APPROVERS },
   [`${LIVE_GROUP}/sessions/reject`]: { create: APPROVERS },
+  [`${LIVE_GROUP}/sessions/budget`]: { create: APPROVERS },
   [`${LIVE_GROUP}/sessions/audit`]: { get: ADMINS },
 };
 

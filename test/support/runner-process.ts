@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunDescription } from '../../common/api/runner.ts';
-import { RUN_API_VERSION } from '../../common/api/runner.ts';
+import { RUN_API_VERSION, STEP_VARIABLE } from '../../common/api/runner.ts';
 import type { RunnerEndpoint } from './runner-endpoint.ts';
 
 const MAIN = join(import.meta.dirname, '../../runner/main.ts');
@@ -63,6 +63,16 @@ export class RunnerPod implements AsyncDisposable {
 
   /** Starts the runner with a command. */
   async start(...command: string[]): Promise<void> {
+    await this.#launch(command);
+  }
+
+  /** What the init container does that brings the source with credentials. */
+  async bringSource(env: Record<string, string>): Promise<RunnerEnd> {
+    await this.#launch(['true'], { [STEP_VARIABLE]: 'source', ...env });
+    return this.ended();
+  }
+
+  async #launch(command: string[], more: Record<string, string> = {}): Promise<void> {
     const { endpoint, description, env, wrapper = [], main = MAIN } = this.#options;
     const full: RunDescription = {
       apiVersion: RUN_API_VERSION,
@@ -88,6 +98,7 @@ export class RunnerPod implements AsyncDisposable {
         AMBIENT_TEMPORARY: this.temporary,
         AMBIENT_TERMINATION_MESSAGE: this.terminationMessage,
         ...env,
+        ...more,
       },
     });
     this.#child = child;

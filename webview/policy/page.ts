@@ -112,6 +112,7 @@ function content(view: PolicyView, { closed }: Remembered, { remember }: PageToo
       <div class="column">
         ${part('budget', 'Budget', budgetPart(budget))}
         ${part('concurrency', 'Sessions at once', html`${bar(concurrency.meter)}${factList(concurrency.facts)}`)}
+        ${part('frameworks', 'Frameworks', names(view.frameworks, 'framework'))}
         ${part('models', 'Models', names(view.models, 'model'))}
         ${part('tools', 'Tools', names(view.tools, 'tool'))}
         ${part('restrictions', 'Restrictions', restrictions(view.restrictions))}

@@ -20,6 +20,7 @@ export type { PolicyMistake } from './mistake.ts';
  */
 export function policyMistakes(spec: NamespacePolicySpec, now?: number): PolicyMistake[] {
   return [
+    ...names('frameworks', spec.frameworks),
     ...names('models', spec.models),
     ...budget(spec.models?.budget),
     ...gatewayMistakes(spec.models),
@@ -37,7 +38,7 @@ interface Names {
   blocked?: string[];
 }
 
-function names(kind: 'models' | 'tools', rules: Names | undefined): PolicyMistake[] {
+function names(kind: 'frameworks' | 'models' | 'tools', rules: Names | undefined): PolicyMistake[] {
   const { allowed, blocked = [] } = rules ?? {};
   const path = `spec.${kind}`;
   const found = [...entries(`${path}.allowed`, allowed), ...entries(`${path}.blocked`, blocked)];
@@ -53,7 +54,7 @@ function names(kind: 'models' | 'tools', rules: Names | undefined): PolicyMistak
     found.push(error(`${path}.allowed[${index}]`, message));
   }
   if (allowed?.length === 0) {
-    const message = `is empty, so no ${kind === 'models' ? 'model' : 'tool'} may be used. List some, or remove the field to allow all.`;
+    const message = `is empty, so no ${kind.slice(0, -1)} may be used. List some, or remove the field to allow all.`;
     found.push(warning(`${path}.allowed`, message));
   }
   return found;

@@ -31,9 +31,12 @@ export interface Restrictions {
 export const NO_RESTRICTIONS: Restrictions = { network: false, fileSystem: false, execution: false };
 
 export interface EffectivePolicy {
+  frameworks: NameRules;
   models: NameRules;
   tools: NameRules;
   restrictions: Restrictions;
+  /** Globs of PersistentVolumeClaims that may be inputs. */
+  claims: readonly string[];
   /** Undefined: no limit per month, and sessions have only limits of their own. */
   budget: { monthly: Money; resetDay: number; perSession: Money } | undefined;
   approval: {
@@ -58,8 +61,9 @@ export const DEFAULT_RETENTION = { sessions: '90d', artifacts: '30d', auditLogs:
 
 /** Of a policy as the API server stores it, or of a namespace without one. */
 export function effectivePolicy(spec: NamespacePolicySpec | undefined): EffectivePolicy {
-  const { models, tools, approval, retention, concurrency } = spec ?? {};
+  const { frameworks, models, tools, approval, retention, concurrency } = spec ?? {};
   return {
+    frameworks: { allowed: frameworks?.allowed, blocked: frameworks?.blocked ?? [] },
     models: { allowed: models?.allowed, blocked: models?.blocked ?? [] },
     tools: { allowed: tools?.allowed, blocked: tools?.blocked ?? [] },
     restrictions: {
@@ -67,6 +71,7 @@ export function effectivePolicy(spec: NamespacePolicySpec | undefined): Effectiv
       fileSystem: tools?.restrictions?.fileSystem ?? false,
       execution: tools?.restrictions?.execution ?? false,
     },
+    claims: spec?.inputs?.claims ?? [],
     budget: budgetOf(models?.budget),
     approval: {
       required: approval?.required ?? false,

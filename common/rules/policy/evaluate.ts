@@ -10,6 +10,7 @@
  * refuses frameworks that execute commands and the tools by which agents run them; `fileSystem` forbids nothing a session can ask for, the pod enforces it.
  */
 import type { SessionSpec } from '../../api/session.ts';
+import { inputsOf } from '../inputs.ts';
 import { formatMoney, parseMoney } from '../money.ts';
 import type { EffectivePolicy, NameRules } from './effective.ts';
 import { coversGlob, matchesGlob } from './glob.ts';
@@ -43,6 +44,7 @@ const EXECUTING_TOOLS = [
 export function evaluate(spec: SessionSpec, policy: EffectivePolicy, isExecuting?: boolean): Verdict {
   const { modelConstraints, toolConstraints } = spec.policy ?? {};
   const violations = [
+    ...asked('frameworks', spec.framework.type, policy.frameworks, undefined),
     ...asked('models', spec.framework.config?.['model'], policy.models, modelConstraints?.allowed),
     ...constrained('models', modelConstraints?.allowed, policy.models),
     ...constrained('tools', toolConstraints?.allowed, policy.tools),
@@ -51,15 +53,18 @@ export function evaluate(spec: SessionSpec, policy: EffectivePolicy, isExecuting
     ...approval(spec.policy?.approvalRequired, policy),
     ...network(spec, policy),
     ...execution(spec, policy, isExecuting),
+    ...inputs(spec, policy),
   ];
   return { violations: violations.slice(0, VIOLATIONS_MAX), session: narrowedPolicy(spec, policy) };
 }
 
-type Kind = 'models' | 'tools';
+type Kind = 'models' | 'tools' | 'frameworks';
 
 const FIELDS = {
   models: { asked: 'spec.framework.config.model', own: 'spec.policy.modelConstraints' },
   tools: { asked: 'spec.framework.config.tools', own: 'spec.policy.toolConstraints' },
+  // A session has no list of its own.
+  frameworks: { asked: 'spec.framework.type', own: 'spec.policy' },
 } as const satisfies Record<Kind, object>;
 
 /** One name the session asks for: by the namespace's rules, and by the session's own. */
@@ -167,6 +172,37 @@ function network({ source }: SessionSpec, { restrictions }: EffectivePolicy): Vi
   const rule = 'spec.tools.restrictions.network';
   const because = 'is true, and a clone needs the network';
   return [violation({ rule, field: 'spec.source.type', value: 'git', allowed: ['none', 'upload'], because })];
+}
+
+function inputs(spec: SessionSpec, { claims, restrictions }: EffectivePolicy): Violation[] {
+  const { inputs: all, mistakes } = inputsOf(spec);
+  const at = 'spec.artifacts.references';
+  const found = mistakes.map(({ at: where, value, expected }) =>
+    violation({ rule: at, field: at + where, value, allowed: [expected], because: 'it cannot be read' }),
+  );
+  for (const input of all) {
+    const about = { field: at, value: input.name };
+    if (input.kind === 'pvc' && !claims.some((glob) => matchesGlob(glob, input.claim)))
+      found.push(
+        violation({
+          ...about,
+          rule: 'spec.inputs.claims',
+          value: input.claim,
+          allowed: claims,
+          because: 'does not list it',
+        }),
+      );
+    if (input.kind !== 'pvc' && restrictions.network)
+      found.push(
+        violation({
+          ...about,
+          rule: 'spec.tools.restrictions.network',
+          allowed: ['inputs of type pvc'],
+          because: 'is true, and bringing it needs the network',
+        }),
+      );
+  }
+  return found;
 }
 
 function execution(

@@ -3,7 +3,7 @@
  * may change meanwhile; what runs goes on under the policy it started with.
  */
 import { admit as judge } from '../../../common/rules/admission.ts';
-import { findCondition } from '../../../common/rules/conditions.ts';
+import { findCondition, isTrue } from '../../../common/rules/conditions.ts';
 import { failed } from '../../../common/rules/outcome.ts';
 import type { FailureReason } from '../../../common/rules/outcome.ts';
 import { evaluate } from '../../../common/rules/policy/evaluate.ts';
@@ -26,6 +26,11 @@ export function admit(look: Look): StepResult {
     const { violations } = evaluate(spec, policy, executes);
     if (violations.length > 0 && look.job === undefined)
       return refuse(look, 'PolicyViolation', violationsText(violations));
+    // Once: the condition is written in the same patch.
+    if (deprecated !== undefined && !isTrue(session.status?.conditions, 'PolicyValidated')) {
+      if (draft.phase === undefined) draft.moveTo('Pending');
+      draft.record('FrameworkDeprecated', { framework, version, message: deprecated });
+    }
     draft.condition({
       type: 'PolicyValidated',
       status: 'True',

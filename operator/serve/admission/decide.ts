@@ -30,7 +30,7 @@ export async function decide(
     return await answer(admission, webhook, request, traceId);
   } catch (error) {
     if (!(error instanceof AmbientError) || error.code === 'invalid_request') throw error;
-    return { refusal: refusalOf(error, [{ reason: 'traceId', message: traceId }]) };
+    return { refusal: refusalOf(error, [...fieldsIn(error), { reason: 'traceId', message: traceId }]) };
   }
 }
 
@@ -58,8 +58,8 @@ async function answer(
     }
     case 'policy.sessions.ambient.ai': {
       expect(request, ['sessions'], ['CREATE']);
-      const violations = await admission.judge(act, fieldOf(object, 'spec'));
-      return violations.length === 0 ? {} : { refusal: forbidden(violations) };
+      const { violations, warnings } = await admission.judge(act, fieldOf(object, 'spec'));
+      return violations.length === 0 ? { warnings } : { refusal: forbidden(violations) };
     }
     case 'config.namespacepolicies.ambient.ai': {
       expect(request, ['namespacepolicies'], ['CREATE', 'UPDATE']);
@@ -126,6 +126,15 @@ const refusalOf = (error: AmbientError, causes: Cause[]): KubeStatus => ({
     causes: [{ reason: error.code, message: error.remedy }, ...causes],
   },
 });
+
+/** The fields that an error names, for programs. */
+function fieldsIn({ details, message }: AmbientError): Cause[] {
+  const { reason, fields } = details;
+  if (!Array.isArray(fields)) return [];
+  return fields
+    .filter((field) => typeof field === 'string')
+    .map((field) => ({ reason: typeof reason === 'string' ? reason : 'invalid', field, message }));
+}
 
 /** The sentence for people, and for programs a cause each: the rule, and the field that breaks it. */
 const forbidden = (violations: readonly Violation[]): KubeStatus =>

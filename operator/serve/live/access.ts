@@ -36,6 +36,7 @@ export function accessOf({ verb, path, query }: Route, request: IncomingMessage)
       return { action: 'update', resource: `sessions/${verb}` };
     case 'approve':
     case 'reject':
+    case 'budget':
       return undefined;
     case 'audit':
       return { action: 'view', resource: 'sessions/audit' };

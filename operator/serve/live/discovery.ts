@@ -31,6 +31,7 @@ export const DOCUMENTS: Readonly<Record<string, object>> = {
       resource('retention', 'RetentionForecast', ['get'], 'namespacepolicies'),
       resource('artifacts', 'ArtifactList', ['get']),
       resource('audit', 'AuditRecord', ['get']),
+      resource('budget', 'BudgetRequest', ['create']),
       resource('interrupt', 'InterruptRequest', ['create']),
       resource('log', 'Log', ['get']),
       resource('message', 'MessageRequest', ['create']),

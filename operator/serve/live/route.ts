@@ -14,6 +14,7 @@ export type Verb =
   | 'message'
   | 'interrupt'
   | 'resume'
+  | 'budget'
   | 'audit';
 
 export interface Route {
@@ -33,6 +34,7 @@ const METHODS: Record<Verb, readonly string[]> = {
   stop: ['POST'],
   approve: ['POST'],
   reject: ['POST'],
+  budget: ['POST'],
   message: ['POST'],
   interrupt: ['POST'],
   resume: ['POST'],

@@ -17,6 +17,7 @@ import type { Messages } from '../../sessions/messages.ts';
 import type { Resumes } from '../../sessions/resumes.ts';
 import type { RetentionForecasts } from '../../sessions/retention-forecast.ts';
 import type { Sources } from '../../sessions/source.ts';
+import type { BudgetRaises } from '../../sessions/budget-raises.ts';
 import type { Stops } from '../../sessions/stop.ts';
 import { bodyStream, readJson } from '../http/body.ts';
 import { listenerOf, sendJson } from '../http/exchange.ts';
@@ -43,6 +44,7 @@ export interface LiveServerOptions {
   artifacts: Artifacts;
   sources: Sources;
   stops: Stops;
+  raises: BudgetRaises;
   approvals: Approvals;
   messages: Pick<Messages, 'send' | 'interrupt'>;
   resumes: Pick<Resumes, 'resume'>;
@@ -222,6 +224,11 @@ async function dispatch(options: LiveServerOptions, exchange: Exchange, call: Ca
         200,
         await options.approvals.decide(session, decision, user, body, { traceId, signal }),
       );
+    }
+    case 'budget': {
+      const body = (await readJson(request, REQUEST_BYTES_MAX)) ?? {};
+      const { traceId } = exchange;
+      return sendJson(response, 200, await options.raises.raise(session, user, body, { traceId, signal }));
     }
     case 'audit':
       return await serveAudit(options.accesses, exchange, session);

@@ -6,17 +6,19 @@
  */
 import { MODELS_TOKEN_VARIABLE, RESUME_VARIABLE } from '../../../common/api/runner.ts';
 import type { RunDescription } from '../../../common/api/runner.ts';
-import { isLeft, limitsTools, numberOf, textOf, wantedTools } from '../description.ts';
+import { isLeft, numberOf, textOf, wantedTools } from '../description.ts';
 
-/** Those of use to a session that nobody watches. A newer tool is none of them until its name stands here. */
+/**
+ * Those of use to a session that nobody watches. A newer tool is none of them until its name stands here. WebSearch is not:
+ * the provider runs it, which the gateway refuses.
+ */
 const TOOLS = [
   ...['Agent', 'Bash', 'Edit', 'Glob', 'Grep', 'NotebookEdit', 'Read', 'Skill', 'TodoWrite'],
-  ...['TaskCreate', 'TaskGet', 'TaskList', 'TaskStop', 'TaskUpdate', 'WebFetch', 'WebSearch', 'Write'],
+  ...['TaskCreate', 'TaskGet', 'TaskList', 'TaskStop', 'TaskUpdate', 'WebFetch', 'Write'],
 ] as const;
 /** It calls one tool by two names. */
 const ALSO: Readonly<Record<string, string>> = { Agent: 'Task', Task: 'Agent' };
 const EXECUTING: ReadonlySet<string> = new Set(['Bash', 'Monitor', 'Workflow', 'Skill']);
-/** The provider runs WebSearch, which is the network all the same. */
 const NETWORK: ReadonlySet<string> = new Set(['WebFetch', 'WebSearch']);
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -40,7 +42,7 @@ export function claudeArguments(description: RunDescription, env: Env): string[]
     ...(turns === undefined ? [] : ['--max-turns', String(turns)]),
     ...(system === '' ? [] : ['--append-system-prompt', system]),
     ...(description.restrictions?.execution === true ? ['--restricted'] : []),
-    ...(wanted !== undefined || limitsTools(description) ? ['--tools', names.join(',')] : []),
+    ...['--tools', names.join(',')],
     ...(tools.length === 0 ? [] : ['--allowedTools', tools.join(',')]),
     ...['--settings', JSON.stringify(settingsOf(description, env))],
     // What follows is the prompt, whatever it begins with.

@@ -13,9 +13,8 @@ export const BASE_URL_VARIABLE = 'OPENAI_BASE_URL';
 const KEY_REFRESH_MS = 300_000;
 
 /** Tools as the model knows them, and the setting without which it is not offered them. */
-const SWITCHES: readonly { tools: readonly string[]; off: string; needs?: 'execution' | 'network' }[] = [
+const SWITCHES: readonly { tools: readonly string[]; off: string; needs?: 'execution' }[] = [
   { tools: ['exec_command', 'write_stdin'], off: 'features.shell_tool=false', needs: 'execution' },
-  { tools: ['web_search'], off: 'web_search="disabled"', needs: 'network' },
   { tools: ['view_image'], off: 'features.view_image=false' },
   { tools: ['get_goal', 'create_goal', 'update_goal'], off: 'features.goals=false' },
   { tools: ['tool_search'], off: 'features.tool_search=false' },
@@ -23,6 +22,8 @@ const SWITCHES: readonly { tools: readonly string[]; off: string; needs?: 'execu
 /** Of no use to a session, or calls somebody whom it need not know. */
 const ALWAYS = [
   ...['approval_policy="never"', 'sandbox_mode="danger-full-access"', 'check_for_update_on_startup=false'],
+  // The provider runs it, which the gateway refuses.
+  'web_search="disabled"',
   ...['features.apps=false', 'features.plugins=false', 'agents.enabled=false', 'analytics.enabled=false'],
 ];
 

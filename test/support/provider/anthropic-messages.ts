@@ -30,6 +30,21 @@ export function* messagesStream(answer: Answer, model: string, id: string): Gene
   yield named({ type: 'message_stop' });
 }
 
+/** The same in one piece. */
+export const messagesWhole = (answer: Answer, model: string, id: string): Record<string, unknown> => {
+  const { input, output, cacheRead = 0, cacheWrite = 0, thinking = 0 } = answer.tokens;
+  return {
+    ...{ id: `msg_${id}`, type: 'message', role: 'assistant', model, stop_reason: 'end_turn' },
+    content: answer.text === undefined ? [] : [{ type: 'text', text: answer.text }],
+    usage: {
+      input_tokens: input,
+      output_tokens: output + thinking,
+      cache_read_input_tokens: cacheRead,
+      cache_creation_input_tokens: cacheWrite,
+    },
+  };
+};
+
 export const messagesError = ({ status, message = 'refused' }: Answer): Record<string, unknown> => ({
   type: 'error',
   error: { type: status === 529 ? 'overloaded_error' : 'invalid_request_error', message },

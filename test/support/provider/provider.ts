@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { messagesError, messagesStream } from './anthropic-messages.ts';
+import { messagesError, messagesStream, messagesWhole } from './anthropic-messages.ts';
 import { responsesError, responsesStream } from './openai-responses.ts';
 import type { Answer, Asked, StreamEvent } from './script.ts';
 
@@ -18,10 +18,12 @@ export interface ProviderOptions {
 interface Protocol {
   stream: (answer: Answer, model: string, id: string) => Iterable<StreamEvent>;
   error: (answer: Answer) => Record<string, unknown>;
+  /** Where the protocol has been asked for without a stream. */
+  whole?: (answer: Answer, model: string, id: string) => Record<string, unknown>;
 }
 
 const PROTOCOLS: readonly [ending: string, protocol: Protocol][] = [
-  ['/messages', { stream: messagesStream, error: messagesError }],
+  ['/messages', { stream: messagesStream, error: messagesError, whole: messagesWhole }],
   ['/responses', { stream: responsesStream, error: responsesError }],
 ];
 
@@ -77,6 +79,11 @@ export class Provider implements AsyncDisposable {
     if (answer.status !== undefined) {
       response.writeHead(answer.status, { 'content-type': 'application/json' });
       response.end(JSON.stringify(protocol.error(answer)));
+      return;
+    }
+    if (asked.body['stream'] !== true && protocol.whole !== undefined) {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(protocol.whole(answer, asked.model, String(number))));
       return;
     }
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });

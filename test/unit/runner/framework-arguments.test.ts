@@ -101,15 +101,15 @@ describe('arguments of vendors’ agents', () => {
   it('take from Codex the tools that policy takes away, by the setting that removes them', () => {
     const off = (more: Partial<RunDescription>, config: Record<string, unknown> = {}): string[] =>
       codexArguments(described({ prompt: 'x', ...config }, more), {}).filter((each) =>
-        /^(web_search|features\.(shell|view|goals|tool_))/.test(each),
+        /^features\.(shell|view|goals|tool_)/.test(each),
       );
     assert.deepEqual(off({}), []);
     const restrictions = { network: true, fileSystem: false, execution: true };
-    assert.deepEqual(off({ restrictions }), ['features.shell_tool=false', 'web_search="disabled"']);
+    assert.deepEqual(off({ restrictions }), ['features.shell_tool=false']);
     assert.deepEqual(off({ tools: { allowed: [], blocked: ['write_stdin'] } }), [
       'features.shell_tool=false',
     ]);
-    assert.deepEqual(off({}, { tools: ['apply_patch', 'view_image', 'tool_search', 'web_search'] }), [
+    assert.deepEqual(off({}, { tools: ['apply_patch', 'view_image', 'tool_search'] }), [
       'features.shell_tool=false',
       'features.goals=false',
     ]);

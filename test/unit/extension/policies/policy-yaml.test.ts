@@ -96,6 +96,7 @@ describe('completion in a policy', () => {
       'notifications',
       'webhookAuth',
       'concurrency',
+      'frameworks',
     ]);
     assert.deepEqual(offers('spec:\n  models:\n    budget:\n      monthly: "1.00"\n      |\n  tools: {}\n'), [
       'perSession',

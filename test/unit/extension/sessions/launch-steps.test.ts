@@ -229,6 +229,21 @@ describe('the launch form', () => {
     assert.equal(spec.limits, undefined);
   });
 
+  it('holds the framework to the policy of the namespace', async () => {
+    const policy = new LaunchPolicy({
+      known: 'policy',
+      policy: aPolicy('demo', { frameworks: { blocked: ['agent'] } }),
+    });
+    const { asked, answers } = await play(
+      ['dev', 'demo', 'agent', 'Command', 'x', 'Use defaults', '$(circle-slash) Nothing', 'Use defaults', ''],
+      draft(),
+      { policy: async () => policy },
+    );
+    assert.match(asked[2] ?? '', /agent \(2\.1 not allowed by the policy\) \| Command/);
+    assert.match(asked[3] ?? '', /framework\.type is "agent": spec\.frameworks\.blocked/);
+    assert.equal(answers?.framework, 'generic');
+  });
+
   it('asks neither for the one cluster there is nor for a namespace it was started on', async () => {
     const start = draft({
       answers: { cluster: 'dev', namespace: 'team-a' },

@@ -34,6 +34,23 @@ interface Response {
   warnings?: string[];
 }
 
+const FRAMEWORKS = [
+  aFramework(),
+  aFramework('agent', {
+    versions: [
+      { name: '1', image: 'a', deprecated: 'it is slow.\nUse 2.' },
+      { name: '2', image: 'b' },
+    ],
+    configSchema: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['prompt'],
+      properties: { prompt: { type: 'string' }, maxTurns: { type: 'integer', minimum: 1 } },
+    },
+  }),
+  aFramework('broken', { configSchema: { type: 'object', properties: { a: { pattern: '(' } } } }),
+];
+
 const ann = { username: 'ann', uid: 'u-1', groups: ['team-a', 'system:authenticated'] };
 
 const reviewOf = (more: object, resource = 'sessions'): object => ({
@@ -71,8 +88,8 @@ describe('the admission door', () => {
     door = createAdmissionServer({
       admission: new Admission({
         policies: { of: () => effectivePolicy(policy) },
-        framework: (name) => (name === 'generic' ? aFramework() : undefined),
-        frameworks: () => [aFramework()],
+        framework: (name) => FRAMEWORKS.find(({ metadata }) => metadata.name === name),
+        frameworks: () => FRAMEWORKS,
         ready: () => isReady,
         audit: {
           record: async (event) => {
@@ -224,6 +241,49 @@ describe('the admission door', () => {
     );
     const unknown = session({ framework: { type: 'unknown' } });
     assert.equal((await responseTo(POLICY, reviewOf(unknown))).allowed, true);
+  });
+
+  it('refuses a configuration that the framework does not take, with each field, and records that first', async () => {
+    const framework = { type: 'agent', config: { maxTurns: 0, promt: 'x' } };
+    const { allowed, status } = await responseTo(POLICY, reviewOf(session({ framework })));
+    assert.equal(allowed, false);
+    assert.deepEqual([status?.code, status?.reason], [422, 'Invalid']);
+    assert.match(status?.message ?? '', /^spec\.framework\.config does not fit framework "agent": .*prompt/);
+    const fields = status?.details?.causes?.flatMap(({ reason, field }) =>
+      field === undefined ? [] : [`${reason} ${field}`],
+    );
+    assert.ok(fields?.includes('InvalidConfig spec.framework.config.maxTurns'), String(fields));
+    assert.deepEqual(
+      recorded.map(({ outcome, details }) => [outcome, details?.['reason']]),
+      [['denied', 'InvalidConfig']],
+    );
+    const version = { type: 'agent', version: '3', config: { prompt: 'x' } };
+    const unknown = await responseTo(POLICY, reviewOf(session({ framework: version })));
+    assert.match(unknown.status?.message ?? '', /has no version "3"\. It has: 1, 2\./);
+  });
+
+  it('leaves mistakes of the framework itself to the controller', async () => {
+    const framework = { type: 'broken', config: { a: 'x' } };
+    assert.equal((await responseTo(POLICY, reviewOf(session({ framework })))).allowed, true);
+  });
+
+  it('warns of a deprecated version, in one line', async () => {
+    const config = { prompt: 'x' };
+    const old = session({ framework: { type: 'agent', config } });
+    assert.deepEqual(await responseTo(POLICY, reviewOf(old)), {
+      ...{ uid: 'r-1', allowed: true },
+      warnings: ['version 1 of framework agent is deprecated: it is slow. Use 2.'],
+    });
+    const current = session({ framework: { type: 'agent', version: '2', config } });
+    assert.deepEqual(await responseTo(POLICY, reviewOf(current)), { uid: 'r-1', allowed: true });
+  });
+
+  it('refuses a framework that the namespace does not allow', async () => {
+    policy = { frameworks: { allowed: ['agent'] } };
+    const { status } = await responseTo(POLICY, reviewOf(session()));
+    const message =
+      'spec.framework.type is "generic": spec.frameworks.allowed of the namespace\'s policy does not cover it. Allowed: agent.';
+    assert.deepEqual([status?.code, status?.message], [403, message]);
   });
 
   it('lets through and records what policy allows; on a dry run it records nothing', async () => {

@@ -28,6 +28,7 @@ import { Artifacts } from '../../../../operator/sessions/artifacts.ts';
 import { SessionLog } from '../../../../operator/sessions/log.ts';
 import { RetentionForecasts } from '../../../../operator/sessions/retention-forecast.ts';
 import { Sources } from '../../../../operator/sessions/source.ts';
+import { BudgetRaises } from '../../../../operator/sessions/budget-raises.ts';
 import { Stops } from '../../../../operator/sessions/stop.ts';
 import type { KeyPair } from '../../../../operator/serve/tls/authority.ts';
 import { anAccesses, anEvent, aTrail, CollectedAudit, TestBoard } from '../../../support/audit.ts';
@@ -133,6 +134,13 @@ describe('the live API', () => {
         now: () => new Date(),
       }),
       stops: new Stops({ client: new KubeClient(nowhere), store, now: () => new Date() }),
+      raises: new BudgetRaises({
+        client: new KubeClient(nowhere),
+        store,
+        policies: { of: () => effectivePolicy(undefined), object: () => undefined },
+        audit: { record: async (event) => void audited.push(event) },
+        now: () => new Date(),
+      }),
       messages: {
         send: async (_, user, body) => said('message', user, body),
         interrupt: async (_, user, body) => said('interrupt', user, body),
@@ -247,6 +255,7 @@ describe('the live API', () => {
         'namespacepolicies/retention get',
         'sessions/artifacts get',
         'sessions/audit get',
+        'sessions/budget create',
         'sessions/interrupt create',
         'sessions/log get',
         'sessions/message create',

@@ -10,6 +10,7 @@ import { allowsName } from '../../../../../common/rules/policy/narrow.ts';
 
 type Config = Record<string, unknown>;
 interface Ask {
+  framework?: string;
   config?: Config;
   models?: string[];
   budget?: string;
@@ -18,8 +19,16 @@ interface Ask {
   source?: SessionSpec['source'];
 }
 
-const sessionOf = ({ config, models, budget, tools, approvalRequired, source }: Ask): SessionSpec => ({
-  framework: { type: 'generic', ...(config && { config }) },
+const sessionOf = ({
+  framework = 'generic',
+  config,
+  models,
+  budget,
+  tools,
+  approvalRequired,
+  source,
+}: Ask): SessionSpec => ({
+  framework: { type: framework, ...(config && { config }) },
   policy: {
     modelConstraints: { ...(models && { allowed: models }), ...(budget !== undefined && { budget }) },
     ...(tools && { toolConstraints: tools }),
@@ -55,7 +64,25 @@ const OWN_TOOL = 'spec.policy.toolConstraints.allowed[0]';
 const BUDGET = 'spec.policy.modelConstraints.budget';
 const APPROVAL = 'spec.policy.approvalRequired';
 
+const FRAMEWORK = 'spec.framework.type';
+
 const TABLE: Record<string, Case[]> = {
+  'its framework': [
+    ['no rules, any framework', {}, { framework: 'x' }],
+    ['one of those allowed', { frameworks: { allowed: ['gen*'] } }, {}],
+    [
+      'none of those allowed',
+      { frameworks: { allowed: ['codex'] } },
+      {},
+      `spec.frameworks.allowed ← ${FRAMEWORK}`,
+    ],
+    [
+      'allowed and blocked',
+      { frameworks: { allowed: ['*'], blocked: ['gen*'] } },
+      {},
+      `spec.frameworks.blocked ← ${FRAMEWORK}`,
+    ],
+  ],
   'the model it asks for': [
     ['no rules, any model', {}, model('gpt-5')],
     ['no rules, no model', {}, {}],

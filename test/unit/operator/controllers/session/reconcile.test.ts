@@ -245,6 +245,24 @@ describe('reconciling a session', () => {
     assert.equal(c.requests.length, 2, 'nothing is written when nothing changed');
   });
 
+  it('tells once in its history that the version is deprecated', async () => {
+    const versions = [{ name: '1', image: 'a', deprecated: 'Use 2.' }];
+    const c = aController(aSession(), [aFramework('generic', { versions })]);
+    await c.settle();
+    c.pod((pod) => pod.running());
+    await c.settle();
+    assert.deepEqual(
+      c.status().history?.map(({ event, data }) => [event, data?.['message']]),
+      [
+        ['Created', undefined],
+        ['FrameworkDeprecated', 'Use 2.'],
+        ['Started', undefined],
+      ],
+    );
+    assert.deepEqual(c.requests, ['create job', 'patch status', 'patch status']);
+    assert.match(c.condition('PolicyValidated')?.message ?? '', /deprecated: Use 2\.$/);
+  });
+
   it('opens the input of a session whose framework takes messages, and closes a question with its end', async () => {
     const c = aController(
       aSession().spec({ limits: { timeoutSeconds: 60, gracePeriodSeconds: 1, idleSeconds: 9 } }),

@@ -6,6 +6,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunDescription } from '../../common/api/runner.ts';
+import { LINK_VARIABLE } from '../../common/api/link.ts';
 import { RUN_API_VERSION } from '../../common/api/runner.ts';
 import type { RunnerEndpoint } from './runner-endpoint.ts';
 
@@ -62,7 +63,16 @@ export class RunnerPod implements AsyncDisposable {
   }
 
   /** Starts the runner with a command. */
-  async start(...command: string[]): Promise<void> {
+  start(...command: string[]): Promise<void> {
+    return this.#start(command, {});
+  }
+
+  /** Starts it as a sidecar, with the command in another container. */
+  startBeside(link: string, ...command: string[]): Promise<void> {
+    return this.#start(command, { [LINK_VARIABLE]: link });
+  }
+
+  async #start(command: string[], more: Record<string, string>): Promise<void> {
     const { endpoint, description, env, wrapper = [], main = MAIN } = this.#options;
     const full: RunDescription = {
       apiVersion: RUN_API_VERSION,
@@ -88,6 +98,7 @@ export class RunnerPod implements AsyncDisposable {
         AMBIENT_TEMPORARY: this.temporary,
         AMBIENT_TERMINATION_MESSAGE: this.terminationMessage,
         ...env,
+        ...more,
       },
     });
     this.#child = child;

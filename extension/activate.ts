@@ -27,6 +27,7 @@ import { PackedSources } from './sessions/packed-sources.ts';
 import { PreviewDocuments } from './sessions/preview-documents.ts';
 import { SessionWatches } from './sessions/session-watch.ts';
 import { YamlDocuments } from './sessions/yaml-documents.ts';
+import { registerTools } from './tools/index.ts';
 import { SessionsTree } from './tree/sessions-tree.ts';
 import { registerTriggers } from './triggers/index.ts';
 import { registerWebhooks } from './webhooks/index.ts';
@@ -151,6 +152,8 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
     followLog: (ref, options) => logs.follow(ref, options),
   });
 
+  const tools = registerTools(context, { clusters, notify });
+
   clusters.onDidChange(() => {
     // Connections may be others now.
     watches.restart();
@@ -175,6 +178,7 @@ export function activate(context: vscode.ExtensionContext): AmbientApi {
     triggers,
     webhooks,
     panels,
+    tools,
     kubeconfigWatch,
     launched,
     approvals,

@@ -25,18 +25,22 @@ import { createRestServer } from './serve/rest/server.ts';
 import { OperatorCertificates } from './serve/tls/certificates.ts';
 import { Publisher } from './serve/tls/publisher.ts';
 import { Admission } from './sessions/admission.ts';
+import { BudgetRaises } from './sessions/budget-raises.ts';
 import { Costs } from './sessions/costs.ts';
 import { Approvals } from './sessions/approvals.ts';
 import { Accesses } from './sessions/accesses.ts';
 import { Artifacts } from './sessions/artifacts.ts';
 import { SessionLog } from './sessions/log.ts';
 import { ReflectedSessions } from './sessions/lookup.ts';
+import { Launches } from './sessions/launch.ts';
 import { ProvenanceRecorder } from './record/provenance/recorder.ts';
 import { SigningKey } from './record/provenance/signing-key.ts';
 import { Messages } from './sessions/messages.ts';
+import { Namespaces } from './sessions/namespaces.ts';
 import { Questions } from './sessions/questions.ts';
 import { StoredRecords } from './sessions/records.ts';
 import { Policies } from './sessions/policies.ts';
+import { Resumes } from './sessions/resumes.ts';
 import { RetentionForecasts } from './sessions/retention-forecast.ts';
 import { Results } from './sessions/result.ts';
 import { Sources } from './sessions/source.ts';
@@ -130,6 +134,17 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     newId: () => randomUUID(),
     now,
   });
+  const namespaces = new Namespaces(watches.namespaces.store, client);
+  const launches = new Launches({
+    client,
+    sessions,
+    namespaces,
+    policies,
+    frameworks: () => watches.frameworks.store.list(),
+    audit,
+    newName: () => randomUUID(),
+  });
+  const resumes = new Resumes({ launches, sessions, sources });
   const approvals = new Approvals({
     client,
     store,
@@ -138,6 +153,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     operatorUser: operatorUser(config.namespace),
     now,
   });
+  const raises = new BudgetRaises({ client, store, policies, audit, now });
   const accesses = new Accesses({
     audit,
     store,
@@ -155,16 +171,26 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   };
-  const live = createLiveServer({ ...shared, stops, approvals, messages, forecasts, frontProxy });
-  const podsKnown = {
-    reviewer: client,
-    sessions,
-    pods: lookup(client, pods, watches.pods, trimPod),
-    jobs: lookup(client, jobs, watches.jobs, trimJob),
-    jobNameOf,
-    now,
-  };
-  const identity = new RunnerIdentity(podsKnown);
+  const live = createLiveServer({
+    ...shared,
+    stops,
+    raises,
+    approvals,
+    messages,
+    resumes,
+    forecasts,
+    frontProxy,
+  });
+  const identityOf = (audience: string): RunnerIdentity =>
+    new RunnerIdentity({
+      reviewer: client,
+      audience,
+      sessions,
+      pods: lookup(client, pods, watches.pods, trimPod),
+      jobs: lookup(client, jobs, watches.jobs, trimJob),
+      jobNameOf,
+      now,
+    });
   const models = makeModelDoor(
     {
       rules: config.models,
@@ -174,8 +200,8 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       sessions,
       policies,
       costs,
-      // What a command is given opens this and nothing else; a runner may ask for its command.
-      identity: new RunnerIdentity({ ...podsKnown, audiences: [MODELS_TOKEN_AUDIENCE, TOKEN_AUDIENCE] }),
+      // The key that the agent has opens nothing else, and that of its runner no models.
+      identity: identityOf(MODELS_TOKEN_AUDIENCE),
       accesses,
       registry,
       log,
@@ -188,7 +214,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     costs,
     messages,
     questions: new Questions({ client, sessions, now }),
-    identity,
+    identity: identityOf(TOKEN_AUDIENCE),
     models,
   });
   const admission = createAdmissionServer({
@@ -210,7 +236,6 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       config,
       client,
       watches,
-      audit,
       sessions,
       artifacts,
       policies,
@@ -219,6 +244,9 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       stops,
       approvals,
       messages,
+      resumes,
+      namespaces,
+      launches,
       certificates,
     },
     stack,

@@ -1,10 +1,8 @@
 /** What the REST door is made of, composed. */
-import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { KubeClient } from '../common/kube/client.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
-import type { AuditTrail } from './record/audit.ts';
 import { AccessReviews } from './serve/identity/access.ts';
 import { Identities } from './serve/identity/identities.ts';
 import { OidcTokens } from './serve/identity/oidc.ts';
@@ -22,13 +20,14 @@ import type { OperatorCertificates } from './serve/tls/certificates.ts';
 import type { Accesses } from './sessions/accesses.ts';
 import type { Approvals } from './sessions/approvals.ts';
 import type { Artifacts } from './sessions/artifacts.ts';
-import { Launches } from './sessions/launch.ts';
+import type { Launches } from './sessions/launch.ts';
 import { Listings } from './sessions/listing.ts';
 import type { SessionLog } from './sessions/log.ts';
 import type { SessionLookup } from './sessions/lookup.ts';
-import { Namespaces } from './sessions/namespaces.ts';
+import type { Namespaces } from './sessions/namespaces.ts';
 import type { Policies } from './sessions/policies.ts';
 import type { Messages } from './sessions/messages.ts';
+import type { Resumes } from './sessions/resumes.ts';
 import type { Stops } from './sessions/stop.ts';
 import { allOf } from './watches.ts';
 import type { Watches } from './watches.ts';
@@ -37,7 +36,6 @@ export interface RestPartsOptions {
   config: Config;
   client: KubeClient;
   watches: Watches;
-  audit: AuditTrail;
   sessions: SessionLookup;
   artifacts: Artifacts;
   policies: Policies;
@@ -46,6 +44,9 @@ export interface RestPartsOptions {
   stops: Stops;
   approvals: Approvals;
   messages: Messages;
+  resumes: Resumes;
+  namespaces: Namespaces;
+  launches: Launches;
   certificates: Pick<OperatorCertificates, 'linkKey'>;
 }
 
@@ -61,21 +62,11 @@ export async function restParts(
 ): Promise<
   Pick<RestServerOptions, 'identities' | 'access' | 'limits' | 'services' | 'ready' | 'trustedProxies'>
 > {
-  const { config, client, watches, audit, sessions, artifacts, policies, accesses } = options;
-  const { sessionLog, stops, approvals, messages, certificates } = options;
+  const { config, client, watches, sessions, artifacts, policies, accesses } = options;
+  const { sessionLog, stops, approvals, messages, resumes, namespaces, launches, certificates } = options;
   const oidc = await oidcOf(config);
   if (oidc !== undefined) stack.use(oidc);
-  const namespaces = new Namespaces(watches.namespaces.store, client);
   const listings = new Listings(watches.sessions.store);
-  const launches = new Launches({
-    client,
-    sessions,
-    namespaces,
-    policies,
-    frameworks: () => watches.frameworks.store.list(),
-    audit,
-    newName: () => randomUUID(),
-  });
   const { restPerSecond: perSecond, restTrustedProxies: trustedProxies } = config;
   return {
     identities: new Identities(new ReviewedTokens({ reviewer: client, now, elapsed }), oidc),
@@ -87,7 +78,7 @@ export async function restParts(
       addArtifactServices(scope, guard, { sessions, artifacts, accesses, links });
       addDownloadService(scope, guard, { sessions, artifacts, accesses, links });
       addStreamServices(scope, guard, { sessions, log: sessionLog, accesses });
-      addVerbServices(scope, guard, { sessions, stops, approvals, messages, accesses });
+      addVerbServices(scope, guard, { sessions, stops, approvals, messages, resumes, accesses });
       addNamespaceServices(scope, guard, { namespaces, policies, listings });
     },
     ready: () => allOf(watches).every(({ reflector }) => reflector.state.lastSync !== undefined),

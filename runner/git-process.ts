@@ -18,6 +18,8 @@ export interface GitOptions {
   /** Where standard output goes; it is returned when absent. */
   outputFile?: string;
   env?: Record<string, string>;
+  /** Settings of one call, as `name=value`. */
+  config?: readonly string[];
 }
 
 export interface GitResult {
@@ -64,26 +66,30 @@ export function proxyOf(env: Environment): Record<string, string> {
 /** Resolves with whatever exit code git had. Rejects when git is not there or the signal aborts. */
 export async function runGit(args: readonly string[], options: GitOptions): Promise<GitResult> {
   options.signal.throwIfAborted();
-  const child = spawn('git', [...ALWAYS, ...args], {
-    cwd: options.cwd,
-    stdio: ['pipe', 'pipe', 'pipe'],
-    detached: true, // transports are processes of their own: all end together
-    env: {
-      PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
-      HOME: options.home,
-      LANG: 'C.UTF-8',
-      LC_ALL: 'C.UTF-8',
-      GIT_CONFIG_NOSYSTEM: '1',
-      GIT_CONFIG_GLOBAL: '/dev/null',
-      GIT_TERMINAL_PROMPT: '0',
-      GIT_ASKPASS: '/bin/false',
-      SSH_ASKPASS: '/bin/false',
-      GIT_SSH_COMMAND: 'ssh -oBatchMode=yes -oStrictHostKeyChecking=accept-new -oConnectTimeout=30',
-      GIT_ALLOW_PROTOCOL: 'http:https:git:ssh',
-      GIT_OPTIONAL_LOCKS: '0',
-      ...options.env,
+  const child = spawn(
+    'git',
+    [...ALWAYS, ...(options.config ?? []).flatMap((setting) => ['-c', setting]), ...args],
+    {
+      cwd: options.cwd,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true, // transports are processes of their own: all end together
+      env: {
+        PATH: process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
+        HOME: options.home,
+        LANG: 'C.UTF-8',
+        LC_ALL: 'C.UTF-8',
+        GIT_CONFIG_NOSYSTEM: '1',
+        GIT_CONFIG_GLOBAL: '/dev/null',
+        GIT_TERMINAL_PROMPT: '0',
+        GIT_ASKPASS: '/bin/false',
+        SSH_ASKPASS: '/bin/false',
+        GIT_SSH_COMMAND: 'ssh -oBatchMode=yes -oStrictHostKeyChecking=accept-new -oConnectTimeout=30',
+        GIT_ALLOW_PROTOCOL: 'http:https:git:ssh',
+        GIT_OPTIONAL_LOCKS: '0',
+        ...options.env,
+      },
     },
-  });
+  );
   const abort = (): void => {
     if (child.pid !== undefined)
       try {

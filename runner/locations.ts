@@ -12,6 +12,9 @@ export interface Locations {
   workspace: string;
   artifacts: string;
   temporary: string;
+  gitCredentials: string;
+  inputCredentials: string;
+  inputs: string;
   /** Kubernetes reads it when the container has ended: the truth when the operator could not be told. */
   terminationMessage: string;
 }
@@ -25,6 +28,9 @@ export function locationsFrom(env: Environment): Locations {
     workspace: env.AMBIENT_WORKSPACE ?? MOUNTS.workspace,
     artifacts: env.AMBIENT_ARTIFACTS ?? MOUNTS.artifacts,
     temporary: env.AMBIENT_TEMPORARY ?? MOUNTS.temporary,
+    gitCredentials: env.AMBIENT_GIT_CREDENTIALS ?? MOUNTS.gitCredentials,
+    inputCredentials: env.AMBIENT_INPUT_CREDENTIALS ?? MOUNTS.inputCredentials,
+    inputs: env.AMBIENT_INPUTS ?? MOUNTS.inputs,
     terminationMessage: env.AMBIENT_TERMINATION_MESSAGE ?? '/dev/termination-log',
   };
 }

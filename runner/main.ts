@@ -1,5 +1,5 @@
 /** The runner: PID 1, or its direct child, in a framework image. Composes one run and exits with the truth. */
-import { RUNNER_EXIT } from '../common/api/runner.ts';
+import { RUNNER_EXIT, STEP_VARIABLE } from '../common/api/runner.ts';
 import type { RunResult } from '../common/api/runner.ts';
 import { messageOf } from '../common/errors.ts';
 import { LINK_VARIABLE } from '../common/api/link.ts';
@@ -11,6 +11,7 @@ import { runnerExitCode, sentence } from './outcome.ts';
 import type { Mirror } from './records.ts';
 import { run } from './run.ts';
 import { readRunDescription } from './session-file.ts';
+import { bring } from './source/bring.ts';
 
 const PATIENCE_SECONDS = 300;
 
@@ -60,6 +61,11 @@ async function main(link: Link | undefined): Promise<RunResult> {
   }
 }
 
+if (process.env[STEP_VARIABLE] === 'source') {
+  // How it went is told by the runner, which can report.
+  await bring(locations, process.env);
+  process.exit(0);
+}
 const linkFolder = process.env[LINK_VARIABLE];
 const link = linkFolder === undefined ? undefined : await Link.make(linkFolder);
 if (linkFolder !== undefined && link === undefined) {

@@ -31,6 +31,7 @@ import { Recorder } from './records.ts';
 import type { Mirror } from './records.ts';
 import { Sender } from './sender.ts';
 import { readRunDescription } from './session-file.ts';
+import { bringResumed } from './source/resume.ts';
 import { SourceError } from './source/source-error.ts';
 import { Spool } from './spool.ts';
 import { bringSource, commandEnvironment, makeHome, seconds } from './workspace.ts';
@@ -238,11 +239,27 @@ async function commandPhase(
   await mkdir(gitHome, { mode: 0o700 });
   const signal = interruption.signal;
   let baseline: Baseline | undefined;
+  let resumedLog: string | undefined;
   try {
     const from = { description, locations, env, endpoint, recorder, scratch, gitHome, elapsed, signal };
     const commit = await bringSource(from);
     if (commit !== undefined) onSource(commit);
     baseline = await snapshot(context, recorder, scratch, gitHome);
+    // After the snapshot, so that changes.patch holds what both sessions changed.
+    if (description.resume) {
+      const { session } = description.resume;
+      const resumed = await bringResumed({
+        endpoint,
+        session,
+        scratch,
+        temporary: locations.temporary,
+        git: { cwd: locations.workspace, home: gitHome, signal },
+      });
+      resumedLog = resumed.log;
+      recorder.status(`goes on from session ${session}${resumed.hasChanges ? ', with its changes' : ''}`, {
+        name: 'source',
+      });
+    }
   } catch (error) {
     if (isRefused(error)) throw error;
     if (!signal.aborted) {
@@ -273,7 +290,7 @@ async function commandPhase(
   const end = await execute({
     argv: description.command,
     cwd: locations.workspace,
-    env: { ...commandEnvironment(context, home), ...models },
+    env: { ...commandEnvironment(context, home, resumedLog), ...models },
     recorder,
     interruption,
     ownsAllProcesses: ownsAllProcesses(context.self, env),

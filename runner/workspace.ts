@@ -1,13 +1,15 @@
 /** Prepares what the command finds: the source in the workspace, a home, its environment. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DESCRIPTION_VARIABLE, RESTRICTION_VARIABLES } from '../common/api/runner.ts';
+import { DESCRIPTION_VARIABLE, RESTRICTION_VARIABLES, RESUME_VARIABLE } from '../common/api/runner.ts';
 import type { RunDescription } from '../common/api/runner.ts';
 import type { Endpoint } from './endpoint.ts';
 import { proxyOf } from './git-process.ts';
 import type { Environment, Locations } from './locations.ts';
 import type { Recorder } from './records.ts';
 import { cloneGit, headOf } from './source/git.ts';
+import { isBrought } from './source/bring.ts';
+import { takeHandedSource } from './source/handed.ts';
 import { bringUpload } from './source/upload.ts';
 import { SourceError } from './source/source-error.ts';
 
@@ -39,6 +41,10 @@ export async function bringSource(options: PrepareOptions): Promise<string | und
     signal,
     env: proxyOf({ ...options.env, ...description.env }),
   };
+  const handed = isBrought(description) ? await takeHandedSource(locations) : undefined;
+  const inputs = description.inputs ?? [];
+  if (inputs.length > 0)
+    recorder.status(`inputs ready: ${inputs.map(({ name }) => name).join(', ')}`, { name: 'source' });
   const from = options.elapsed();
   const took = (): string => seconds(options.elapsed() - from);
   switch (source.type) {
@@ -62,7 +68,15 @@ export async function bringSource(options: PrepareOptions): Promise<string | und
     }
     case 'git': {
       if (!source.git) throw new SourceError('the session names no git repository');
-      const { url, ref } = source.git;
+      const { url, ref, credentials } = source.git;
+      if (credentials !== undefined) {
+        const commit = handed?.commit;
+        recorder.status(`source ready: ${commit?.slice(0, SHORT) ?? 'no commit'}, with credentials`, {
+          name: 'source',
+          ...(commit && { data: { commit: commit.slice(0, SHORT) } }),
+        });
+        return commit;
+      }
       recorder.status(`cloning ${url}${ref === undefined ? '' : ` at ${ref}`}`, { name: 'source' });
       await cloneGit(source.git, git);
       const head = await headOf(git);
@@ -91,6 +105,7 @@ export async function makeHome(temporary: string): Promise<string> {
 export function commandEnvironment(
   { description, locations, env }: Pick<PrepareOptions, 'description' | 'locations' | 'env'>,
   home: string,
+  resumedLog?: string,
 ): Record<string, string> {
   const { namespace, name, uid } = description.session;
   return {
@@ -104,7 +119,9 @@ export function commandEnvironment(
     AMBIENT_SESSION_UID: uid,
     AMBIENT_WORKSPACE: locations.workspace,
     AMBIENT_ARTIFACTS: locations.artifacts,
+    ...(env.AMBIENT_INPUTS === undefined ? {} : { AMBIENT_INPUTS: locations.inputs }),
     [DESCRIPTION_VARIABLE]: locations.description,
+    ...(resumedLog === undefined ? {} : { [RESUME_VARIABLE]: resumedLog }),
     ...restrictionVariables(description.restrictions),
   };
 }

@@ -3,6 +3,7 @@
  *   dist/extension/activate.js   all that activation needs, in one file
  *   dist/extension/chunks        the rest of the extension, loaded on first use
  *   dist/webview/*.js                     one bundle a page
+ *   dist/mcp/main.mjs                     the MCP server, which the extension offers to the editor
  *   dist/operator/main.mjs and chunks, dist/runner/main.mjs   what their images hold
  *   dist/meta/*.json                      what went into which bundle, for the bench
  */
@@ -71,6 +72,15 @@ const targets: Record<Target, TargetOptions> = {
     keepNames: false,
     loader: { '.ttf': 'file' },
   },
+  mcp: {
+    entryPoints: { main: at('extension/mcp/main.ts') },
+    outdir: at('dist/mcp'),
+    outExtension: { '.js': '.mjs' },
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    banner: requireBanner,
+  },
   operator: {
     entryPoints: { main: at('operator/main.ts') },
     outdir: at('dist/operator'),
@@ -99,11 +109,11 @@ const targets: Record<Target, TargetOptions> = {
   },
 };
 
-export type Target = 'extension' | 'webview' | 'operator' | 'runner';
+export type Target = 'extension' | 'webview' | 'mcp' | 'operator' | 'runner';
 
 /** Builds the named targets, or all. Throws when a source does not bundle. */
 export async function buildTargets(
-  names: Target[] = ['extension', 'webview', 'operator', 'runner'],
+  names: Target[] = ['extension', 'webview', 'mcp', 'operator', 'runner'],
 ): Promise<void> {
   mkdirSync(at('dist/meta'), { recursive: true });
   await Promise.all(
@@ -149,6 +159,7 @@ if (import.meta.main) {
     'webview/session.js',
     'webview/artifact.js',
     'webview/policy.js',
+    'mcp/main.mjs',
     'operator/main.mjs',
     'runner/main.mjs',
   ])

@@ -8,7 +8,7 @@ const root = join(import.meta.dirname, '..');
 
 /** Path of the packed file. */
 export async function packageExtension(out = join(root, 'dist')): Promise<string> {
-  await buildTargets(['extension', 'webview']);
+  await buildTargets(['extension', 'webview', 'mcp']);
   const { name, version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     name: string;
     version: string;

@@ -12,8 +12,10 @@
  *   POST   …/sessions/{name}/stop   StopRequest         202 StopAccepted
  *   POST   …/sessions/{name}/approve ApproveRequest     200 ApprovalDecision; 409 when it was decided, needs none or has ended
  *   POST   …/sessions/{name}/reject  RejectRequest      200 ApprovalDecision; the session ends as Failed, reason Rejected
+ *   POST   …/sessions/{name}/budget  BudgetRequest      200 BudgetRaised; 403 when the namespace has not so much free, 409 when it has ended
  *   POST   …/sessions/{name}/message MessageRequest     202 MessageAccepted; the same id again answers the same; 409 while it does not run or takes none
  *   POST   …/sessions/{name}/interrupt InterruptRequest 202 MessageAccepted; numbered among the messages
+ *   POST   …/sessions/{name}/resume  ResumeRequest      201 Resumed: a new session that goes on from this one, which has ended
  *   GET    …/sessions/{name}/audit                      application/x-ndjson of the session's audit records, oldest first
  *   GET    …/namespacepolicies/policy/retention?within=7d   RetentionForecast: what retention takes of the namespace until then
  *
@@ -49,8 +51,10 @@ export const livePaths = {
   stop: (namespace: string, name: string) => `${sessionPath(namespace, name)}/stop`,
   approve: (namespace: string, name: string) => `${sessionPath(namespace, name)}/approve`,
   reject: (namespace: string, name: string) => `${sessionPath(namespace, name)}/reject`,
+  budget: (namespace: string, name: string) => `${sessionPath(namespace, name)}/budget`,
   message: (namespace: string, name: string) => `${sessionPath(namespace, name)}/message`,
   interrupt: (namespace: string, name: string) => `${sessionPath(namespace, name)}/interrupt`,
+  resume: (namespace: string, name: string) => `${sessionPath(namespace, name)}/resume`,
   audit: (namespace: string, name: string) => `${sessionPath(namespace, name)}/audit`,
   retention: (namespace: string, within?: string) =>
     `/apis/${LIVE_API_VERSION}/namespaces/${encodeURIComponent(namespace)}/namespacepolicies/${POLICY_NAME}/retention` +
@@ -136,6 +140,30 @@ export const MessageAccepted = Type.Object({
 });
 export type MessageAccepted = Type.Static<typeof MessageAccepted>;
 
+export const ResumeRequest = Type.Object(
+  {
+    id: MessageId,
+    displayName: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+    config: Type.Optional(
+      Type.Record(Type.String(), Type.Unknown(), {
+        maxProperties: 100,
+        description:
+          "Fields of spec.framework.config that are to be others than the old session's: a new prompt.",
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type ResumeRequest = Type.Static<typeof ResumeRequest>;
+
+export const Resumed = Type.Object({
+  kind: Type.Literal('Resumed'),
+  apiVersion: Type.Literal(LIVE_API_VERSION),
+  name: Type.String({ description: 'Of the new session, in the same namespace.' }),
+  uid: Type.String(),
+});
+export type Resumed = Type.Static<typeof Resumed>;
+
 export const ApproveRequest = Type.Object(
   { reason: Type.Optional(Type.String({ maxLength: 1024 })) },
   { additionalProperties: false },
@@ -164,6 +192,27 @@ export const ApprovalDecision = Type.Object({
   reason: Type.Optional(Type.String()),
 });
 export type ApprovalDecision = Type.Static<typeof ApprovalDecision>;
+
+export const BudgetRequest = Type.Object(
+  {
+    limit: Type.String({
+      pattern: '^[0-9]{1,9}\\.[0-9]{2}$',
+      maxLength: 12,
+      description: 'USD that the session may spend in all; more than before.',
+    }),
+  },
+  { additionalProperties: false },
+);
+export type BudgetRequest = Type.Static<typeof BudgetRequest>;
+
+export const BudgetRaised = Type.Object({
+  kind: Type.Literal('BudgetRaised'),
+  apiVersion: Type.Literal(LIVE_API_VERSION),
+  limit: Type.String(),
+  by: Type.String(),
+  at: Type.String({ format: 'date-time' }),
+});
+export type BudgetRaised = Type.Static<typeof BudgetRaised>;
 
 export const RetentionForecast = Type.Object({
   kind: Type.Literal('RetentionForecast'),

@@ -5,7 +5,7 @@ export const VERSION = 'v1alpha1';
 export const API_VERSION = `${GROUP}/${VERSION}`;
 
 /** The aggregated API that serves the verbs which are not state: log, artifacts, source, stop, approve, reject,
- * message, interrupt, audit. */
+ * message, interrupt, resume, audit. */
 export const LIVE_GROUP = 'live.ambient.ai';
 export const LIVE_API_VERSION = `${LIVE_GROUP}/${VERSION}`;
 

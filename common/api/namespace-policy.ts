@@ -176,6 +176,13 @@ export const NamespacePolicySpec = Type.Object({
       ),
     }),
   ),
+  inputs: Type.Optional(
+    Type.Object({
+      claims: Type.Optional(
+        Globs('Globs of PersistentVolumeClaims that sessions may read as inputs; absent: none.'),
+      ),
+    }),
+  ),
   approval: Type.Optional(
     Type.Object({
       required: Type.Optional(Type.Boolean({ default: false })),

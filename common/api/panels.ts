@@ -45,6 +45,7 @@ export const SESSION_PAGE_REQUESTS = {
     { additionalProperties: false },
   ),
   interrupt: Nothing,
+  resume: Nothing,
   openLog: Nothing,
   openAudit: Nothing,
   openPolicy: Nothing,
@@ -89,7 +90,7 @@ export interface SessionPageState {
 
 /** Why the person may not do it; what is absent may be tried. */
 export type SessionRefusals = Partial<
-  Record<'stop' | 'message' | 'interrupt' | 'delete' | 'approve' | 'reject' | 'audit', string>
+  Record<'stop' | 'message' | 'interrupt' | 'resume' | 'delete' | 'approve' | 'reject' | 'audit', string>
 >;
 
 export interface PageProblem {
@@ -126,6 +127,8 @@ export interface SessionView {
   deleted: boolean;
   canStop: boolean;
   canDelete: boolean;
+  /** It has ended: a new one can go on from it. */
+  canResume: boolean;
   /** By an event: there is something to be shown about it. */
   triggered?: true;
   stop?: { requestedAt: string; requestedBy: string; reason?: string; gracePeriodSeconds: number };

@@ -20,6 +20,9 @@
  *   GET  /runner/v1/control?wait=S      Control; held up to S (≤ 30) seconds while there is nothing new. With &after=N also what
  *                                       was said to the session after message N, which the runner thereby acknowledges
  *   GET  /runner/v1/source              the uploaded archive; Range
+ *   GET  /runner/v1/resume/changes.patch, /runner/v1/resume/log
+ *                                       of the session that this one goes on from: what it changed, and its records as NDJSON.
+ *                                       404 when it left none
  *   PUT  /runner/v1/artifacts/{path}    bytes of one file, each path segment percent-encoded. Headers: Content-Type,
  *                                       X-Ambient-Digest sha256:…, X-Ambient-Type (artifact type). 201; 422 digest mismatch;
  *                                       400 unsafe path; 507 store full. Same path again replaces.
@@ -45,6 +48,9 @@
  * records it as `user` with who said it; after limits.idleSeconds without output or message it closes the pipe, and ends a command
  * that is still there after the grace period.
  *
+ * A session with `resume` begins with the source of another one and what that changed; its own changes.patch is against the
+ * source, hence all that both changed. AMBIENT_RESUME names a file with the other's log for the command to read.
+ *
  * What it cannot report over HTTP it leaves in the container's termination message: RunResult as JSON.
  */
 import Type from 'typebox';
@@ -56,6 +62,7 @@ export const RUNNER_PATHS = {
   events: '/runner/v1/events',
   control: '/runner/v1/control',
   source: '/runner/v1/source',
+  resume: '/runner/v1/resume',
   artifacts: '/runner/v1/artifacts',
   result: '/runner/v1/result',
 } as const;
@@ -71,7 +78,18 @@ export const MOUNTS = {
   artifacts: '/artifacts',
   temporary: '/tmp',
   link: '/ambient-link',
+  /** Of the init container alone: the Secret of `source.git.credentials`. */
+  gitCredentials: '/ambient-git',
+  /** Of the init container alone: a folder for each Secret of inputs. */
+  inputCredentials: '/ambient-inputs',
+  /** Read-only for the agent. */
+  inputs: '/inputs',
 } as const;
+
+/** `source` in the environment of the container that only brings the source, with credentials that no other container has. */
+export const STEP_VARIABLE = 'AMBIENT_STEP';
+/** Below /tmp: how that went, for the runner, which takes it away before anybody else can write there. */
+export const HANDED_SOURCE = '.ambient-source.json';
 
 /** By which a command learns what policy wants it to hold back from: `true`, or absent. Nothing a session says can unset them. */
 export const RESTRICTION_VARIABLES = {
@@ -89,6 +107,9 @@ export const DESCRIPTION_VARIABLE = 'AMBIENT_DESCRIPTION';
 
 /** Top-level names in the source archive. */
 export const ARCHIVE = { files: 'files', history: 'history.bundle', shallow: 'history.shallow' } as const;
+
+/** By which a resumed command finds the log of the session that it goes on from. */
+export const RESUME_VARIABLE = 'AMBIENT_RESUME';
 
 /** How long the runner may need after the command has ended, for the last records, artifacts and the result. */
 export const HAND_IN_SECONDS = 60;
@@ -119,8 +140,31 @@ export const RunDescription = Type.Object({
   source: Type.Object({
     type: Type.Enum(['none', 'upload', 'git']),
     upload: Type.Optional(Type.Object({ sizeBytes: Type.Integer(), digest: Type.String() })),
-    git: Type.Optional(Type.Object({ url: Type.String(), ref: Type.Optional(Type.String()) })),
+    git: Type.Optional(
+      Type.Object({
+        url: Type.String(),
+        ref: Type.Optional(Type.String()),
+        credentials: Type.Optional(
+          Type.String({ description: 'A Secret: then an init container has brought the source already.' }),
+        ),
+      }),
+    ),
   }),
+  inputs: Type.Optional(
+    Type.Array(
+      Type.Object({
+        name: Type.String({ description: 'Below /inputs.' }),
+        kind: Type.Enum(['s3', 'external']),
+        bucket: Type.Optional(Type.String()),
+        key: Type.Optional(Type.String()),
+        credentials: Type.Optional(Type.String()),
+        url: Type.Optional(Type.String()),
+        digest: Type.Optional(Type.String()),
+      }),
+      { description: 'What the init container has brought beside the source.' },
+    ),
+  ),
+  resume: Type.Optional(Type.Object({ session: Type.String({ description: 'The one it goes on from.' }) })),
   limits: Type.Object({
     timeoutSeconds: Type.Integer({
       description: 'The runner stops the command itself shortly before Kubernetes would kill the pod.',

@@ -100,6 +100,14 @@ export const SessionSource = Type.Object(
             description: 'Branch, tag or commit; the default branch when absent.',
           }),
         ),
+        credentials: Type.Optional(
+          Type.String({
+            maxLength: 253,
+            pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+            description:
+              'Secret with password (or token), perhaps username, and url: what addresses must begin with to be given them. The agent never sees it.',
+          }),
+        ),
       }),
     ),
   },
@@ -283,6 +291,31 @@ export const SessionSpec = Type.Object(
       ),
     ),
     framework: SessionFramework,
+    resume: Type.Optional(
+      Type.Object(
+        {
+          session: Type.String({
+            minLength: 1,
+            maxLength: 253,
+            description: 'Name of the session it goes on from.',
+          }),
+          uid: Type.String({
+            minLength: 1,
+            maxLength: 64,
+            description: 'Of that session: its changes and its log.',
+          }),
+          source: Type.String({
+            minLength: 1,
+            maxLength: 64,
+            description: 'UID of the session to which an uploaded source was sent.',
+          }),
+        },
+        {
+          description:
+            'It begins with the source, the changes and the conversation of a finished session. Set by the operator, which takes …/sessions/{name}/resume.',
+        },
+      ),
+    ),
     source: Type.Optional(SessionSource),
     policy: Type.Optional(SessionPolicy),
     artifacts: Type.Optional(
@@ -291,9 +324,35 @@ export const SessionSpec = Type.Object(
           Type.Array(
             Type.Object({
               type: Type.Enum([...STORAGE_TYPES]),
-              location: Type.String({ minLength: 1, maxLength: 2048 }),
+              location: Type.String({
+                minLength: 1,
+                maxLength: 2048,
+                description:
+                  's3://BUCKET/KEY, or with a / at its end all below; CLAIM or CLAIM/PATH of a PersistentVolumeClaim; an https:// URL.',
+              }),
+              name: Type.Optional(
+                Type.String({
+                  minLength: 1,
+                  maxLength: 64,
+                  description: 'Below /inputs; default: the last part of the location.',
+                }),
+              ),
+              credentials: Type.Optional(
+                Type.String({
+                  maxLength: 253,
+                  pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+                  description:
+                    'Of s3: Secret with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and url, what locations must begin with; perhaps AWS_ENDPOINT_URL and AWS_REGION. The agent never sees it.',
+                }),
+              ),
+              digest: Type.Optional(
+                Type.String({
+                  pattern: '^sha256:[0-9a-f]{64}$',
+                  description: 'Of external: what the bytes must have.',
+                }),
+              ),
             }),
-            { maxItems: 50, description: 'Inputs.' },
+            { maxItems: 50, description: 'Inputs: read-only for the agent, each below /inputs.' },
           ),
         ),
         storage: Type.Optional(
@@ -437,6 +496,20 @@ export const SessionStatus = Type.Object(
           cluster: Type.Optional(Type.String({ maxLength: 253 })),
         },
         ATOMIC,
+      ),
+    ),
+    budget: Type.Optional(
+      Type.Object(
+        {
+          limit: Type.String({
+            pattern: '^[0-9]+(\\.[0-9]+)?$',
+            maxLength: 32,
+            description: 'USD: what the session may spend in all.',
+          }),
+          by: Type.String({ maxLength: 512 }),
+          at: Timestamp(),
+        },
+        { description: 'Raised beyond what the session was launched with; absent: it was not.' },
       ),
     ),
     cost: Type.Optional(

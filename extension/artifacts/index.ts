@@ -4,6 +4,8 @@ import { count, formatBytes, formatList } from '../../common/rules/wording.ts';
 import type { Clusters } from '../clusters/clusters.ts';
 import type { Notify } from '../ide/notify.ts';
 import { plainMessage } from '../ide/plain-text.ts';
+import { isSessionRef } from '../sessions/session-ref.ts';
+import type { SessionRef } from '../sessions/session-ref.ts';
 import type { SessionWatches } from '../sessions/session-watch.ts';
 import { ArtifactFileSystem } from './artifact-file-system.ts';
 import { ARTIFACT_SCHEME } from './artifact-uri.ts';
@@ -25,7 +27,8 @@ export interface ArtifactsDeps {
 /**
  * Commands, all of which take `(ref, path)`, `(ref, artifact)`, a tree row, a document's address, or the active editor:
  * ambient.openArtifact, openArtifactAsText, saveArtifact (third argument: where to, a Uri or path), saveAllArtifacts
- * (ref, folder?), reviewPatch and applyPatch (third argument: ApplyOptions).
+ * (ref, folder?), reviewPatch, applyPatch (third argument: ApplyOptions) and applyHunks, which asks what to take.
+ * compareArtifacts takes two sessions: (ref, ref), or two selected rows.
  */
 export function registerArtifacts(
   context: Pick<vscode.ExtensionContext, 'extensionUri'>,
@@ -135,6 +138,21 @@ export function registerArtifacts(
       const { reviewPatch } = await import('./patch/review.ts');
       await reviewPatch({ live, patched, notify }, { ref, path });
     }),
+    command('ambient.applyHunks', 'apply', async (place) => {
+      const { applyPatch } = await import('./patch/review.ts');
+      return await applyPatch({ live, patched, notify }, place, { pick: true });
+    }),
+    vscode.commands.registerCommand('ambient.compareArtifacts', async (first: unknown, second: unknown) => {
+      const [left, right] = twoSessions(first, second);
+      if (left === undefined || right === undefined)
+        return void vscode.window.showInformationMessage(
+          'Select two sessions in the Ambient Sessions view, then compare their artifacts.',
+        );
+      return await guarded(`compare the artifacts of ${left.name}`, { ref: left, path: '' }, async () => {
+        const { compareSessions } = await import('./compare-sessions.ts');
+        await compareSessions(live, left, right);
+      });
+    }),
     vscode.commands.registerCommand(
       'ambient.applyPatch',
       async (first: unknown, second: unknown, third: unknown) => {
@@ -154,6 +172,12 @@ export function registerArtifacts(
       },
     ),
   );
+}
+
+/** Two that are given, or the rows selected together. */
+function twoSessions(first: unknown, second: unknown): (SessionRef | undefined)[] {
+  if (!Array.isArray(second)) return [sessionOf(first), isSessionRef(second) ? sessionOf(second) : undefined];
+  return (second as unknown[]).filter(isSessionRef).map((each) => sessionOf(each));
 }
 
 function uriOf(value: unknown): vscode.Uri | undefined {

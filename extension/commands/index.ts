@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'ambient.stop': async () => (await import('./stop.ts')).stop,
   'ambient.message': async () => (await import('./talk.ts')).message,
   'ambient.interrupt': async () => (await import('./talk.ts')).interrupt,
+  'ambient.resume': async () => (await import('./resume.ts')).resume,
   'ambient.approve': async () => (await import('./decide.ts')).approve,
   'ambient.reject': async () => (await import('./decide.ts')).reject,
   'ambient.delete': async () => (await import('./delete.ts')).deleteSession,

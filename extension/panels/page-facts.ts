@@ -25,7 +25,7 @@ export interface FactSources {
   policies: Pick<Policies, 'of'>;
 }
 
-const ASKED = ['stop', 'message', 'interrupt', 'delete', 'approve', 'reject', 'audit'] as const;
+const ASKED = ['stop', 'message', 'interrupt', 'resume', 'delete', 'approve', 'reject', 'audit'] as const;
 
 /** Throws what kept it from finding out. */
 export async function pageFacts(

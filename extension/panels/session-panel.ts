@@ -200,6 +200,7 @@ export class SessionPanel {
     stop: () => this.#run('ambient.stop', this.ref),
     message: ({ text }) => this.#say('message', text),
     interrupt: () => this.#say('interrupt', ''),
+    resume: () => this.#run('ambient.resume', this.ref),
     delete: () => this.#run('ambient.delete', this.ref),
     approve: () => this.#run('ambient.approve', this.ref),
     reject: () => this.#run('ambient.reject', this.ref),

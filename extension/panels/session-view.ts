@@ -54,6 +54,7 @@ export function sessionView(session: Session, options: ViewOptions = {}): Sessio
     deleted,
     canStop: going && !isFinished(session) && status?.stop === undefined,
     canDelete: going,
+    canResume: going && isFinished(session),
     ...(isTriggered(session) && !deleted ? { triggered: true as const } : {}),
     ...(status?.stop === undefined ? {} : { stop: status.stop }),
     ...optional('talk', talkOf(session, deleted)),
@@ -107,7 +108,7 @@ const facts = (rows: readonly [string, string | undefined, Fact['kind']?][]): Fa
 
 function detailsOf({ spec, status, metadata }: Session): Fact[] {
   const { type, version } = spec.framework;
-  const { trigger, source, limits } = spec;
+  const { trigger, source, limits, resume } = spec;
   const created = (status?.history ?? []).find(({ event }) => event === 'Created')?.actor;
   return facts([
     ['Framework', version === undefined ? type : `${type} ${version}`],
@@ -115,6 +116,7 @@ function detailsOf({ spec, status, metadata }: Session): Fact[] {
     ['Trigger', [trigger?.source ?? 'manual', trigger?.event, trigger?.action].filter(Boolean).join(', ')],
     ['Session trigger', trigger?.name, 'code'],
     ['Delivery', trigger?.delivery, 'code'],
+    ['Goes on from', resume?.session, 'code'],
     ['Source', sourceText(source)],
     ['Time limit', limits === undefined ? undefined : formatDuration(limits.timeoutSeconds * 1000)],
     ['Created', metadata.creationTimestamp, 'time'],

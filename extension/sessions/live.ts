@@ -5,6 +5,8 @@ import type {
   Artifact,
   ArtifactList,
   MessageAccepted,
+  Resumed,
+  ResumeRequest,
   StopAccepted,
   StopRequest,
 } from '../../common/api/live.ts';
@@ -63,6 +65,20 @@ export function interruptSession(
   return connection.json<MessageAccepted>(livePaths.interrupt(namespace, name), {
     method: 'POST',
     body: { id },
+    signal,
+  });
+}
+
+/** Launches a session that goes on from one that has ended. Throws KubeError. */
+export function resumeSession(
+  connection: Connection,
+  { namespace, name }: SessionRef,
+  request: ResumeRequest,
+  signal?: AbortSignal,
+): Promise<Resumed> {
+  return connection.json<Resumed>(livePaths.resume(namespace, name), {
+    method: 'POST',
+    body: request,
     signal,
   });
 }

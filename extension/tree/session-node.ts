@@ -151,6 +151,7 @@ export class SessionNode implements TreeNode, SessionRef {
       delete: 'noDelete',
       approve: 'noApprove',
       reject: 'noReject',
+      ...(isFinished(this.#session) ? { resume: 'noResume' } : {}),
       ...(this.#session.status?.input?.open === true
         ? { message: 'noMessage', interrupt: 'noInterrupt' }
         : {}),

@@ -102,7 +102,13 @@ export class Admission {
         'the operator has just started and does not know the policies yet',
       );
     if (!sessionSpec.Check(spec)) throw invalid('spec', problemsOf(sessionSpec, spec));
-    const { framework, trigger, createdBy } = spec;
+    const { framework, trigger, createdBy, resume } = spec;
+    // Who may see the old session is decided by the API server where it is resumed.
+    if (resume !== undefined && act.by.name !== this.#options.operator)
+      throw new AmbientError(
+        'forbidden',
+        'spec.resume is the operator’s: a session is resumed by sessions/resume of live.ambient.ai',
+      );
     // Whoever asked the operator to launch it is the one who acts.
     const isForOther = act.by.name === this.#options.operator && createdBy !== undefined;
     const actor = isForOther ? { ...act, by: { ...act.by, name: createdBy.user } } : act;

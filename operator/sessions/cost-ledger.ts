@@ -48,12 +48,12 @@ export class CostLedger {
     this.#store = store;
   }
 
-  /** Whether there was anything new. Resolves when it is stored. */
+  /** How much of it was new. Resolves when it is stored. */
   async add(
     ref: SessionRef,
     report: { source: string; seq: number; after: number; charges: readonly Charge[] },
     day: string,
-  ): Promise<boolean> {
+  ): Promise<Money> {
     if (!SOURCE.test(report.source)) throw new RangeError(`not a source of costs: ${report.source}`);
     const id = `${ref.uid}/${report.source}`;
     const before = this.#adding.get(id);
@@ -92,19 +92,19 @@ export class CostLedger {
       charges,
     }: { source: string; seq: number; after: number; charges: readonly Charge[] },
     day: string,
-  ): Promise<boolean> {
+  ): Promise<Money> {
     let known = this.#known.get(id);
     if (charges.length === 0) {
       // Nothing to count, yet worth knowing that nothing was missed.
       if (known !== undefined && after <= known.through) known.through = Math.max(known.through, seq);
-      return false;
+      return ZERO;
     }
     if (known === undefined || after > known.through) known = await this.#newest(ref, source, after);
     const fresh = charges.filter((charge) => charge.seq > (known?.seq ?? 0));
     const last = fresh.at(-1);
     if (last === undefined) {
       this.#remember(id, { ...known, through: Math.max(known.through, seq) });
-      return false;
+      return ZERO;
     }
     const next = { ...addTo(known, fresh, day), seq: Math.max(...fresh.map((charge) => charge.seq)) };
     await this.#store.put(keys.cost(ref, source, next.seq), Buffer.from(JSON.stringify(toStored(next))), {
@@ -113,7 +113,7 @@ export class CostLedger {
     this.#remember(id, { ...next, through: Math.max(known.through, seq) });
     // What it replaces is of no more use; left behind by a crash, it does no harm.
     if (known.seq > 0) await this.#store.remove(keys.cost(ref, source, known.seq));
-    return true;
+    return sum(fresh.map(({ amount }) => amount));
   }
 
   async #newest(ref: SessionRef, source: string, after: number): Promise<Known> {

@@ -12,7 +12,7 @@ import { isSpent, totalOf } from '../../common/rules/budget.ts';
 import { dayOf } from '../../common/rules/budget-month.ts';
 import { minus, parseMoney, plus, ZERO } from '../../common/rules/money.ts';
 import type { Money } from '../../common/rules/money.ts';
-import { narrowedPolicy } from '../../common/rules/policy/narrow.ts';
+import { sessionBudget } from '../../common/rules/session-budget.ts';
 import { refOf } from '../store/keys.ts';
 import type { ArtifactStore } from '../store/store.ts';
 import type { Charge } from './charges.ts';
@@ -46,6 +46,10 @@ export interface CostsOptions {
 
 /** Between two writes of one session's status. */
 const SHOW_MS = 2000;
+/** What other replicas report may be this old. */
+const SPENT_MS = 5000;
+/** Sessions whose totals are remembered. */
+const REMEMBERED = 2000;
 
 interface Showing {
   session: Session;
@@ -58,6 +62,8 @@ export class Costs implements AsyncDisposable {
   readonly #options: CostsOptions;
   readonly #ledger: CostLedger;
   readonly #showing = new Map<string, Showing>();
+  readonly #spent = new Map<string, { total: Money; at: number }>();
+  readonly #readings = new Map<string, Promise<Money>>();
   #lastDay = '';
   #open = true;
 
@@ -68,8 +74,45 @@ export class Costs implements AsyncDisposable {
 
   /** Resolves when the charges are stored. Repeating a report, in whole or in part, changes nothing. Throws what the store throws. */
   async report(session: Session, report: CostReport): Promise<void> {
-    const isNews = await this.#ledger.add(refOf(session), report, this.#dayFor(session));
-    if (isNews) await this.#show(session);
+    const ref = refOf(session);
+    const added = await this.#ledger.add(ref, report, this.#dayFor(session));
+    if (added === ZERO) return;
+    // A reading under way may lack it: whoever asks from now on must not share it.
+    this.#readings.delete(ref.uid);
+    const known = this.#spent.get(ref.uid);
+    if (known !== undefined) known.total = plus(known.total, added);
+    await this.#show(session);
+  }
+
+  /**
+   * What was reported in all, without asking the store each time: all that was reported here, and what was reported to other
+   * replicas up to a few seconds ago.
+   */
+  async spent(session: Session): Promise<Money> {
+    const { uid } = refOf(session);
+    const now = this.#options.clock.elapsed();
+    const known = this.#spent.get(uid);
+    if (known !== undefined && now - known.at < SPENT_MS) return known.total;
+    const reading = this.#readings.get(uid);
+    if (reading !== undefined) return await reading;
+    const fresh = this.of(session).then(totalOf);
+    this.#readings.set(uid, fresh);
+    try {
+      const total = await fresh;
+      if (this.#readings.get(uid) === fresh) this.#remember(uid, { total, at: now });
+      return total;
+    } finally {
+      if (this.#readings.get(uid) === fresh) this.#readings.delete(uid);
+    }
+  }
+
+  #remember(uid: string, known: { total: Money; at: number }): void {
+    this.#spent.delete(uid);
+    this.#spent.set(uid, known);
+    for (const oldest of this.#spent.keys()) {
+      if (this.#spent.size <= REMEMBERED) break;
+      this.#spent.delete(oldest);
+    }
   }
 
   /** All that was reported; undefined when nothing was. */
@@ -156,9 +199,8 @@ export class Costs implements AsyncDisposable {
     const { namespace = '', name, uid } = session.metadata;
     const cost = await this.of(session);
     const current = lookup.get(namespace, name) ?? (await lookup.fetch(namespace, name));
-    // Whoever ends a session writes its final cost.
-    if (cost === undefined || current?.metadata.uid !== uid || isTerminal(current?.status?.phase))
-      return true;
+    // Whoever ends a session writes its cost; what is charged for a call that its end has cut comes after.
+    if (cost === undefined || current?.metadata.uid !== uid) return true;
     if (sameJson(cost, current?.status?.cost)) return true;
     try {
       await client.mergePatch(
@@ -182,7 +224,7 @@ export class Costs implements AsyncDisposable {
     const total = totalOf(await this.of(session));
     const shown = totalOf(lookup.get(namespace, name)?.status?.cost);
     const policy = policies.of(namespace);
-    const own = narrowedPolicy(session.spec, policy).budget;
+    const own = sessionBudget(lookup.get(namespace, name) ?? session, policy);
     if (isSpent(total, own) && !isSpent(shown, own)) return true;
     const usage = policies.object(namespace)?.status?.usage?.budget;
     const spent: Money = parseMoney(usage?.currentMonth ?? '') ?? ZERO;

@@ -6,6 +6,7 @@ import { isTerminal } from '../../common/api/session.ts';
 import type { Session } from '../../common/api/session.ts';
 import { AmbientError, isAmbientError } from '../../common/errors.ts';
 import { keys, refOf } from '../store/keys.ts';
+import type { SessionRef } from '../store/keys.ts';
 import type { ArtifactStore, ByteRange, ObjectInfo } from '../store/store.ts';
 import { limitBytes } from './limit-bytes.ts';
 
@@ -16,6 +17,12 @@ export interface SourcesOptions {
   /** All bytes of a session's source are there: its controller need not wait any longer. */
   onComplete?: (session: Session) => void;
 }
+
+/** Where its archive lies: a session that goes on from another has that one's. */
+const placeOf = (session: Session): SessionRef => ({
+  ...refOf(session),
+  ...(session.spec.resume === undefined ? {} : { uid: session.spec.resume.source }),
+});
 
 export class Sources {
   readonly #store: ArtifactStore;
@@ -30,14 +37,14 @@ export class Sources {
   async state(session: Session): Promise<SourceState> {
     const { sizeBytes } = uploadOf(session);
     if (await this.isComplete(session)) return stateOf(sizeBytes, sizeBytes, true);
-    const received = await this.#store.upload(keys.source(refOf(session))).received();
+    const received = await this.#store.upload(keys.source(placeOf(session))).received();
     if (received < sizeBytes) return stateOf(received, sizeBytes, false);
     // An operator that was killed between the last byte and its check left this to whoever asks next.
     return await this.#complete(session);
   }
 
   async isComplete(session: Session): Promise<boolean> {
-    return (await this.#store.stat(keys.source(refOf(session)))) !== undefined;
+    return (await this.#store.stat(keys.source(placeOf(session)))) !== undefined;
   }
 
   /**
@@ -50,7 +57,12 @@ export class Sources {
     if (isTerminal(session.status?.phase)) {
       throw new AmbientError('already_finished', 'the session takes no source any more');
     }
-    const upload = this.#store.upload(keys.source(refOf(session)));
+    if (session.spec.resume !== undefined)
+      throw new AmbientError(
+        'invalid_request',
+        `the session has the source of ${session.spec.resume.session}`,
+      );
+    const upload = this.#store.upload(keys.source(placeOf(session)));
     const before = await this.state(session);
     // A client that did not see the answer to its last piece sends nothing more than that.
     if (before.complete || offset !== before.received) throw misplaced(offset, before);
@@ -68,7 +80,7 @@ export class Sources {
   /** For the runner. Throws not_found, range_not_satisfiable. */
   async get(session: Session, range?: ByteRange): Promise<{ info: ObjectInfo; body: Readable }> {
     try {
-      return await this.#store.get(keys.source(refOf(session)), range);
+      return await this.#store.get(keys.source(placeOf(session)), range);
     } catch (error) {
       if (!isAmbientError(error, 'not_found')) throw error;
       throw new AmbientError('not_found', 'the session has no uploaded source');
@@ -77,14 +89,14 @@ export class Sources {
 
   /** For HEAD and ranges. Throws not_found. */
   async describe(session: Session): Promise<ObjectInfo> {
-    const info = await this.#store.stat(keys.source(refOf(session)));
+    const info = await this.#store.stat(keys.source(placeOf(session)));
     if (info === undefined) throw new AmbientError('not_found', 'the session has no uploaded source');
     return info;
   }
 
   async #complete(session: Session): Promise<SourceState> {
     const { sizeBytes, digest } = uploadOf(session);
-    const upload = this.#store.upload(keys.source(refOf(session)));
+    const upload = this.#store.upload(keys.source(placeOf(session)));
     try {
       await upload.complete({ contentType: SOURCE_CONTENT_TYPE, digest });
       this.#onComplete(session);

@@ -8,6 +8,7 @@ import { activation } from './activation.ts';
 import { budget } from './budget.ts';
 import { audit } from './audit.ts';
 import { bundles } from './bundles.ts';
+import { gateway } from './gateway.ts';
 import { burst } from './burst.ts';
 import { latency } from './latency.ts';
 import { logs } from './logs.ts';
@@ -20,7 +21,7 @@ import { webhooks } from './webhooks.ts';
 
 const SECTIONS: Section[] = [
   ...[bundles, activation, tree],
-  ...[latency, admission, burst, rest, webhooks, budget, scale, audit, logs],
+  ...[latency, admission, burst, rest, webhooks, gateway, budget, scale, audit, logs],
 ];
 
 const wanted = process.argv.slice(2);

@@ -6,7 +6,7 @@ import { clusterCapability, clusterUp } from '../cluster/index.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { applyApi } from '../support/deploy.ts';
 import { runOperatorProcess } from '../support/operator-process.ts';
-import type { OperatorProcess } from '../support/operator-process.ts';
+import type { OperatorProcess, OperatorProcessOptions } from '../support/operator-process.ts';
 import { until } from '../support/until.ts';
 
 export const FRAMEWORK = 'bench';
@@ -14,7 +14,7 @@ export const FRAMEWORK = 'bench';
 export interface Plant extends AsyncDisposable {
   cluster: Cluster;
   client: KubeClient;
-  startOperator(): Promise<OperatorProcess>;
+  startOperator(flags?: OperatorProcessOptions['flags']): Promise<OperatorProcess>;
 }
 
 /** Or why this machine cannot have one. */
@@ -40,7 +40,7 @@ export async function openPlant(log: (line: string) => void): Promise<Plant | st
   return {
     cluster,
     client,
-    startOperator: () => runOperatorProcess(cluster, { flags: { 'lease-seconds': 15 } }),
+    startOperator: (flags) => runOperatorProcess(cluster, { flags: { 'lease-seconds': 15, ...flags } }),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }

@@ -40,13 +40,14 @@ describe('npm run package', function () {
       'extension/dist/webview/session.js',
       'extension/dist/webview/artifact.js',
       'extension/dist/webview/policy.js',
+      'extension/dist/mcp/main.mjs',
       'extension/media/ambient.svg',
     ])
       assert.ok(entries.includes(wanted), `${wanted} is missing from ${entries.join(', ')}`);
   });
   it('packs nothing else', () => {
     const allowed =
-      /^(\[Content_Types\]\.xml|extension\.vsixmanifest|extension\/(package\.json|readme\.md|changelog\.md|LICENSE\.txt|media\/.+|dist\/(extension|webview)\/.+))$/;
+      /^(\[Content_Types\]\.xml|extension\.vsixmanifest|extension\/(package\.json|readme\.md|changelog\.md|LICENSE\.txt|media\/.+|dist\/(extension|webview|mcp)\/.+))$/;
     assert.deepEqual(
       entries.filter((entry) => !allowed.test(entry)),
       [],

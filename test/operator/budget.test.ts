@@ -3,20 +3,14 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  ANNOTATION_RUN,
-  API_VERSION,
-  OPERATOR_ACTOR,
-  POLICY_NAME,
-  TOKEN_AUDIENCE,
-} from '../../common/api/names.ts';
+import { API_VERSION, OPERATOR_ACTOR, POLICY_NAME } from '../../common/api/names.ts';
 import type { NamespacePolicy, NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
-import type { RunDescription } from '../../common/api/runner.ts';
 import type { Session } from '../../common/api/session.ts';
 import type { KubeClient } from '../../common/kube/client.ts';
 import { events, jobs, namespacePolicies, namespaces, sessions } from '../../common/kube/resource.ts';
 import { findCondition } from '../../common/rules/conditions.ts';
 import { parseMoney, plus, ZERO } from '../../common/rules/money.ts';
+import { askingPod } from '../support/asking-pod.ts';
 import { recordedIn } from '../support/audit.ts';
 import { fakeCluster } from '../support/fake-cluster.ts';
 import type { FakeCluster } from '../support/fake-cluster.ts';
@@ -112,24 +106,8 @@ describe('the budget of a namespace', function () {
 
   /** Sends usage records as the pod of the session would, numbered from `first`. */
   async function report(session: Session, first: number, ...costs: unknown[]): Promise<number> {
-    const pod = await withPod(session);
-    const { namespace = '', name, annotations, uid } = pod.metadata;
-    const { endpoint } = JSON.parse(annotations?.[ANNOTATION_RUN] ?? '{}') as RunDescription;
-    const { status } = await client.connection.json<{ status: { token: string } }>(
-      `/api/v1/namespaces/${namespace}/serviceaccounts/ambient-runner/token`,
-      {
-        method: 'POST',
-        body: {
-          apiVersion: 'authentication.k8s.io/v1',
-          kind: 'TokenRequest',
-          spec: {
-            audiences: [TOKEN_AUDIENCE],
-            expirationSeconds: 600,
-            boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name, uid },
-          },
-        },
-      },
-    );
+    const at = { host: fake.cluster.nodeHostAddress, port: operator.ports.runners };
+    const { server, token } = await askingPod(client, session, at);
     const body = costs.map((costUsd, index) =>
       JSON.stringify({
         seq: first + index,
@@ -139,10 +117,9 @@ describe('the budget of a namespace', function () {
         data: { costUsd, model: 'opus' },
       }),
     );
-    const server = { host: fake.cluster.nodeHostAddress, port: operator.ports.runners, ca: endpoint.ca };
     const answer = await ask(server, '/runner/v1/events', {
       method: 'POST',
-      headers: { authorization: `Bearer ${status.token}` },
+      headers: { authorization: `Bearer ${token}` },
       body: body.join('\n'),
     });
     assert.equal(answer.status, 200, answer.text);

@@ -16,12 +16,26 @@ import {
   TOKEN_AUDIENCE,
 } from '../../common/api/names.ts';
 import { livePaths, SOURCE_CHUNK_BYTES } from '../../common/api/live.ts';
-import type { ArtifactList, MessageAccepted, SourceState, StopAccepted } from '../../common/api/live.ts';
+import type {
+  ArtifactList,
+  MessageAccepted,
+  Resumed,
+  SourceState,
+  StopAccepted,
+} from '../../common/api/live.ts';
 import type { LogRecord } from '../../common/api/log.ts';
 import type { Session } from '../../common/api/session.ts';
 import { KubeError } from '../../common/kube/errors.ts';
 import type { RequestOptions } from '../../common/kube/connection.ts';
-import { apiServices, configMaps, jobs, pods, secrets, sessions } from '../../common/kube/resource.ts';
+import {
+  apiServices,
+  configMaps,
+  frameworks,
+  jobs,
+  pods,
+  secrets,
+  sessions,
+} from '../../common/kube/resource.ts';
 import type { Job, Pod } from '../../common/kube/core-types.ts';
 import { readConfig } from '../../operator/config.ts';
 import { systemClock } from '../../operator/controllers/clock.ts';
@@ -35,7 +49,7 @@ import { CollectedAudit } from '../support/audit.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { manifests } from '../support/deploy.ts';
-import { aSession } from '../support/fixtures.ts';
+import { aFramework, aSession } from '../support/fixtures.ts';
 import { addHostEndpoint, useHostService } from '../support/host-service.ts';
 import { ask } from '../support/https.ts';
 import type { Answer, AskOptions } from '../support/https.ts';
@@ -216,10 +230,12 @@ describe('the live API behind a real API server', function () {
       'sessions/approve',
       'sessions/artifacts',
       'sessions/audit',
+      'sessions/budget',
       'sessions/interrupt',
       'sessions/log',
       'sessions/message',
       'sessions/reject',
+      'sessions/resume',
       'sessions/source',
       'sessions/stop',
     ]);
@@ -608,6 +624,37 @@ describe('the live API behind a real API server', function () {
         'it is known to be over',
       );
       await refused(say(session, 'tom', { text: 'too late' }), 409, 'already_finished');
+    });
+  });
+
+  describe('resume', () => {
+    const FRAMEWORK = 'live-test-resumes';
+    before(async () => {
+      await cluster.client.create(frameworks, aFramework(FRAMEWORK));
+      await until(() => watches.frameworks.store.get({ name: FRAMEWORK }), 'the framework is known');
+    });
+    after(() => cluster.client.delete(frameworks, { name: FRAMEWORK }));
+
+    it('makes a new session of one that has ended, by whoever asks', async () => {
+      const session = await create(
+        aSession().spec({ framework: { type: FRAMEWORK, config: { command: 'true' } } }),
+      );
+      const resume = (user: string): Promise<Resumed> =>
+        json(livePaths.resume(...at(session)), as(user, { method: 'POST', body: { id: 'once' } }));
+      await setStatus(session, { phase: 'Pending' });
+      await refused(resume('tom'), 409, 'conflict');
+      await setStatus(session, { phase: 'Failed' });
+      const known = (): Session | undefined =>
+        watches.sessions.store.get({ namespace, name: session.metadata.name });
+      await until(() => known()?.status?.phase === 'Failed', 'it is known to be over');
+      await refused(resume('vera'), 403);
+      const { name, uid } = await resume('tom');
+      assert.deepEqual(await resume('tom'), { ...(await resume('tom')), name, uid });
+      const { spec } = await cluster.client.get(sessions, { namespace, name });
+      assert.deepEqual(
+        [spec.createdBy?.user, spec.resume],
+        ['tom', { session: session.metadata.name, uid: session.metadata.uid, source: session.metadata.uid }],
+      );
     });
   });
 

@@ -6,43 +6,42 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  ANNOTATION_RUN,
-  API_VERSION,
+  MODELS_TOKEN_AUDIENCE,
   OPERATOR_ACTOR,
-  OPERATOR_NAME,
-  OPERATOR_NAMESPACE,
   POLICY_NAME,
   TOKEN_AUDIENCE,
 } from '../../common/api/names.ts';
-import type { NamespacePolicy, NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
-import type { RunDescription } from '../../common/api/runner.ts';
+import type { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
+import { RUNNER_PATHS } from '../../common/api/runner.ts';
 import type { Session, SessionSpec } from '../../common/api/session.ts';
 import type { KubeClient } from '../../common/kube/client.ts';
-import { namespacePolicies, namespaces, secrets, sessions } from '../../common/kube/resource.ts';
+import { namespacePolicies, secrets, sessions } from '../../common/kube/resource.ts';
 import { findCondition } from '../../common/rules/conditions.ts';
-import { recordedIn } from '../support/audit.ts';
+import { effectivePolicy } from '../../common/rules/policy/effective.ts';
+import { BudgetRaises } from '../../operator/sessions/budget-raises.ts';
+import { DirectoryStore } from '../../operator/store/directory.ts';
+import { askingPod } from '../support/asking-pod.ts';
+import type { AskingPod } from '../support/asking-pod.ts';
+import { CollectedAudit, recordedIn } from '../support/audit.ts';
 import { fakeCluster } from '../support/fake-cluster.ts';
 import type { FakeCluster } from '../support/fake-cluster.ts';
 import { aSession } from '../support/fixtures.ts';
 import { ask, open } from '../support/https.ts';
-import type { Answer, AskOptions, Server } from '../support/https.ts';
+import type { Answer, AskOptions } from '../support/https.ts';
 import * as answers from '../support/model-answers.ts';
+import { createModelTenant, MODEL_FLAGS, MODEL_KEYS, MODEL_SECRET } from '../support/model-tenant.ts';
 import { runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
-import { current, endOf, finished, inPhase, workloadOf } from '../support/sessions.ts';
+import { current, endOf, finished, inPhase } from '../support/sessions.ts';
 import { until } from '../support/until.ts';
 import { webReceiver } from '../support/web-receiver.ts';
 import type { WebReceiver } from '../support/web-receiver.ts';
 
 const MODEL = 'claude-sonnet-4-6';
-const KEYS = { anthropic: 'sk-ant-tenant', openai: 'sk-tenant', gemini: 'AIza-tenant' } as const;
-const FLAGS = { 'models-allow': '127.0.0.0/8', 'models-http': true };
 
-interface Pod {
+interface Pod extends AskingPod {
   session: Session;
   namespace: string;
-  server: Server;
-  token: string;
 }
 
 describe('the model gateway', function () {
@@ -80,47 +79,24 @@ describe('the model gateway', function () {
       answers.say(response, answers.anthropicStream({ input: 100, output: 10 }));
   });
 
-  const start = (): Promise<OperatorProcess> => runOperatorProcess(fake.cluster, { storeDir, flags: FLAGS });
+  const start = (): Promise<OperatorProcess> =>
+    runOperatorProcess(fake.cluster, { storeDir, flags: MODEL_FLAGS });
 
-  /** With the keys of all three providers, which the operator may read. */
   async function aTenant(models: NamespacePolicySpec['models'] = {}): Promise<string> {
     const namespace = `models-${process.pid}-${++count}`;
-    await client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
-    await client.create(secrets, {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { name: 'model-keys', namespace },
-      stringData: KEYS,
-    } as never);
-    await fake.cluster.kubectl([
-      ...['create', 'role', 'model-keys', '-n', namespace],
-      ...['--verb=get', '--resource=secrets', '--resource-name=model-keys'],
-    ]);
-    await fake.cluster.kubectl([
-      ...['create', 'rolebinding', 'model-keys', '-n', namespace, '--role=model-keys'],
-      `--serviceaccount=${OPERATOR_NAMESPACE}:${OPERATOR_NAME}`,
-    ]);
-    await client.create<NamespacePolicy>(namespacePolicies, {
-      apiVersion: API_VERSION,
-      kind: 'NamespacePolicy',
-      metadata: { name: POLICY_NAME, namespace },
-      spec: { models: { providers: providers(), ...models } },
-    });
+    await createModelTenant(fake, namespace, provider.port, { models });
     return namespace;
   }
-
-  const providers = () =>
-    (['anthropic', 'openai', 'gemini'] as const).map((name) => ({
-      name,
-      baseUrl: `http://127.0.0.1:${provider.port}/${name}`,
-      keySecret: { name: 'model-keys', key: name },
-    }));
 
   const change = (namespace: string, spec: NamespacePolicySpec) =>
     client.mergePatch(namespacePolicies, { namespace, name: POLICY_NAME }, { spec });
 
   /** A session whose pod waits for a node, which may ask as one that runs. */
-  async function aPod(namespace: string, spec: Partial<SessionSpec> = {}): Promise<Pod> {
+  async function aPod(
+    namespace: string,
+    spec: Partial<SessionSpec> = {},
+    audience = MODELS_TOKEN_AUDIENCE,
+  ): Promise<Pod> {
     const session = await client.create(
       sessions,
       aSession(`s${++count}`)
@@ -128,29 +104,8 @@ describe('the model gateway', function () {
         .spec({ limits: { timeoutSeconds: 60, gracePeriodSeconds: 0 }, ...spec })
         .toCreate(),
     );
-    const pod = await until(
-      async () => (await workloadOf(client, session)).pods[0],
-      `${session.metadata.name} has a pod`,
-    );
-    const { name, annotations, uid } = pod.metadata;
-    const { endpoint } = JSON.parse(annotations?.[ANNOTATION_RUN] ?? '{}') as RunDescription;
-    const { status } = await client.connection.json<{ status: { token: string } }>(
-      `/api/v1/namespaces/${namespace}/serviceaccounts/ambient-runner/token`,
-      {
-        method: 'POST',
-        body: {
-          apiVersion: 'authentication.k8s.io/v1',
-          kind: 'TokenRequest',
-          spec: {
-            audiences: [TOKEN_AUDIENCE],
-            expirationSeconds: 600,
-            boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name, uid },
-          },
-        },
-      },
-    );
-    const server = { host: fake.cluster.nodeHostAddress, port: operator.ports.runners, ca: endpoint.ca };
-    return { session, namespace, server, token: status.token };
+    const at = { host: fake.cluster.nodeHostAddress, port: operator.ports.runners };
+    return { session, namespace, ...(await askingPod(client, session, at, audience)) };
   }
 
   const question = (more: object = {}): object => ({
@@ -229,7 +184,7 @@ describe('the model gateway', function () {
     assert.ok(received !== undefined);
     assert.equal(received.path, '/anthropic/v1/messages?beta=true');
     assert.equal(received.body, JSON.stringify(body));
-    assert.equal(received.headers['x-api-key'], KEYS.anthropic);
+    assert.equal(received.headers['x-api-key'], MODEL_KEYS.anthropic);
     assert.equal(received.headers['anthropic-version'], '2023-06-01');
     assert.equal(received.headers['anthropic-beta'], 'a,b');
     for (const name of ['authorization', 'cookie', 'openai-organization', 'x-forwarded-for'])
@@ -239,7 +194,10 @@ describe('the model gateway', function () {
     await costs(pod, '0.020985');
     assert.deepEqual((await current(pod.session, client)).status?.cost?.breakdown, { [MODEL]: '0.020985' });
     const all = operator.log.join('\n');
-    assert.ok(!all.includes('vault') && !all.includes(KEYS.anthropic), 'neither prompt nor key is logged');
+    assert.ok(
+      !all.includes('vault') && !all.includes(MODEL_KEYS.anthropic),
+      'neither prompt nor key is logged',
+    );
     const metrics = await operator.metrics();
     assert.match(metrics, /ambient_model_requests_total\{provider="anthropic",status="200"\} 1\n/);
     assert.match(metrics, /ambient_model_tokens_total\{provider="anthropic",kind="output"\} 1234\n/);
@@ -329,7 +287,7 @@ describe('the model gateway', function () {
       assert.ok(!JSON.stringify(received).includes(pod.token), 'the token stays here');
       const sent = JSON.stringify(received.headers);
       assert.ok(
-        Object.values(KEYS).some((key) => sent.includes(key)),
+        Object.values(MODEL_KEYS).some((key) => sent.includes(key)),
         'the key of the tenant is sent',
       );
       await costs(pod, total);
@@ -376,10 +334,12 @@ describe('the model gateway', function () {
   it('keeps to itself what a provider says of the key, and follows no redirect', async () => {
     const pod = await aPod(await aTenant());
     provider.answer = (response) =>
-      response.writeHead(401, { 'content-type': 'application/json' }).end(`{"error":"${KEYS.anthropic}"}`);
+      response
+        .writeHead(401, { 'content-type': 'application/json' })
+        .end(`{"error":"${MODEL_KEYS.anthropic}"}`);
     const refused = await messages(pod);
     assert.equal(refused.status, 403);
-    assert.ok(!refused.text.includes(KEYS.anthropic));
+    assert.ok(!refused.text.includes(MODEL_KEYS.anthropic));
     assert.match(errorOf(refused).message, /refuses the namespace's key.* Secret model-keys/);
     provider.answer = (response) =>
       response.writeHead(307, { location: `http://127.0.0.1:${provider.port}/elsewhere` }).end();
@@ -470,6 +430,14 @@ describe('the model gateway', function () {
       signature,
     ].join('.');
     assert.equal((await messages({ ...mine, token: expired })).status, 401);
+    const ofRunner = await aPod(mine.namespace, {}, TOKEN_AUDIENCE);
+    assert.equal((await messages(ofRunner)).status, 401);
+    const records = await ask(mine.server, RUNNER_PATHS.events, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${mine.token}` },
+      body: '',
+    });
+    assert.equal(records.status, 401, 'a key to models takes no records');
     // Whatever it says of itself, a token of another tenant has that tenant's providers, of which there are none.
     const theirs = await messages({ ...mine, token: other.token });
     assert.equal(theirs.status, 403);
@@ -486,7 +454,7 @@ describe('the model gateway', function () {
     const { namespace } = pod;
     await client.mergePatch(
       secrets,
-      { namespace, name: 'model-keys' },
+      { namespace, name: MODEL_SECRET },
       {
         stringData: { anthropic: 'sk-ant-new' },
       },
@@ -495,7 +463,7 @@ describe('the model gateway', function () {
       await messages(pod);
       return provider.received.at(-1)?.headers['x-api-key'] === 'sk-ant-new';
     }, 'the new key is used');
-    await client.delete(secrets, { namespace, name: 'model-keys' });
+    await client.delete(secrets, { namespace, name: MODEL_SECRET });
     const refused = await until(async () => {
       const answer = await messages(pod);
       return answer.status === 403 ? answer : undefined;
@@ -635,6 +603,56 @@ describe('the model gateway', function () {
     );
   });
 
+  it('goes on when an approver raises the budget of a paused session, within what the namespace has free', async () => {
+    const namespace = await aTenant({
+      budget: { monthly: '10.00', perSession: '0.50' },
+      prices: [{ model: MODEL, input: '0', output: '100000' }],
+      whenSpent: 'pause',
+    });
+    const pod = await aPod(namespace, { policy: { modelConstraints: { budget: '0.30' } } });
+    const waiting = messages(pod, { max_tokens: 4 });
+    const paused = await inPhase(
+      client,
+      pod.session,
+      ({ status }) => findCondition(status?.conditions, 'BudgetPaused')?.status === 'True',
+      'it is paused',
+    );
+    const policy = await until(async () => {
+      const found = await client.get(namespacePolicies, { namespace, name: POLICY_NAME });
+      return found.status?.usage?.budget?.reserved === '0.30' ? found : undefined;
+    }, 'its budget is held');
+    // Without the operator's webhooks nobody knows who launched it.
+    const approval = { allowSelfApproval: true };
+    const audit = new CollectedAudit();
+    const raises = new BudgetRaises({
+      client,
+      store: new DirectoryStore({ root: storeDir }),
+      policies: { of: () => effectivePolicy({ ...policy.spec, approval }), object: () => policy },
+      audit,
+      now: () => new Date(),
+    });
+    const raise = (limit: string, name = 'bob') =>
+      raises.raise(paused, { name, groups: [] }, { limit }, { traceId: 't' });
+    await assert.rejects(raise('1'), /limit/);
+    await assert.rejects(raise('0.30'), /is 0\.30 USD already/);
+    await assert.rejects(raise('10.01'), /has 9\.70 USD free this month, and that would take 9\.71 USD more/);
+    assert.deepEqual(
+      audit.lines.filter((line) => line.endsWith('allowed')),
+      [],
+    );
+    assert.equal((await raise('1.00')).limit, '1.00');
+    assert.deepEqual(audit.lines.at(-1), 'bob update sessions/budget allowed');
+    provider.answer = (response) => answers.say(response, answers.anthropicStream({ input: 100, output: 3 }));
+    assert.equal((await waiting).status, 200);
+    await costs(pod, '0.30');
+    await until(async () => {
+      const { status } = await client.get(namespacePolicies, { namespace, name: POLICY_NAME });
+      return status?.usage?.budget?.reserved === '0.70';
+    }, 'what was raised is held too');
+    const events = (await current(pod.session, client)).status?.history?.map(({ event }) => event);
+    assert.deepEqual(events, ['Created', 'BudgetPaused', 'BudgetRaised', 'BudgetResumed']);
+  });
+
   it('ends the waiting of a paused session that is stopped', async () => {
     const pod = await aPod(
       await aTenant({ budget: { monthly: '10.00', perSession: '0.00' }, whenSpent: 'pause' }),
@@ -666,7 +684,7 @@ describe('the model gateway', function () {
       await closed;
       const { ports } = operator;
       await operator[Symbol.asyncDispose]();
-      operator = await runOperatorProcess(fake.cluster, { storeDir, flags: FLAGS, ports });
+      operator = await runOperatorProcess(fake.cluster, { storeDir, flags: MODEL_FLAGS, ports });
     };
     await cutBy(() => operator.stop());
     await costs(pod, '0.003015');

@@ -76,8 +76,10 @@ const EXPECTED: Record<string, Partial<Record<Verb, readonly Role[]>>> = {
   [`${LIVE_GROUP}/sessions/stop`]: { create: EDITORS },
   [`${LIVE_GROUP}/sessions/message`]: { create: EDITORS },
   [`${LIVE_GROUP}/sessions/interrupt`]: { create: EDITORS },
+  [`${LIVE_GROUP}/sessions/resume`]: { create: EDITORS },
   [`${LIVE_GROUP}/sessions/approve`]: { create: APPROVERS },
   [`${LIVE_GROUP}/sessions/reject`]: { create: APPROVERS },
+  [`${LIVE_GROUP}/sessions/budget`]: { create: APPROVERS },
   [`${LIVE_GROUP}/sessions/audit`]: { get: ADMINS },
 };
 

@@ -175,26 +175,23 @@ describe('with data in S3', function () {
     const runs = await launch(cluster.client, aCommand(namespace, command));
     await running(cluster.client, runs);
     await key('wrong');
-    // Keys are read again after ten seconds.
-    const wrongFor = performance.now();
+    // Keys are read again after ten seconds: until then sessions run, and some may not be able to hand in what they made.
     const waiting = await until(
       async () => {
         const session = await launch(cluster.client, aCommand(namespace, 'echo hello'));
         const told = await inPhase(
           cluster.client,
           session,
-          ({ status }) =>
-            status?.message?.startsWith('Waiting: the audit') === true || isTerminal(status?.phase),
+          ({ status }) => status?.message?.includes('credentials') === true || isTerminal(status?.phase),
           'it is told, or over',
         );
-        return isTerminal(told.status?.phase) ? undefined : told;
+        return told.status?.phase === undefined ? told : undefined;
       },
       'a session waits',
       60_000,
     );
     assert.match(waiting.status?.message ?? '', /the operator's credentials: SignatureDoesNotMatch/);
     assert.equal(operator?.running(), true);
-    assert.ok(performance.now() - wrongFor < 30_000);
     await key(server?.credentials.secretAccessKey ?? '');
     for (const session of [runs, waiting]) {
       const ended = await finished(cluster.client, session, 120_000);

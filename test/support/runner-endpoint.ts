@@ -52,6 +52,8 @@ export class RunnerEndpoint implements AsyncDisposable {
   resent = 0;
   source: Buffer | undefined;
   control: Control = {};
+  /** Of the session that this one goes on from: by name, below /resume/. */
+  readonly resumed = new Map<string, Buffer>();
   /** What was said to the session. */
   readonly said: Said[] = [];
   accept = [this.token];
@@ -168,7 +170,11 @@ export class RunnerEndpoint implements AsyncDisposable {
       answer(200, await this.#controlled(searchParams, request));
     else if (key === `GET ${RUNNER_PATHS.source}`)
       this.#sendSource(request, response, fault.drop === 'middle');
-    else if (key.startsWith(`PUT ${RUNNER_PATHS.artifacts}/`))
+    else if (key.startsWith(`GET ${RUNNER_PATHS.resume}/`)) {
+      const found = this.resumed.get(pathname.slice(RUNNER_PATHS.resume.length + 1));
+      if (found === undefined) fail(response, 404, 'there is none');
+      else response.end(found);
+    } else if (key.startsWith(`PUT ${RUNNER_PATHS.artifacts}/`))
       await this.#artifact(request, pathname, answer);
     else if (key === `POST ${RUNNER_PATHS.result}`) this.#result(await bodyOf(request), answer);
     else fail(response, 404, `no ${key}`);

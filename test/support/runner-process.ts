@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunDescription } from '../../common/api/runner.ts';
 import { LINK_VARIABLE } from '../../common/api/link.ts';
-import { RUN_API_VERSION } from '../../common/api/runner.ts';
+import { RUN_API_VERSION, STEP_VARIABLE } from '../../common/api/runner.ts';
 import type { RunnerEndpoint } from './runner-endpoint.ts';
 
 const MAIN = join(import.meta.dirname, '../../runner/main.ts');
@@ -63,16 +63,22 @@ export class RunnerPod implements AsyncDisposable {
   }
 
   /** Starts the runner with a command. */
-  start(...command: string[]): Promise<void> {
-    return this.#start(command, {});
+  async start(...command: string[]): Promise<void> {
+    await this.#launch(command);
   }
 
   /** Starts it as a sidecar, with the command in another container. */
-  startBeside(link: string, ...command: string[]): Promise<void> {
-    return this.#start(command, { [LINK_VARIABLE]: link });
+  async startBeside(link: string, ...command: string[]): Promise<void> {
+    await this.#launch(command, { [LINK_VARIABLE]: link });
   }
 
-  async #start(command: string[], more: Record<string, string>): Promise<void> {
+  /** What the init container does that brings the source with credentials. */
+  async bringSource(env: Record<string, string>): Promise<RunnerEnd> {
+    await this.#launch(['true'], { [STEP_VARIABLE]: 'source', ...env });
+    return this.ended();
+  }
+
+  async #launch(command: string[], more: Record<string, string> = {}): Promise<void> {
     const { endpoint, description, env, wrapper = [], main = MAIN } = this.#options;
     const full: RunDescription = {
       apiVersion: RUN_API_VERSION,

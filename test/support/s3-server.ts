@@ -26,6 +26,13 @@ export interface S3Server extends AsyncDisposable {
   start(): Promise<void>;
 }
 
+export interface S3ServerOptions {
+  /** An existing folder to keep data in, such as a small volume; absent: a temporary one, removed at the end. */
+  root?: string;
+  /** Address to listen on; default the loopback one. */
+  host?: string;
+}
+
 const ACCESS_KEY = 'test-access-key';
 const SECRET_KEY = 'test-secret-key';
 const REGION = 'eu-test-1';
@@ -33,21 +40,20 @@ const BUCKET = 'ambient';
 const HOST = '127.0.0.1';
 
 /** Skips the suite where the server cannot be had. The first time on a machine it is built, which takes a minute. */
-export async function s3ServerOrSkip(context: Context, options: { root?: string } = {}): Promise<S3Server> {
+export async function s3ServerOrSkip(context: Context, options: S3ServerOptions = {}): Promise<S3Server> {
   const able = await s3Capability();
   if (able !== true) skipBecause(context, able);
   context.timeout(600_000);
   return await startS3Server(options);
 }
 
-/** `root` is an existing folder to keep data in, such as a small volume; absent: a temporary one, removed at the end. */
-export async function startS3Server({ root }: { root?: string } = {}): Promise<S3Server> {
+export async function startS3Server({ root, host = HOST }: S3ServerOptions = {}): Promise<S3Server> {
   const binaries = await ensureBinaries(['versitygw'], (line) => process.stderr.write(`${line}\n`));
   const data = root ?? (await mkdtemp(join(tmpdir(), 'ambient-s3-')));
   const folder = join(data, BUCKET);
   // A folder of the server's root is a bucket.
   await mkdir(folder);
-  const port = await freePort();
+  const port = await freePort(host);
   let child: ChildProcess | undefined;
   const killWithUs = (): void => void child?.kill('SIGKILL');
   process.once('exit', killWithUs);
@@ -60,15 +66,15 @@ export async function startS3Server({ root }: { root?: string } = {}): Promise<S
     await exited;
   };
   const start = async (): Promise<void> => {
-    child = spawn(binaries.path('versitygw'), ['--port', `${HOST}:${port}`, '--quiet', 'posix', data], {
+    child = spawn(binaries.path('versitygw'), ['--port', `${host}:${port}`, '--quiet', 'posix', data], {
       stdio: ['ignore', 'ignore', 'inherit'],
       env: { ROOT_ACCESS_KEY: ACCESS_KEY, ROOT_SECRET_KEY: SECRET_KEY, VGW_REGION: REGION },
     });
-    await until(() => answers(port), 'the S3 server listens');
+    await until(() => answers(host, port), 'the S3 server listens');
   };
   await start();
   return {
-    endpoint: `http://${HOST}:${port}`,
+    endpoint: `http://${host}:${port}`,
     port,
     region: REGION,
     bucket: BUCKET,
@@ -84,17 +90,17 @@ export async function startS3Server({ root }: { root?: string } = {}): Promise<S
   };
 }
 
-async function freePort(): Promise<number> {
+async function freePort(host: string): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
 
-function answers(port: number): Promise<boolean> {
+function answers(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, HOST);
+    const socket = connect(port, host);
     socket.on('connect', () => resolve(true)).on('error', () => resolve(false));
     socket.on('connect', () => socket.destroy());
   });

@@ -64,6 +64,11 @@ export const header = (
           : nothing
       }
       ${
+        view.canResume
+          ? button({ label: 'Resume…', ...refusable(refusals.resume), onClick: () => post('resume', {}) })
+          : nothing
+      }
+      ${
         view.talk !== undefined && view.talk.closed === undefined
           ? button({
               label: 'Interrupt',

@@ -8,13 +8,21 @@ import {
   NamespaceList,
   NewSession,
   PERMISSIONS,
+  ResumedSession,
   Said,
   SESSION_STATES,
   SessionDetail,
   SessionPage,
   StopWish,
 } from './session.ts';
-import { ApproveRequest, InterruptRequest, MessageRequest, RejectRequest, StopRequest } from '../live.ts';
+import {
+  ApproveRequest,
+  InterruptRequest,
+  MessageRequest,
+  RejectRequest,
+  ResumeRequest,
+  StopRequest,
+} from '../live.ts';
 import { receiveWebhook, validateWebhook } from './webhooks.ts';
 import { ARTIFACT_TYPES } from '../session.ts';
 
@@ -323,6 +331,24 @@ export const interruptSession = operation({
   isBodyOptional: true,
 });
 
+export const resumeSession = operation({
+  id: 'resumeSession',
+  method: 'POST',
+  path: '/namespaces/{namespace}/sessions/{id}/resume',
+  tag: 'Sessions',
+  summary: 'Go on from a session that has ended, as a new one',
+  description:
+    'The new session begins with the source of the old one, what it changed and what was said. It is launched by the person who sends this, under the policy of today.',
+  access: 'bearer',
+  params: inSession,
+  query: None,
+  headers: Type.Object({}),
+  body: ResumeRequest,
+  isBodyOptional: true,
+  answers: { 201: { description: 'The new session.', schema: ResumedSession } },
+  refusals: [400, 401, 403, 404, 409, 413, 415],
+});
+
 export const OPERATIONS: readonly Operation[] = [
   listSessions,
   createSession,
@@ -332,6 +358,7 @@ export const OPERATIONS: readonly Operation[] = [
   rejectSession,
   messageSession,
   interruptSession,
+  resumeSession,
   streamLog,
   streamState,
   listArtifacts,

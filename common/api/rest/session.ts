@@ -213,3 +213,5 @@ export const Said = Type.Object({
   by: Type.String(),
   at: Time(),
 });
+
+export const ResumedSession = Type.Object({ id: Type.String(), namespace: Type.String() });

@@ -35,6 +35,8 @@ export interface EffectivePolicy {
   models: NameRules;
   tools: NameRules;
   restrictions: Restrictions;
+  /** Globs of PersistentVolumeClaims that may be inputs. */
+  claims: readonly string[];
   /** Undefined: no limit per month, and sessions have only limits of their own. */
   budget: { monthly: Money; resetDay: number; perSession: Money } | undefined;
   approval: {
@@ -69,6 +71,7 @@ export function effectivePolicy(spec: NamespacePolicySpec | undefined): Effectiv
       fileSystem: tools?.restrictions?.fileSystem ?? false,
       execution: tools?.restrictions?.execution ?? false,
     },
+    claims: spec?.inputs?.claims ?? [],
     budget: budgetOf(models?.budget),
     approval: {
       required: approval?.required ?? false,

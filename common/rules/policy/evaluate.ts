@@ -10,6 +10,7 @@
  * refuses frameworks that execute commands and the tools by which agents run them; `fileSystem` forbids nothing a session can ask for, the pod enforces it.
  */
 import type { SessionSpec } from '../../api/session.ts';
+import { inputsOf } from '../inputs.ts';
 import { formatMoney, parseMoney } from '../money.ts';
 import type { EffectivePolicy, NameRules } from './effective.ts';
 import { coversGlob, matchesGlob } from './glob.ts';
@@ -52,6 +53,7 @@ export function evaluate(spec: SessionSpec, policy: EffectivePolicy, isExecuting
     ...approval(spec.policy?.approvalRequired, policy),
     ...network(spec, policy),
     ...execution(spec, policy, isExecuting),
+    ...inputs(spec, policy),
   ];
   return { violations: violations.slice(0, VIOLATIONS_MAX), session: narrowedPolicy(spec, policy) };
 }
@@ -170,6 +172,37 @@ function network({ source }: SessionSpec, { restrictions }: EffectivePolicy): Vi
   const rule = 'spec.tools.restrictions.network';
   const because = 'is true, and a clone needs the network';
   return [violation({ rule, field: 'spec.source.type', value: 'git', allowed: ['none', 'upload'], because })];
+}
+
+function inputs(spec: SessionSpec, { claims, restrictions }: EffectivePolicy): Violation[] {
+  const { inputs: all, mistakes } = inputsOf(spec);
+  const at = 'spec.artifacts.references';
+  const found = mistakes.map(({ at: where, value, expected }) =>
+    violation({ rule: at, field: at + where, value, allowed: [expected], because: 'it cannot be read' }),
+  );
+  for (const input of all) {
+    const about = { field: at, value: input.name };
+    if (input.kind === 'pvc' && !claims.some((glob) => matchesGlob(glob, input.claim)))
+      found.push(
+        violation({
+          ...about,
+          rule: 'spec.inputs.claims',
+          value: input.claim,
+          allowed: claims,
+          because: 'does not list it',
+        }),
+      );
+    if (input.kind !== 'pvc' && restrictions.network)
+      found.push(
+        violation({
+          ...about,
+          rule: 'spec.tools.restrictions.network',
+          allowed: ['inputs of type pvc'],
+          because: 'is true, and bringing it needs the network',
+        }),
+      );
+  }
+  return found;
 }
 
 function execution(

@@ -8,13 +8,15 @@ export interface ApplyOptions {
   reviewed?: boolean;
   /** False: asks and tells nothing. Default true. */
   confirm?: boolean;
+  /** Asks which of the changes are to be applied. */
+  pick?: boolean;
   /** With confirm false: apply what fits although something does not. Default false: then nothing is applied. */
   rest?: boolean;
 }
 
 /** From a command's argument; a folder may be a path or an address. */
 export function applyOptionsOf(value: unknown): ApplyOptions {
-  const { folder, reviewed, confirm, rest } = Object(value) as Record<string, unknown>;
+  const { folder, reviewed, confirm, pick, rest } = Object(value) as Record<string, unknown>;
   const uri =
     folder instanceof vscode.Uri
       ? folder
@@ -27,6 +29,7 @@ export function applyOptionsOf(value: unknown): ApplyOptions {
     ...(uri === undefined ? {} : { folder: uri }),
     ...(typeof reviewed === 'boolean' ? { reviewed } : {}),
     ...(typeof confirm === 'boolean' ? { confirm } : {}),
+    ...(typeof pick === 'boolean' ? { pick } : {}),
     ...(typeof rest === 'boolean' ? { rest } : {}),
   };
 }

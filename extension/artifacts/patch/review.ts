@@ -10,7 +10,9 @@ import { readArtifact } from '../reading.ts';
 import { applyChanges } from './apply.ts';
 import { EditorFolder } from './folder-content.ts';
 import type { ApplyOptions } from './options.ts';
+import { choosePieces } from './choose-pieces.ts';
 import { parsePatch } from './parse.ts';
+import type { FilePatch } from './parse.ts';
 import type { PatchedDocuments } from './patched-documents.ts';
 import { checkLinks, checkPaths } from './paths.ts';
 import { planPatch } from './plan.ts';
@@ -40,6 +42,7 @@ export async function reviewPatch(deps: PatchDeps, place: ArtifactPlace): Promis
   if (folder === 'none') return await withoutFolder(deps, place);
   if (folder === undefined) return;
   const plan = await planFor(deps.live, place, folder);
+  if (plan === undefined) return;
   if (plan.changes.length === 0) {
     deps.notify.background('telling about a patch', tellNothing(plan, place));
     return;
@@ -71,7 +74,8 @@ export async function applyPatch(
   if (folder === undefined) return { outcome: 'cancelled', applied: [], already: [], problems: [] };
   if (folder === 'none')
     throw new AmbientError('invalid_request', 'no folder is open that the changes could be applied to');
-  const plan = await planFor(live, place, folder);
+  const plan = await planFor(live, place, folder, options.pick === true ? choosePieces : undefined);
+  if (plan === undefined) return { outcome: 'cancelled', applied: [], already: [], problems: [] };
   const { changes, already, problems } = plan;
   const result = { applied: [], already, problems };
   if (changes.length === 0) {
@@ -79,8 +83,9 @@ export async function applyPatch(
     return { ...result, outcome: problems.length > 0 ? 'conflicts' : 'nothing' };
   }
   if (isQuiet && problems.length > 0 && options.rest !== true) return { ...result, outcome: 'conflicts' };
-  if (!isQuiet && (problems.length > 0 || options.reviewed !== true)) {
-    const choice = await ask(place, folder, plan, options.reviewed === true);
+  const isSeen = options.reviewed === true || options.pick === true;
+  if (!isQuiet && (problems.length > 0 || !isSeen)) {
+    const choice = await ask(place, folder, plan, isSeen);
     if (choice === REVIEW) await vscode.commands.executeCommand('ambient.reviewPatch', place.ref, place.path);
     if (choice !== APPLY && choice !== APPLY_REST) return { ...result, outcome: 'cancelled' };
   }
@@ -98,7 +103,13 @@ export async function applyPatch(
   return { ...result, outcome: 'applied', applied: paths };
 }
 
-async function planFor(live: LiveArtifacts, place: ArtifactPlace, folder: vscode.Uri): Promise<PatchPlan> {
+/** Undefined when the person was asked what of it to take, and took nothing. */
+async function planFor(
+  live: LiveArtifacts,
+  place: ArtifactPlace,
+  folder: vscode.Uri,
+  choose?: (files: readonly FilePatch[]) => Promise<FilePatch[] | undefined>,
+): Promise<PatchPlan | undefined> {
   const { bytes } = await readArtifact(live, place.ref, place.path);
   const files = parsePatch(bytes);
   if (files.length === 0 && bytes.length > 0)
@@ -106,7 +117,8 @@ async function planFor(live: LiveArtifacts, place: ArtifactPlace, folder: vscode
   checkPaths(files, process.platform === 'win32');
   const content = new EditorFolder(folder);
   await checkLinks(files, content.kindAt);
-  return await planPatch(files, content);
+  const wanted = choose === undefined ? files : await choose(files);
+  return wanted === undefined ? undefined : await planPatch(wanted, content);
 }
 
 async function offerToApply(place: ArtifactPlace, folder: vscode.Uri, plan: PatchPlan): Promise<void> {

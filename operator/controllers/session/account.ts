@@ -13,7 +13,7 @@ import type { BudgetMonth } from '../../../common/rules/budget-month.ts';
 import { minus, parseMoney, ZERO } from '../../../common/rules/money.ts';
 import type { Money } from '../../../common/rules/money.ts';
 import type { EffectivePolicy } from '../../../common/rules/policy/effective.ts';
-import { narrowedPolicy } from '../../../common/rules/policy/narrow.ts';
+import { sessionBudget } from '../../../common/rules/session-budget.ts';
 import { inLine, takeTurns, turnOf } from '../../../common/rules/turns.ts';
 import type { Room, Waiter } from '../../../common/rules/turns.ts';
 
@@ -105,7 +105,7 @@ export class Account {
 
   /** What the budget of a session comes to under the policy as it is now. */
   limitOf(session: Session): Money | undefined {
-    return narrowedPolicy(session.spec, this.#policy).budget;
+    return sessionBudget(session, this.#policy);
   }
 
   /** Takes in what is known of a session now. `state` undefined: as it was. */

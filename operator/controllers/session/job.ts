@@ -13,14 +13,12 @@ import {
   TOKEN_AUDIENCE,
 } from '../../../common/api/names.ts';
 import { HAND_IN_SECONDS, MOUNTS } from '../../../common/api/runner.ts';
-import type { RunDescription } from '../../../common/api/runner.ts';
 import type { Session } from '../../../common/api/session.ts';
 import type { Container, Job } from '../../../common/kube/core-types.ts';
 import type { RunPlan } from '../../../common/rules/admission.ts';
 import { NO_RESTRICTIONS } from '../../../common/rules/policy/effective.ts';
 import type { Restrictions } from '../../../common/rules/policy/effective.ts';
 import { smallerQuantity } from '../../../common/rules/quantity.ts';
-import { besideRunner } from './sidecar.ts';
 
 /** Beyond what the runner needs by its own clock, which starts later: for pulling the image. */
 const DEADLINE_MARGIN_SECONDS = 300;
@@ -41,29 +39,13 @@ export const jobNameOf = (uid: string): string => `ambient-${uid}`;
 
 /**
  * @param run content of /ambient/session.json
- * @param description what `run` says, for a command that is told by its container instead
  * @param restrictions as far as a pod can hold them; of execution it can nothing, since no volume Kubernetes makes is noexec
  */
 export function buildJob(
   session: Session,
   plan: RunPlan,
   run: string,
-  restrictions: Pick<Restrictions, 'fileSystem'> = NO_RESTRICTIONS,
-  description?: RunDescription,
-): Job {
-  const job = jobOf(session, plan, run, restrictions);
-  const { sidecar } = plan;
-  if (sidecar === undefined || description === undefined) return job;
-  const { template } = job.spec;
-  const spec = besideRunner(template.spec, { ...plan, sidecar }, description, tokenSeconds(plan));
-  return { ...job, spec: { ...job.spec, template: { ...template, spec } } };
-}
-
-function jobOf(
-  session: Session,
-  plan: RunPlan,
-  run: string,
-  { fileSystem }: Pick<Restrictions, 'fileSystem'>,
+  { fileSystem }: Pick<Restrictions, 'fileSystem'> = NO_RESTRICTIONS,
 ): Job {
   const { name, namespace = '', uid = '', labels = {} } = session.metadata;
   const queue = labels[LABEL_KUEUE_QUEUE];
@@ -165,7 +147,7 @@ const deadlineSeconds = ({ limits }: RunPlan): number =>
   limits.timeoutSeconds + limits.gracePeriodSeconds + HAND_IN_SECONDS + DEADLINE_MARGIN_SECONDS;
 
 /** Many commands read their key once: it is good for as long as they can run. */
-const tokenSeconds = (plan: RunPlan): number => Math.max(3600, deadlineSeconds(plan));
+export const tokenSeconds = (plan: RunPlan): number => Math.max(3600, deadlineSeconds(plan));
 
 /** Writable places, each a volume of its own; nothing else can be written to. */
 const SCRATCH = ['workspace', 'artifacts', 'temporary'] as const;

@@ -3,6 +3,7 @@ import { RUN_API_VERSION } from '../../../common/api/runner.ts';
 import type { RunDescription } from '../../../common/api/runner.ts';
 import type { Session } from '../../../common/api/session.ts';
 import type { RunPlan } from '../../../common/rules/admission.ts';
+import { fetchedOf, inputsOf } from '../../../common/rules/inputs.ts';
 import type { SessionPolicy } from '../../../common/rules/policy/narrow.ts';
 
 /**
@@ -19,6 +20,7 @@ export function describeRun(
 ): RunDescription {
   const { metadata, spec } = session;
   const { type = 'none', upload, git } = spec.source ?? {};
+  const inputs = fetchedOf(inputsOf(spec).inputs);
   return {
     apiVersion: RUN_API_VERSION,
     session: {
@@ -37,6 +39,8 @@ export function describeRun(
       ...(upload === undefined ? {} : { upload: { sizeBytes: upload.sizeBytes, digest: upload.digest } }),
       ...(git === undefined ? {} : { git }),
     },
+    ...(inputs.length === 0 ? {} : { inputs }),
+    ...(spec.resume === undefined ? {} : { resume: { session: spec.resume.session } }),
     limits: {
       timeoutSeconds: plan.limits.timeoutSeconds,
       gracePeriodSeconds: plan.limits.gracePeriodSeconds,

@@ -13,9 +13,10 @@ import {
   RESTRICTION_VARIABLES,
 } from '../../../common/api/runner.ts';
 import type { RunDescription } from '../../../common/api/runner.ts';
-import type { Container, PodSpec, Volume } from '../../../common/kube/core-types.ts';
+import type { Container, Job, PodSpec, Volume } from '../../../common/kube/core-types.ts';
 import type { RunPlan } from '../../../common/rules/admission.ts';
 import { linkedCommand } from '../../../common/rules/linked-command.ts';
+import { tokenSeconds } from './job.ts';
 
 /** A source may be long in coming: what a session may take in all is limited elsewhere. */
 const READY_SECONDS_MAX = 86_400;
@@ -27,12 +28,20 @@ const MODELS = 'models';
 /** Small: pipes, a file of authorities. */
 const LINK_SIZE = '16Mi';
 
+/** The same Job for a framework whose images have the runner in them. */
+export function withSidecar(job: Job, plan: RunPlan, description: RunDescription): Job {
+  const { sidecar } = plan;
+  if (sidecar === undefined) return job;
+  const { template } = job.spec;
+  const spec = besideRunner(template.spec, { ...plan, sidecar }, description);
+  return { ...job, spec: { ...job.spec, template: { ...template, spec } } };
+}
+
 /** @param alone the pod as it would be with a runner in the framework's image */
-export function besideRunner(
+function besideRunner(
   alone: PodSpec,
   plan: RunPlan & { sidecar: NonNullable<RunPlan['sidecar']> },
   description: RunDescription,
-  tokenSeconds: number,
 ): PodSpec {
   const [runner] = alone.containers;
   if (runner === undefined) throw new Error('a pod of a session has a container');
@@ -43,7 +52,10 @@ export function besideRunner(
   const command: Container = {
     ...runner,
     command: linkedCommand(plan.command, secretsOf(plan)),
-    env: Object.entries(environmentOf(plan, description)).map(([name, value]) => ({ name, value })),
+    env: [
+      ...Object.entries(environmentOf(plan, description)).map(([name, value]) => ({ name, value })),
+      ...(runner.env ?? []),
+    ],
     volumeMounts: [
       ...(usesModels ? [{ name: MODELS, mountPath: MOUNTS.control, readOnly: true }] : []),
       ...own,
@@ -57,7 +69,7 @@ export function besideRunner(
     image: plan.sidecar.image,
     imagePullPolicy: plan.sidecar.imagePullPolicy ?? 'IfNotPresent',
     restartPolicy: 'Always',
-    env: [{ name: LINK_VARIABLE, value: MOUNTS.link }],
+    env: [...(runner.env ?? []), { name: LINK_VARIABLE, value: MOUNTS.link }],
     resources: { limits: { ...SIDECAR_LIMITS }, requests: { ...SIDECAR_REQUESTS } },
     // The command's container starts when this has succeeded: when the source is there.
     startupProbe: {
@@ -69,13 +81,17 @@ export function besideRunner(
   };
   return {
     ...alone,
-    initContainers: [sidecar],
+    // What brings something before is a runner too.
+    initContainers: [
+      ...(alone.initContainers ?? []).map((init) => ({ ...init, image: sidecar.image })),
+      sidecar,
+    ],
     containers: [command],
     volumes: [
       ...(alone.volumes ?? []),
       { name: LINK, emptyDir: { sizeLimit: LINK_SIZE } },
       { name: COMMANDS_OWN, emptyDir: { ...temporary?.emptyDir } },
-      ...(usesModels ? [modelsVolume(tokenSeconds)] : []),
+      ...(usesModels ? [modelsVolume(tokenSeconds(plan))] : []),
     ],
   };
 }

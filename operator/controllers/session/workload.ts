@@ -16,6 +16,8 @@ import { formatBytes } from '../../../common/rules/wording.ts';
 import { isOlder } from '../resource-version.ts';
 import { jobRecord } from './change-record.ts';
 import { buildJob, jobNameOf } from './job.ts';
+import { withSidecar } from './sidecar.ts';
+import { withBrought } from './brought.ts';
 import { describeRun, RUN_DESCRIPTION_BYTES_MAX } from './run-description.ts';
 import { trimJob } from './trim.ts';
 import type { Look, StepResult } from './step.ts';
@@ -67,7 +69,8 @@ async function create(look: Look): Promise<StepResult> {
     // First the account, which a Job controller that does not find it tries again only after ten seconds, and the NetworkPolicy,
     // without which no pod shall start.
     await controller.prepareNamespace(namespace, signal);
-    const made = buildJob(session, plan, run, policy.restrictions, description);
+    const plain = withBrought(buildJob(session, plan, run, policy.restrictions), session);
+    const made = withSidecar(plain, plan, description);
     const governing = controller.policies.object(namespace)?.metadata;
     if (governing !== undefined)
       made.metadata.labels = {

@@ -32,9 +32,11 @@ export function accessOf({ verb, path, query }: Route, request: IncomingMessage)
     case 'stop':
     case 'message':
     case 'interrupt':
+    case 'resume':
       return { action: 'update', resource: `sessions/${verb}` };
     case 'approve':
     case 'reject':
+    case 'budget':
       return undefined;
     case 'audit':
       return { action: 'view', resource: 'sessions/audit' };

@@ -13,6 +13,8 @@ export type Verb =
   | 'reject'
   | 'message'
   | 'interrupt'
+  | 'budget'
+  | 'resume'
   | 'audit';
 
 export interface Route {
@@ -32,8 +34,10 @@ const METHODS: Record<Verb, readonly string[]> = {
   stop: ['POST'],
   approve: ['POST'],
   reject: ['POST'],
+  budget: ['POST'],
   message: ['POST'],
   interrupt: ['POST'],
+  resume: ['POST'],
   audit: ['GET'],
 };
 

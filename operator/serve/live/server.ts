@@ -14,8 +14,10 @@ import type { SessionLog } from '../../sessions/log.ts';
 import { findSession } from '../../sessions/lookup.ts';
 import type { SessionLookup } from '../../sessions/lookup.ts';
 import type { Messages } from '../../sessions/messages.ts';
+import type { Resumes } from '../../sessions/resumes.ts';
 import type { RetentionForecasts } from '../../sessions/retention-forecast.ts';
 import type { Sources } from '../../sessions/source.ts';
+import type { BudgetRaises } from '../../sessions/budget-raises.ts';
 import type { Stops } from '../../sessions/stop.ts';
 import { bodyStream, readJson } from '../http/body.ts';
 import { listenerOf, sendJson } from '../http/exchange.ts';
@@ -42,8 +44,10 @@ export interface LiveServerOptions {
   artifacts: Artifacts;
   sources: Sources;
   stops: Stops;
+  raises: BudgetRaises;
   approvals: Approvals;
   messages: Pick<Messages, 'send' | 'interrupt'>;
+  resumes: Pick<Resumes, 'resume'>;
   accesses: Accesses;
   forecasts: RetentionForecasts;
   frontProxy: FrontProxy;
@@ -200,6 +204,16 @@ async function dispatch(options: LiveServerOptions, exchange: Exchange, call: Ca
       const body = (await readJson(request, REQUEST_BYTES_MAX)) ?? {};
       return sendJson(response, 202, await options.messages.interrupt(session, user.name, body, signal));
     }
+    case 'resume': {
+      const body = (await readJson(request, MESSAGE_REQUEST_BYTES_MAX)) ?? {};
+      const { traceId } = exchange;
+      const by = { name: user.name, uid: user.uid, groups: user.groups };
+      return sendJson(
+        response,
+        201,
+        await options.resumes.resume(session, body, { by, door: 'live', traceId, signal }),
+      );
+    }
     case 'approve':
     case 'reject': {
       const body = (await readJson(request, REQUEST_BYTES_MAX)) ?? {};
@@ -210,6 +224,11 @@ async function dispatch(options: LiveServerOptions, exchange: Exchange, call: Ca
         200,
         await options.approvals.decide(session, decision, user, body, { traceId, signal }),
       );
+    }
+    case 'budget': {
+      const body = (await readJson(request, REQUEST_BYTES_MAX)) ?? {};
+      const { traceId } = exchange;
+      return sendJson(response, 200, await options.raises.raise(session, user, body, { traceId, signal }));
     }
     case 'audit':
       return await serveAudit(options.accesses, exchange, session);

@@ -1,35 +1,49 @@
-/** Room for requests to models, which are held in memory until they are sent on: so much in all, and so much for one session. */
+/**
+ * Room for calls of models. Requests are held in memory until they are sent on: so much in all, and so much for one session, which
+ * may also have so many calls at once. An agent that forks without end takes nothing from others.
+ */
 
 const ALL_BYTES = 256 * 1024 * 1024;
 const SESSION_BYTES = 64 * 1024 * 1024;
-const SESSION_CALLS = 64;
+const SESSION_CALLS = 256;
 
 interface Taken {
   bytes: number;
   calls: number;
 }
 
+export interface Room extends Disposable {
+  /** The request is not held any more; the call goes on. */
+  sent(): void;
+}
+
 export class Bodies {
-  readonly #taken = new Map<string, Taken>();
+  readonly #sessions = new Map<string, Taken>();
   #bytes = 0;
 
-  /** Undefined: there is none now. What is taken is given back by disposing of it. */
-  take(uid: string, bytes: number): Disposable | undefined {
-    const taken = this.#taken.get(uid) ?? { bytes: 0, calls: 0 };
+  /** Undefined: there is none now. */
+  take(uid: string, bytes: number): Room | undefined {
+    const taken = this.#sessions.get(uid) ?? { bytes: 0, calls: 0 };
     if (this.#bytes + bytes > ALL_BYTES) return undefined;
     if (taken.bytes + bytes > SESSION_BYTES || taken.calls >= SESSION_CALLS) return undefined;
-    this.#taken.set(uid, taken);
-    taken.bytes += bytes;
+    this.#sessions.set(uid, taken);
     taken.calls++;
+    taken.bytes += bytes;
     this.#bytes += bytes;
-    let isBack = false;
+    let held = bytes;
+    const sent = (): void => {
+      taken.bytes -= held;
+      this.#bytes -= held;
+      held = 0;
+    };
+    let isOver = false;
     return {
+      sent,
       [Symbol.dispose]: () => {
-        if (isBack) return;
-        isBack = true;
-        taken.bytes -= bytes;
-        this.#bytes -= bytes;
-        if (--taken.calls === 0) this.#taken.delete(uid);
+        sent();
+        if (isOver) return;
+        isOver = true;
+        if (--taken.calls === 0) this.#sessions.delete(uid);
       },
     };
   }

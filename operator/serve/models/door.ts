@@ -67,11 +67,21 @@ export class ModelDoor {
       throw new AmbientError('too_many_requests', 'Too much is being asked at once.', {
         details: { retryAfterSeconds: RETRY_AFTER_SECONDS },
       });
-    const body = await readBody(request, BODY_BYTES_MAX);
     response.setTimeout(SILENCE_MS);
-    const path = `/${rest.join('/')}`;
     await this.#options.gateway.serve(
-      { session, provider, path, query, headers: request.headers, body, traceId, signal },
+      {
+        ...{
+          session,
+          provider,
+          path: `/${rest.join('/')}`,
+          query,
+          headers: request.headers,
+          traceId,
+          signal,
+        },
+        body: await readBody(request, BODY_BYTES_MAX),
+        sent: () => room.sent(),
+      },
       sinkOf(response),
     );
     response.end();

@@ -24,7 +24,7 @@ export interface JobLookup {
 export interface RunnerIdentityOptions {
   reviewer: TokenReviewer;
   /** Of the tokens it takes; default: those of runners. */
-  audiences?: readonly string[];
+  audience?: string;
   pods: PodLookup;
   jobs: JobLookup;
   sessions: SessionLookup;
@@ -43,7 +43,7 @@ export class RunnerIdentity {
     this.#options = options;
     this.#tokens = new Tokens({
       reviewer: options.reviewer,
-      audiences: options.audiences ?? [TOKEN_AUDIENCE],
+      audience: options.audience ?? TOKEN_AUDIENCE,
       now: options.now,
       mayExist: async (pod) => {
         const found = await this.#pod(pod);

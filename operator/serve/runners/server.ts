@@ -1,7 +1,14 @@
 /** The door for runner pods (contract: common/api/runner.ts): a token leads to exactly one session, no path names it. */
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Logger } from 'pino';
 import type { Counter, Registry } from 'prom-client';
-import { HEADER_ARTIFACT_TYPE, HEADER_DIGEST, RUNNER_PATHS } from '../../../common/api/runner.ts';
+import {
+  CHANGES_PATCH,
+  HEADER_ARTIFACT_TYPE,
+  HEADER_DIGEST,
+  RUNNER_PATHS,
+} from '../../../common/api/runner.ts';
 import { isTerminal } from '../../../common/api/session.ts';
 import type { Session } from '../../../common/api/session.ts';
 import { AmbientError, isAmbientError } from '../../../common/errors.ts';
@@ -15,6 +22,7 @@ import type { RecordLine } from '../../sessions/log-records.ts';
 import type { SessionLookup } from '../../sessions/lookup.ts';
 import type { Messages } from '../../sessions/messages.ts';
 import type { Questions } from '../../sessions/questions.ts';
+import { resumedBy } from '../../sessions/resumes.ts';
 import type { Results } from '../../sessions/result.ts';
 import type { Sources } from '../../sessions/source.ts';
 import { bodyStream, decodeUtf8, readBody, readJson } from '../http/body.ts';
@@ -57,6 +65,7 @@ type Name = keyof typeof RUNNER_PATHS;
 const METHODS: Record<Name, readonly string[]> = {
   events: ['POST'],
   control: ['GET'],
+  resume: ['GET'],
   source: ['GET', 'HEAD'],
   artifacts: ['PUT'],
   result: ['POST'],
@@ -69,7 +78,7 @@ interface Meters {
 
 interface Route {
   name: Name;
-  /** Below artifacts. */
+  /** Below artifacts and resume. */
   path: string;
   query: URLSearchParams;
 }
@@ -134,6 +143,8 @@ async function handle(options: RunnerServerOptions, meters: Meters, exchange: Ex
       return await sendControl(options, exchange, session, route);
     case 'source':
       return await sendSource(options, exchange, session);
+    case 'resume':
+      return await sendResumed(options, exchange, session, route.path);
     case 'artifacts':
       return await takeArtifact(options, meters, exchange, { session, path: route.path });
     case 'result':
@@ -160,7 +171,7 @@ function routeOf(url: string): Route {
   const { segments, query } = parseTarget(url);
   const [runner, version, name = '', ...rest] = segments;
   const isOurs = runner === 'runner' && version === 'v1' && isName(name);
-  if (!isOurs || (name === 'artifacts') !== rest.length > 0) {
+  if (!isOurs || (name === 'artifacts' || name === 'resume') !== rest.length > 0) {
     throw new AmbientError('not_found', 'runners have no such path');
   }
   return { name, path: rest.join('/'), query };
@@ -234,6 +245,39 @@ async function sendSource(
     },
     fileName: 'source.tar.gz',
   });
+}
+
+/** Of the session that this one goes on from; nothing else of it is given out. */
+async function sendResumed(
+  { artifacts, log }: RunnerServerOptions,
+  exchange: Exchange,
+  session: Session,
+  path: string,
+): Promise<void> {
+  const old = resumedBy(session);
+  if (old === undefined) throw new AmbientError('not_found', 'the session goes on from no other');
+  const { response, signal } = exchange;
+  if (path === 'log') {
+    response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
+    await pipeline(Readable.from(linesOf(log, old)), response, { signal });
+    return;
+  }
+  if (path !== CHANGES_PATCH) throw new AmbientError('not_found', 'runners have no such path');
+  await sendObject(exchange, {
+    describe: async () => {
+      const { size, digest, contentType, createdAt } = await artifacts.describe(old, path);
+      return { size, digest, contentType, createdAt: new Date(createdAt) };
+    },
+    open: async (range) => {
+      const { artifact, body } = await artifacts.get(old, path, range);
+      return { digest: artifact.digest, body };
+    },
+    fileName: path,
+  });
+}
+
+async function* linesOf(log: SessionLog, session: Session): AsyncGenerator<string, void, undefined> {
+  for await (const { lines } of log.read(session, 0)) yield `${lines.join('\n')}\n`;
 }
 
 async function takeArtifact(

@@ -16,8 +16,8 @@ export interface TokenReviewer {
 
 export interface TokensOptions {
   reviewer: TokenReviewer;
-  /** One of which a token must be meant for: what a pod gives to its command opens less than what its runner has. */
-  audiences: readonly string[];
+  /** Whom a token must be meant for: a pod has several, and none opens what another does. */
+  audience: string;
   now: () => Date;
   /** Asked before the API server is, so that made-up tokens cost it nothing. */
   mayExist: (pod: TokenPod) => Promise<boolean>;
@@ -74,16 +74,15 @@ export class Tokens {
   }
 
   async #ask(token: string, hash: string): Promise<TokenPod> {
-    const { reviewer, audiences, now, mayExist, remembered = REMEMBERED } = this.#options;
+    const { reviewer, audience, now, mayExist, remembered = REMEMBERED } = this.#options;
     const claims = claimsOf(token);
     // Nothing here is believed yet; it only spares the API server tokens that it would refuse.
     if (claims === undefined) throw refused('the token is not a pod’s');
     if (claims.expiresAt <= now().getTime()) throw refused('the token has expired');
-    if (!claims.audiences.some((each) => audiences.includes(each)))
-      throw refused('the token is meant for somebody else');
+    if (!claims.audiences.includes(audience)) throw refused('the token is meant for somebody else');
     if (!(await mayExist(claims.pod))) throw refused('the token’s pod is not a session’s');
-    const owner = await reviewer.tokenReview(token, audiences);
-    const pod = podOf(owner, audiences);
+    const owner = await reviewer.tokenReview(token, [audience]);
+    const pod = podOf(owner, audience);
     if (pod === undefined) throw refused(owner.error ?? 'the API server does not know the token');
     this.#known.set(hash, { pod, expiresAt: claims.expiresAt });
     for (const oldest of this.#known.keys()) {
@@ -94,11 +93,8 @@ export class Tokens {
   }
 }
 
-function podOf(
-  { authenticated, audiences, user }: TokenOwner,
-  wanted: readonly string[],
-): TokenPod | undefined {
-  if (!authenticated || audiences?.some((each) => wanted.includes(each)) !== true) return undefined;
+function podOf({ authenticated, audiences, user }: TokenOwner, audience: string): TokenPod | undefined {
+  if (!authenticated || audiences?.includes(audience) !== true) return undefined;
   const namespace = SERVICE_ACCOUNT.exec(user?.username ?? '')?.[1];
   const name = user?.extra?.[POD_NAME]?.[0];
   const uid = user?.extra?.[POD_UID]?.[0];

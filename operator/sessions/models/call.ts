@@ -10,7 +10,10 @@ export interface ModelCall {
   path: string;
   query: URLSearchParams;
   headers: IncomingHttpHeaders;
-  body: Buffer;
+  /** Let go of once it is sent: a stream may last for long. */
+  body: Buffer | undefined;
+  /** Called when the body is needed no more. */
+  sent: () => void;
   traceId: string;
   /** Aborts when the agent is gone. */
   signal: AbortSignal;

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { PROVIDER_URLS } from '../../../common/api/models.ts';
 import type { ModelProviderAccess } from '../../../common/api/namespace-policy.ts';
 import { AmbientError, isAmbientError } from '../../../common/errors.ts';
-import { isSpent, totalOf, usd } from '../../../common/rules/budget.ts';
+import { isSpent, usd } from '../../../common/rules/budget.ts';
 import { AnswerReader } from '../../../common/rules/models/answer.ts';
 import { callProblem } from '../../../common/rules/models/call.ts';
 import { mostCost, settledCost } from '../../../common/rules/models/cost.ts';
@@ -18,6 +18,7 @@ import { modelRoute } from '../../../common/rules/models/routes.ts';
 import type { ModelRoute } from '../../../common/rules/models/routes.ts';
 import { parseMoney, ZERO } from '../../../common/rules/money.ts';
 import type { Money } from '../../../common/rules/money.ts';
+import { sessionBudget } from '../../../common/rules/session-budget.ts';
 import { narrowedPolicy } from '../../../common/rules/policy/narrow.ts';
 import type { Costs } from '../costs.ts';
 import type { SessionLookup } from '../lookup.ts';
@@ -25,7 +26,7 @@ import type { Policies } from '../policies.ts';
 import type { AnswerSink, CallMeters, ModelCall } from './call.ts';
 import type { ModelCharges } from './charges.ts';
 import { headersToAgent, headersToProvider } from './headers.ts';
-import { cutSignal } from './liveness.ts';
+import { currentOf, cutSignal } from './liveness.ts';
 import type { ProviderKeys } from './provider-keys.ts';
 import type { ModelRefusals } from './refusals.ts';
 import type { Reservation, Reservations } from './reservations.ts';
@@ -36,7 +37,7 @@ import type { Upstream, UpstreamAnswer } from './upstream.ts';
 export interface ModelGatewayOptions {
   sessions: Pick<SessionLookup, 'get' | 'onChange'>;
   policies: Pick<Policies, 'of' | 'object'>;
-  costs: Pick<Costs, 'of'>;
+  costs: Pick<Costs, 'spent'>;
   keys: ProviderKeys;
   upstream: Upstream;
   reservations: Reservations;
@@ -53,10 +54,12 @@ export interface ModelGatewayOptions {
 const PROMPT_LOGGED = 16 * 1024;
 /** Fields of a query that mean something to a provider; keys and accounts are not for the agent to choose. */
 const QUERY_PASSED = ['beta', 'alt'];
+const NO_BODY = Buffer.alloc(0);
 
 interface Asked {
   route: ModelRoute;
   request: ModelRequest;
+  bodyBytes: number;
   access: ModelProviderAccess;
   /** Undefined: it costs nothing. */
   price: Price | undefined;
@@ -115,7 +118,10 @@ export class ModelGateway implements AsyncDisposable {
   }
 
   /** What is asked for, if it may be. Throws invalid_request, not_found, forbidden, policy_violation. */
-  #asked({ session, provider, path, query, body }: ModelCall, onModel: (model: string) => void): Asked {
+  #asked(
+    { session, provider, path, query, body = NO_BODY }: ModelCall,
+    onModel: (model: string) => void,
+  ): Asked {
     const { policies } = this.#options;
     const { namespace = '' } = session.metadata;
     const route = modelRoute(provider, path);
@@ -135,7 +141,7 @@ export class ModelGateway implements AsyncDisposable {
     const price = priceOf(provider, request.model, policy.gateway.prices);
     const problem = callProblem(request, { provider, policy: narrowedPolicy(session.spec, policy), price });
     if (problem !== undefined) throw new AmbientError('policy_violation', problem);
-    return { route, request, access, price: route.isFree ? undefined : price };
+    return { route, request, bodyBytes: body.length, access, price: route.isFree ? undefined : price };
   }
 
   async #pass(call: ModelCall, asked: Asked, sink: AnswerSink, signal: AbortSignal): Promise<void> {
@@ -169,21 +175,22 @@ export class ModelGateway implements AsyncDisposable {
   }
 
   async #reserve(
-    { session, body }: ModelCall,
-    { request, price }: Asked,
+    { session }: ModelCall,
+    { request, bodyBytes, price }: Asked,
     signal: AbortSignal,
   ): Promise<Reservation | undefined> {
     if (price === undefined) return undefined;
-    const { reservations, costs, policies, shortages } = this.#options;
+    const { sessions, reservations, costs, policies, shortages } = this.#options;
     const { namespace = '', uid = '' } = session.metadata;
-    const limit = (): Money | undefined => narrowedPolicy(session.spec, policies.of(namespace)).budget;
+    const limit = (): Money | undefined =>
+      sessionBudget(currentOf(sessions, session), policies.of(namespace));
     for (;;) {
       this.#assertMonth(namespace);
       const got = await reservations.reserve({
         uid,
-        most: mostCost(request, body.length, price),
+        most: mostCost(request, bodyBytes, price),
         limit,
-        spent: async () => totalOf(await costs.of(session)),
+        spent: () => costs.spent(session),
         signal,
       });
       if (got.kind === 'held') {
@@ -206,18 +213,20 @@ export class ModelGateway implements AsyncDisposable {
       );
   }
 
-  async #send(
-    { provider, path, query, headers, body }: ModelCall,
-    { access }: Asked,
-    key: string,
-    signal: AbortSignal,
-  ): Promise<UpstreamAnswer> {
+  async #send(call: ModelCall, { access }: Asked, key: string, signal: AbortSignal): Promise<UpstreamAnswer> {
+    const { provider, path, query, headers, body = NO_BODY } = call;
     const url = new URL((access.baseUrl ?? PROVIDER_URLS[provider]).replace(/\/+$/, '') + encoded(path));
     for (const name of QUERY_PASSED) {
       const value = query.get(name);
       if (value !== null) url.searchParams.set(name, value);
     }
-    return await this.#options.upstream.send(url, headersToProvider(headers, provider, key), body, signal);
+    const { upstream } = this.#options;
+    try {
+      return await upstream.send(url, headersToProvider(headers, provider, key), body, signal);
+    } finally {
+      call.body = undefined;
+      call.sent();
+    }
   }
 
   async #stream(
@@ -240,8 +249,8 @@ export class ModelGateway implements AsyncDisposable {
   }
 
   #settle(
-    { session, provider, body, traceId }: ModelCall,
-    { request, price }: Asked,
+    { session, provider, traceId }: ModelCall,
+    { request, bodyBytes, price }: Asked,
     { isBilled, reader }: Tally,
     reservation: Reservation | undefined,
   ): void {
@@ -251,7 +260,7 @@ export class ModelGateway implements AsyncDisposable {
     }
     const { charges, meters, log } = this.#options;
     const reading = reader?.end() ?? NOTHING_READ;
-    const { usage, cost } = settledCost(reading, { request, bodyBytes: body.length, price });
+    const { usage, cost } = settledCost(reading, { request, bodyBytes, price });
     for (const [kind, count] of Object.entries(usage ?? {})) meters.tokens(provider, kind, count as number);
     meters.cost(provider, cost);
     const { namespace, name } = session.metadata;
@@ -276,7 +285,7 @@ export class ModelGateway implements AsyncDisposable {
     );
   }
 
-  #logPrompt({ session, traceId, body }: ModelCall): void {
+  #logPrompt({ session, traceId, body = NO_BODY }: ModelCall): void {
     const { namespace, name } = session.metadata;
     const prompt = body.subarray(0, PROMPT_LOGGED).toString('utf8');
     this.#options.log.info({ namespace, session: name, traceId, prompt }, 'a model is asked');

@@ -18,6 +18,13 @@ export function endOf({ metadata, status }: Session): AmbientError | undefined {
   return undefined;
 }
 
+/** As it is known now; what the token led to where nothing is known yet. */
+export function currentOf(sessions: Pick<SessionLookup, 'get'>, session: Session): Session {
+  const { namespace = '', name, uid } = session.metadata;
+  const current = sessions.get(namespace, name);
+  return current !== undefined && current.metadata.uid === uid ? current : session;
+}
+
 /** Aborts, with the reason, when the session may not go on; at once when it may not now. */
 export function cutSignal(
   sessions: Pick<SessionLookup, 'get' | 'onChange'>,

@@ -7,10 +7,11 @@ import type { Session } from '../../../common/api/session.ts';
 import { AmbientError } from '../../../common/errors.ts';
 import { usd } from '../../../common/rules/budget.ts';
 import { isTrue } from '../../../common/rules/conditions.ts';
-import { narrowedPolicy } from '../../../common/rules/policy/narrow.ts';
+import { sessionBudget } from '../../../common/rules/session-budget.ts';
 import type { SessionLookup } from '../lookup.ts';
 import type { Policies } from '../policies.ts';
 import type { BudgetStates } from './budget-states.ts';
+import { currentOf } from './liveness.ts';
 import type { Shortage } from './reservations.ts';
 
 export interface ShortagesOptions {
@@ -60,9 +61,7 @@ export class Shortages {
   }
 
   #current(session: Session): Session {
-    const { namespace = '', name, uid } = session.metadata;
-    const current = this.#options.sessions.get(namespace, name);
-    return current !== undefined && current.metadata.uid === uid ? current : session;
+    return currentOf(this.#options.sessions, session);
   }
 
   async #raised(session: Session, { limit }: Shortage, signal: AbortSignal): Promise<void> {
@@ -71,7 +70,7 @@ export class Shortages {
     const until = clock.elapsed() + holdMs;
     for (;;) {
       signal.throwIfAborted();
-      const now = narrowedPolicy(session.spec, policies.of(namespace)).budget;
+      const now = sessionBudget(this.#current(session), policies.of(namespace));
       if (now === undefined || now > limit) return;
       if (clock.elapsed() >= until)
         throw new AmbientError(

@@ -3,7 +3,7 @@
  * resolved, and the connection goes to that very address. No redirect is followed.
  */
 import { isIP } from 'node:net';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { Agent, request } from 'undici';
 import { AmbientError, messageOf } from '../../../common/errors.ts';
 import { errorCode } from '../../../common/kube/errors.ts';
@@ -84,8 +84,9 @@ export class Upstream implements AsyncDisposable {
     try {
       const answer = await request(url, {
         method: 'POST',
-        headers,
-        body,
+        headers: { ...headers, 'content-length': String(body.length) },
+        // As a stream, so that it is not kept until the answer has ended.
+        body: Readable.from(body),
         signal,
         dispatcher: this.#agent,
       });

@@ -54,6 +54,7 @@ describe('a run', function () {
       env.sort(),
       [
         'AMBIENT_ARTIFACTS',
+        'AMBIENT_DESCRIPTION',
         'AMBIENT_NAMESPACE',
         'AMBIENT_SESSION',
         'AMBIENT_SESSION_UID',

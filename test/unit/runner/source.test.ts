@@ -416,6 +416,137 @@ describe('a source from a git server', function () {
       }
     });
 
+  describe('that asks for credentials', () => {
+    const PASSWORD = 'p4ss "w$rd\'s';
+    let secret: string;
+    let asked: string[];
+    beforeEach(async () => {
+      secret = await mkdtemp(join(tmpdir(), 'git-secret-'));
+      asked = [];
+    });
+    afterEach(() => rm(secret, { recursive: true, force: true }));
+
+    /** Serves with the password only, and notes what it was given. */
+    async function guarded(redirectTo?: string): Promise<AsyncDisposable & { url: string; origin: string }> {
+      const server = createServer((request, response) => {
+        const { authorization } = request.headers;
+        if (authorization !== undefined)
+          asked.push(Buffer.from(authorization.replace('Basic ', ''), 'base64').toString('utf8'));
+        const { pathname } = new URL(request.url ?? '/', 'http://x');
+        if (redirectTo !== undefined)
+          return response
+            .writeHead(302, { location: `${redirectTo}${pathname}?${request.url?.split('?')[1] ?? ''}` })
+            .end();
+        if (asked.at(-1)?.endsWith(`:${PASSWORD}`) !== true || authorization === undefined)
+          return response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+        readFile(join(scratch, 'served', normalize(decodeURIComponent(pathname)))).then(
+          (content) => response.end(content),
+          () => response.writeHead(404).end(),
+        );
+        return response;
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      return {
+        url: `${origin}/repository.git`,
+        origin,
+        async [Symbol.asyncDispose]() {
+          server.close();
+          server.closeAllConnections();
+          await once(server, 'close');
+        },
+      };
+    }
+
+    const fill = async (values: Record<string, string>): Promise<void> => {
+      for (const [name, value] of Object.entries(values)) await writeFile(join(secret, name), value);
+    };
+    const podFor = (endpoint: RunnerEndpoint, url: string): Promise<RunnerPod> =>
+      RunnerPod.make({
+        endpoint,
+        description: { source: { type: 'git', git: { url, credentials: 'git-team' } } },
+      });
+    const bring = (pod: RunnerPod) => pod.bringSource({ AMBIENT_GIT_CREDENTIALS: secret });
+
+    it('is cloned by the container that has them; the one of the command finds them nowhere', async () => {
+      await using server = await guarded();
+      await fill({ url: `${server.origin}/`, username: 'bot', password: `${PASSWORD}\n` });
+      await using endpoint = await RunnerEndpoint.start();
+      await using pod = await podFor(endpoint, server.url);
+      const init = await bring(pod);
+      assert.equal(init.code, 0, init.stderr);
+      assert.ok(!`${init.stdout}${init.stderr}`.includes(PASSWORD));
+      assert.ok(asked.every((each) => each === `bot:${PASSWORD}`));
+      const end = await pod.run(
+        'sh',
+        '-c',
+        `cat file.txt; env | grep -c w.rd; grep -rl 'p4ss' . "${pod.temporary}" || echo nowhere; ls -A "${pod.temporary}"`,
+      );
+      assert.equal(end.code, 0, end.stdout + end.stderr);
+      const said = endpoint.texts('output', 'stdout');
+      assert.deepEqual(said.slice(0, 3), ['three', '0', 'nowhere']);
+      assert.ok(!said.includes('.ambient-source.json'));
+      assert.equal(endpoint.results[0]?.sourceCommit, git(repository, 'rev-parse', 'main'));
+    });
+
+    it('takes a token without a user name', async () => {
+      await using server = await guarded();
+      await fill({ url: server.url, token: PASSWORD });
+      await using endpoint = await RunnerEndpoint.start();
+      await using pod = await podFor(endpoint, server.url);
+      await bring(pod);
+      await pod.run('cat', 'file.txt');
+      assert.deepEqual(endpoint.texts('output', 'stdout'), ['three']);
+      assert.ok(asked.every((each) => each === `x-access-token:${PASSWORD}`));
+    });
+
+    it('says what is wrong with them', async () => {
+      await using server = await guarded();
+      for (const [values, problem] of [
+        [{}, /The Secret git-team, which .* come from, is not there or is empty/],
+        [{ password: PASSWORD }, /does not say in url which addresses they are for/],
+        [{ url: server.origin }, /has neither password nor token/],
+        [
+          { url: 'https://github.com/team', password: PASSWORD },
+          /is for https:\/\/github\.com\/team, not for http/,
+        ],
+        [{ url: `${server.origin}/repo`, password: PASSWORD }, /is for .*\/repo, not for/],
+        [{ url: server.origin, password: 'two\nlines' }, /has a line break/],
+        [{ url: server.origin, password: 'wrong' }, /Authentication failed/],
+      ] as const) {
+        await rm(secret, { recursive: true });
+        await mkdir(secret);
+        await fill(values);
+        await using endpoint = await RunnerEndpoint.start();
+        await using pod = await podFor(endpoint, server.url);
+        assert.equal((await bring(pod)).code, 0);
+        await pod.run('true');
+        assert.equal(endpoint.results[0]?.outcome, 'SourceUnavailable');
+        assert.match(endpoint.results[0].message, problem);
+      }
+    });
+
+    it('gives them to no other server that it is sent to', async () => {
+      await using thief = await guarded();
+      await using server = await guarded(thief.origin);
+      await fill({ url: server.origin, password: PASSWORD });
+      await using endpoint = await RunnerEndpoint.start();
+      await using pod = await podFor(endpoint, server.url);
+      await bring(pod);
+      await pod.run('true');
+      assert.equal(endpoint.results[0]?.outcome, 'SourceUnavailable');
+      assert.deepEqual(asked, []);
+    });
+
+    it('is not believed to have come when nobody has brought it', async () => {
+      await using endpoint = await RunnerEndpoint.start();
+      await using pod = await podFor(endpoint, 'http://127.0.0.1:1/x.git');
+      await pod.run('true');
+      assert.match(endpoint.results[0]?.message ?? '', /nobody has brought the source/i);
+    });
+  });
+
   it('gives a patch that applies to a fresh clone', async () => {
     await using server = await daemon();
     await using endpoint = await RunnerEndpoint.start();

@@ -210,7 +210,7 @@ describe('the session page', function () {
   it('can be walked through with the Tab key, in the order it is read', async () => {
     await using open = await show(stateOf(completed(), artifacts.slice(0, 1)), logOf(logLines));
     const walked: string[] = [];
-    for (let step = 0; step < 15; step += 1) {
+    for (let step = 0; step < 16; step += 1) {
       await open.page.keyboard.press('Tab');
       walked.push(
         await open.page.evaluate(() => {
@@ -221,6 +221,7 @@ describe('the session page', function () {
     }
     assert.deepEqual(walked, [
       'Open Log',
+      'Resume…',
       'Open YAML',
       'Copy Name',
       'Audit Records',

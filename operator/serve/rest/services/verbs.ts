@@ -1,9 +1,10 @@
-/** Stopping, approving and rejecting a session, and talking to it. */
+/** Stopping, approving and rejecting a session, talking to it, and going on from it. */
 import {
   approveSession,
   interruptSession,
   messageSession,
   rejectSession,
+  resumeSession,
   stopSession,
 } from '../../../../common/api/rest/operations.ts';
 import type { ApprovalDecision } from '../../../../common/api/live.ts';
@@ -12,6 +13,7 @@ import type { Approvals } from '../../../sessions/approvals.ts';
 import { findSession } from '../../../sessions/lookup.ts';
 import type { SessionLookup } from '../../../sessions/lookup.ts';
 import type { Messages } from '../../../sessions/messages.ts';
+import type { Resumes } from '../../../sessions/resumes.ts';
 import type { Stops } from '../../../sessions/stop.ts';
 import type { Guard } from '../door.ts';
 import { rights } from '../rights.ts';
@@ -24,11 +26,12 @@ export interface VerbServicesOptions {
   stops: Stops;
   approvals: Approvals;
   messages: Pick<Messages, 'send' | 'interrupt'>;
+  resumes: Pick<Resumes, 'resume'>;
   accesses: Accesses;
 }
 
 export function addVerbServices(scope: RestScope, guard: Guard, options: VerbServicesOptions): void {
-  const { sessions, stops, approvals, messages, accesses } = options;
+  const { sessions, stops, approvals, messages, resumes, accesses } = options;
 
   addService(
     scope,
@@ -87,6 +90,27 @@ export function addVerbServices(scope: RestScope, guard: Guard, options: VerbSer
       operation: interruptSession,
       right: (params) => rights.live('create', 'interrupt', params),
       handle: (call) => say('interrupt', call),
+    }),
+  );
+
+  addService(
+    scope,
+    guard,
+    service({
+      operation: resumeSession,
+      right: (params) => rights.live('create', 'resume', params),
+      handle: async ({ params, body, caller, exchange, reply }) => {
+        const { traceId, signal } = exchange;
+        const session = await findSession(sessions, params.namespace, params.id, signal);
+        const access = { session, actor: caller.name, action: 'update', traceId, signal } as const;
+        const details = { door: 'rest' };
+        return await accesses.of({ ...access, resource: 'sessions/resume', details }, async () => {
+          const by = { name: caller.name, uid: caller.uid, groups: caller.groups };
+          const { name } = await resumes.resume(session, body ?? {}, { by, door: 'rest', traceId, signal });
+          reply.code(201);
+          return { id: name, namespace: params.namespace };
+        });
+      },
     }),
   );
 

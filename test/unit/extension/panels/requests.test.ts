@@ -19,6 +19,7 @@ const recording = (calls: unknown[]): Handlers<SessionPageRequests> => {
     reject: note('reject'),
     message: note('message'),
     interrupt: note('interrupt'),
+    resume: note('resume'),
     openAudit: note('openAudit'),
     openPolicy: note('openPolicy'),
     openTrigger: note('openTrigger'),

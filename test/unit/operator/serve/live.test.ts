@@ -10,7 +10,7 @@ import { Registry } from 'prom-client';
 import type { AuditRecord } from '../../../../common/api/audit.ts';
 import type { KubeStatus } from '../../../../common/api/kubernetes.ts';
 import { livePaths, SOURCE_CHUNK_BYTES } from '../../../../common/api/live.ts';
-import type { ArtifactList, RetentionForecast, SourceState } from '../../../../common/api/live.ts';
+import type { ArtifactList, Resumed, RetentionForecast, SourceState } from '../../../../common/api/live.ts';
 import type { AuditEvent } from '../../../../common/api/audit.ts';
 import type { LogRecord } from '../../../../common/api/log.ts';
 import type { Session } from '../../../../common/api/session.ts';
@@ -28,6 +28,7 @@ import { Artifacts } from '../../../../operator/sessions/artifacts.ts';
 import { SessionLog } from '../../../../operator/sessions/log.ts';
 import { RetentionForecasts } from '../../../../operator/sessions/retention-forecast.ts';
 import { Sources } from '../../../../operator/sessions/source.ts';
+import { BudgetRaises } from '../../../../operator/sessions/budget-raises.ts';
 import { Stops } from '../../../../operator/sessions/stop.ts';
 import type { KeyPair } from '../../../../operator/serve/tls/authority.ts';
 import { anAccesses, anEvent, aTrail, CollectedAudit, TestBoard } from '../../../support/audit.ts';
@@ -133,9 +134,24 @@ describe('the live API', () => {
         now: () => new Date(),
       }),
       stops: new Stops({ client: new KubeClient(nowhere), store, now: () => new Date() }),
+      raises: new BudgetRaises({
+        client: new KubeClient(nowhere),
+        store,
+        policies: { of: () => effectivePolicy(undefined), object: () => undefined },
+        audit: { record: async (event) => void audited.push(event) },
+        now: () => new Date(),
+      }),
       messages: {
         send: async (_, user, body) => said('message', user, body),
         interrupt: async (_, user, body) => said('interrupt', user, body),
+      },
+      resumes: {
+        resume: async (of, body, { by }) => ({
+          kind: 'Resumed',
+          apiVersion: 'live.ambient.ai/v1alpha1',
+          name: `${of.metadata.name} again, by ${by.name}`,
+          uid: JSON.stringify(body),
+        }),
       },
       forecasts: new RetentionForecasts({
         sessions: new ObjectStore<Session>({ cluster: 'test' }),
@@ -239,10 +255,12 @@ describe('the live API', () => {
         'namespacepolicies/retention get',
         'sessions/artifacts get',
         'sessions/audit get',
+        'sessions/budget create',
         'sessions/interrupt create',
         'sessions/log get',
         'sessions/message create',
         'sessions/reject create',
+        'sessions/resume create',
         'sessions/source get,update',
         'sessions/stop create',
       ],
@@ -668,6 +686,12 @@ describe('the live API', () => {
       ]);
       assert.doesNotMatch(JSON.stringify([audit.events, logged]), /a secret/);
       assert.equal((await get(livePaths.message('team-a', 's1'))).status, 405);
+      const resumed = await get(livePaths.resume('team-a', 's1'), {
+        method: 'POST',
+        body: '{"config":{"prompt":"go on"}}',
+      });
+      assert.deepEqual([resumed.status, (resumed.json as Resumed).name], [201, 's1 again, by ann']);
+      assert.equal(audit.lines.at(-1), 'ann update sessions/resume allowed');
     });
   });
 

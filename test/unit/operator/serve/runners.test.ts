@@ -430,6 +430,23 @@ describe('the door for runners', () => {
     });
   });
 
+  describe('resume', () => {
+    it('gives a session what the one before it left, and nothing else', async () => {
+      assert.equal((await call('GET', '/runner/v1/resume/log')).status, 404);
+      const resume = { session: 'old', uid: 'uid-of-old', source: 'uid-of-old' };
+      const old = aSession('old').in('team-a').running().build();
+      await log.append(old, [{ seq: 1, line: JSON.stringify(record(1)) }]);
+      await artifacts.put(old, { path: 'changes.patch' }, Readable.from(['a patch']));
+      await artifacts.put(old, { path: 'secret.txt' }, Readable.from(['a secret']));
+      sessions.add({ ...session, spec: { ...session.spec, resume } });
+      assert.equal((await call('GET', '/runner/v1/resume/changes.patch')).text, 'a patch');
+      assert.equal((await call('GET', '/runner/v1/resume/log')).text, `${JSON.stringify(record(1))}\n`);
+      for (const path of ['secret.txt', 'changes.patch/x', '..%2Fartifacts%2Fsecret.txt'])
+        assert.ok((await call('GET', `/runner/v1/resume/${path}`)).status >= 400, path);
+      assert.equal((await call('GET', '/runner/v1/resume')).status, 404);
+    });
+  });
+
   describe('artifacts', () => {
     const put = (
       path: string,

@@ -89,6 +89,38 @@ describe('the cost of a session', () => {
     for (const costs of [one, two, three]) assert.equal(await totalOf(costs), '0.26');
   });
 
+  it('is known without the store for a while, never without what was reported here', async () => {
+    await using one = open();
+    await using other = open();
+    await report(one, 0, 1, charge(1, '0.10'));
+    assert.equal(formatMoney(await one.spent(session)), '0.10');
+    await other.report(session, { source: 'gateway-x', after: 0, seq: 1, charges: [charge(1, '1.00')] });
+    await report(one, 1, 2, charge(2, '0.05'));
+    assert.equal(formatMoney(await one.spent(session)), '0.15');
+    await clock.advance(5000);
+    assert.equal(formatMoney(await one.spent(session)), '1.15');
+    // What is being read while something is reported may lack it, and is nobody else's then.
+    await clock.advance(5000);
+    const before = one.spent(session);
+    await report(one, 2, 3, charge(3, '0.20'));
+    assert.equal(formatMoney(await one.spent(session)), '1.35');
+    await before;
+    assert.equal(formatMoney(await one.spent(session)), '1.35');
+    await report(one, 0, 3, charge(1, '0.10'), charge(2, '0.05'), charge(3, '0.20'));
+    assert.equal(formatMoney(await one.spent(session)), '1.35');
+  });
+
+  it('is shown also when it comes after the end', async () => {
+    await using costs = open();
+    session = sessions.status(session, { phase: 'Completed', cost: { total: '0.10' } });
+    await costs.report(session, { source: 'gateway-x', after: 0, seq: 1, charges: [charge(1, '0.30')] });
+    await until(() => shown.length > 0, 'it is shown');
+    assert.deepEqual(
+      shown.map((cost) => cost?.total),
+      ['0.30'],
+    );
+  });
+
   it('is the same in whatever pieces and over whatever replicas it is reported', async () => {
     let state = 11;
     const random = (): number => (state = (state * 48271) % 2147483647) / 2147483647;

@@ -6,6 +6,7 @@ import type { RunPlan } from '../../../../../common/rules/admission.ts';
 import { effectivePolicy } from '../../../../../common/rules/policy/effective.ts';
 import { narrowedPolicy } from '../../../../../common/rules/policy/narrow.ts';
 import { buildJob } from '../../../../../operator/controllers/session/job.ts';
+import { withSidecar } from '../../../../../operator/controllers/session/sidecar.ts';
 import { describeRun } from '../../../../../operator/controllers/session/run-description.ts';
 import { trimJob, trimSession } from '../../../../../operator/controllers/session/trim.ts';
 import { isPayloadLeftOut } from '../../../../../operator/sessions/payload.ts';
@@ -91,7 +92,7 @@ describe('the Job of a session', () => {
     assert.ok(admission.accepted);
     const { plan } = admission;
     const description = describeRun(session, plan, endpoint, policyOf({}));
-    const { spec } = buildJob(session, plan, '{}', undefined, description).spec.template;
+    const { spec } = withSidecar(buildJob(session, plan, '{}'), plan, description).spec.template;
     const [sidecar] = spec.initContainers ?? [];
     const [command] = spec.containers;
     assert.deepEqual(

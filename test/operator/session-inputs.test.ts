@@ -1,0 +1,181 @@
+/** What comes into a real pod before the agent: a private repository and inputs, with Secrets that its container does not have. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, normalize } from 'node:path';
+import { namespacePolicies } from '../../common/kube/resource.ts';
+import { S3Store } from '../../operator/store/s3/store.ts';
+import { testCluster } from '../support/cluster.ts';
+import type { TestCluster } from '../support/cluster.ts';
+import { applyFrameworks, loadImages } from '../support/deploy.ts';
+import { aPolicy } from '../support/fixtures.ts';
+import { liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
+import type { OperatorProcess } from '../support/operator-process.ts';
+import { s3ServerOrSkip } from '../support/s3-server.ts';
+import { aCommand, endOf, finished, launch, logOf } from '../support/sessions.ts';
+import { until } from '../support/until.ts';
+
+const PASSWORD = 'a-password-of-the-team';
+const EXPECTED = `Basic ${Buffer.from(`x-access-token:${PASSWORD}`).toString('base64')}`;
+
+describe('what comes before the agent', function () {
+  this.timeout(120_000);
+  let cluster: TestCluster;
+  let operator: OperatorProcess | undefined;
+  let namespace: string;
+  let folder: string;
+  let server: Server | undefined;
+  let origin: string;
+
+  before(async function () {
+    this.timeout(300_000);
+    cluster = await testCluster(this, { node: true });
+    const [runnerImage] = await loadImages(cluster, ['runner'], () => undefined);
+    await applyFrameworks(cluster, runnerImage);
+    folder = await mkdtemp(join(tmpdir(), 'ambient-git-'));
+    const work = join(folder, 'work');
+    await mkdir(work);
+    const git = (cwd: string, ...args: string[]): void =>
+      void execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.com', ...args], { cwd });
+    git(work, 'init', '--quiet', '--initial-branch=main');
+    await writeFile(join(work, 'file.txt'), 'private\n');
+    git(work, 'add', '.');
+    git(work, 'commit', '--quiet', '-m', 'first');
+    git(folder, 'clone', '--quiet', '--mirror', work, 'repository.git');
+    git(join(folder, 'repository.git'), 'update-server-info');
+    server = createServer((request, response) => {
+      if (request.url === '/public/file.txt') return response.end('from the web\n');
+      if (request.headers.authorization !== EXPECTED)
+        return response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+      const { pathname } = new URL(request.url ?? '/', 'http://x');
+      readFile(join(folder, normalize(decodeURIComponent(pathname)))).then(
+        (content) => response.end(content),
+        () => response.writeHead(404).end(),
+      );
+      return response;
+    });
+    server.listen(0, cluster.nodeHostAddress);
+    await once(server, 'listening');
+    origin = `http://${cluster.nodeHostAddress}:${(server.address() as AddressInfo).port}`;
+    operator = await runOperatorProcess(cluster);
+    await liveApiAvailable(cluster);
+    namespace = await cluster.namespace('git');
+  });
+
+  after(async function () {
+    this.timeout(60_000);
+    if (operator !== undefined) await cluster.removeSessions();
+    await operator?.[Symbol.asyncDispose]();
+    server?.close();
+    server?.closeAllConnections();
+    if ((folder as string | undefined) !== undefined) await rm(folder, { recursive: true, force: true });
+  });
+
+  const run = async (credentials: string) => {
+    const session = aCommand(
+      namespace,
+      'cat file.txt; cat /proc/self/mountinfo | grep -c ambient-git; ls /ambient-git; env | grep -i password; git fetch',
+    );
+    const source = { type: 'git' as const, git: { url: `${origin}/repository.git`, credentials } };
+    return await finished(cluster.client, await launch(cluster.client, session.spec({ source })), 60_000);
+  };
+
+  it('is cloned with the Secret, which the agent does not get at', async () => {
+    await cluster.kubectl([
+      ...['-n', namespace, 'create', 'secret', 'generic', 'git-team'],
+      ...[`--from-literal=url=${origin}/`, `--from-literal=token=${PASSWORD}`],
+    ]);
+    const session = await run('git-team');
+    const log = await logOf(cluster.client, session);
+    assert.match(log, /source ready: [0-9a-f]{12}, with credentials/);
+    assert.match(log, /private\n(.*\n)*.*\b0\n/);
+    assert.match(log, /\/ambient-git.*No such file/);
+    assert.match(log, /could not read Username|Authentication failed|terminal prompts disabled/);
+    assert.ok(!log.includes(PASSWORD));
+    assert.equal(endOf(session), 'Failed/CommandFailed', session.status?.message);
+  });
+
+  it('is joined by inputs of all kinds, read-only', async function () {
+    await using s3 = await s3ServerOrSkip(this, { host: cluster.nodeHostAddress });
+    const store = new S3Store({ ...s3, prefix: '', pathStyle: true });
+    await store.put('sets/one.txt', Buffer.from('from s3\n'), { contentType: 'text/plain' });
+    store.close();
+    await cluster.kubectl([
+      '-n',
+      namespace,
+      'create',
+      'secret',
+      'generic',
+      'data',
+      ...[
+        `--from-literal=AWS_ACCESS_KEY_ID=${s3.credentials.accessKeyId}`,
+        `--from-literal=AWS_SECRET_ACCESS_KEY=${s3.credentials.secretAccessKey}`,
+        `--from-literal=AWS_ENDPOINT_URL=${s3.endpoint}`,
+        `--from-literal=AWS_REGION=${s3.region}`,
+        `--from-literal=url=s3://${s3.bucket}/sets`,
+      ],
+    ]);
+    await cluster.kubectl(['-n', namespace, 'apply', '-f', '-'], {
+      input: JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'PersistentVolumeClaim',
+        metadata: { name: 'shared-models' },
+        spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+      }),
+    });
+    const launched = (claim: string) =>
+      launch(
+        cluster.client,
+        aCommand(
+          namespace,
+          'cat /inputs/sets/one.txt /inputs/f; ls -d /inputs/models; ls $AMBIENT_INPUTS; for f in sets/x models/x f; do echo x > /inputs/$f && echo WRITTEN; done; ls /ambient-inputs; true',
+        ).spec({
+          artifacts: {
+            references: [
+              { type: 's3', location: `s3://${s3.bucket}/sets/`, credentials: 'data' },
+              { type: 'external', location: `${origin}/public/file.txt`, name: 'f' },
+              { type: 'pvc', location: claim, name: 'models' },
+            ],
+          },
+        }),
+      );
+    const refused = await finished(cluster.client, await launched('shared-models'), 60_000);
+    assert.equal(endOf(refused), 'Failed/PolicyViolation', refused.status?.message);
+    assert.match(refused.status?.message ?? '', /spec\.inputs\.claims/);
+
+    await cluster.client.apply(
+      namespacePolicies,
+      {
+        ...aPolicy(namespace, { inputs: { claims: ['shared-*'] } }),
+        metadata: { name: 'policy', namespace },
+      },
+      { fieldManager: 'test', force: true },
+    );
+    await until(
+      async () =>
+        (await cluster.client.get(namespacePolicies, { namespace, name: 'policy' })).status !== undefined,
+      'the policy is seen',
+    );
+    const session = await finished(cluster.client, await launched('shared-models'), 60_000);
+    const log = await logOf(cluster.client, session);
+    assert.equal(endOf(session), 'Completed/Succeeded', `${session.status?.message} ${log}`);
+    assert.match(log, /inputs ready: sets, f/);
+    for (const line of ['from s3', 'from the web', '/inputs/models']) assert.ok(log.includes(line), log);
+    assert.equal(log.match(/Read-only file system/g)?.length, 3, log);
+    assert.ok(!log.includes('WRITTEN'));
+    assert.match(log, /\/ambient-inputs.*No such file/);
+    const { provenance } = session.status?.artifacts ?? {};
+    assert.equal(provenance, undefined, 'it has made nothing');
+  });
+
+  it('is told to be out of reach when there is no such Secret', async () => {
+    const session = await run('no-such-secret');
+    assert.equal(endOf(session), 'Failed/SourceUnavailable', session.status?.message);
+    assert.match(session.status?.message ?? '', /Secret no-such-secret.*is not there or is empty/);
+  });
+});

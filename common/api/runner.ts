@@ -143,7 +143,6 @@ export const RunDescription = Type.Object({
       }),
     ),
   }),
-  resume: Type.Optional(Type.Object({ session: Type.String({ description: 'The one it goes on from.' }) })),
   inputs: Type.Optional(
     Type.Array(
       Type.Object({
@@ -158,6 +157,7 @@ export const RunDescription = Type.Object({
       { description: 'What the init container has brought beside the source.' },
     ),
   ),
+  resume: Type.Optional(Type.Object({ session: Type.String({ description: 'The one it goes on from.' }) })),
   limits: Type.Object({
     timeoutSeconds: Type.Integer({
       description: 'The runner stops the command itself shortly before Kubernetes would kill the pod.',

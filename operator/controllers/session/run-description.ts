@@ -39,8 +39,8 @@ export function describeRun(
       ...(upload === undefined ? {} : { upload: { sizeBytes: upload.sizeBytes, digest: upload.digest } }),
       ...(git === undefined ? {} : { git }),
     },
-    ...(spec.resume === undefined ? {} : { resume: { session: spec.resume.session } }),
     ...(inputs.length === 0 ? {} : { inputs }),
+    ...(spec.resume === undefined ? {} : { resume: { session: spec.resume.session } }),
     limits: {
       timeoutSeconds: plan.limits.timeoutSeconds,
       gracePeriodSeconds: plan.limits.gracePeriodSeconds,

@@ -13,8 +13,8 @@ export type Verb =
   | 'reject'
   | 'message'
   | 'interrupt'
-  | 'resume'
   | 'budget'
+  | 'resume'
   | 'audit';
 
 export interface Route {

@@ -23,6 +23,19 @@ const NETWORK: ReadonlySet<string> = new Set(['WebFetch', 'WebSearch']);
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+/**
+ * Whether people talk with it: it then waits for more after each answer, so that only a session that is told when to end by itself
+ * is one.
+ */
+const isTalkedTo = ({ input, limits }: RunDescription): boolean =>
+  input === 'messages' && limits.idleSeconds !== undefined;
+
+/** The prompt, as what people say later comes; undefined where it is an argument. */
+export const firstMessage = (description: RunDescription): string | undefined =>
+  isTalkedTo(description)
+    ? `${JSON.stringify({ type: 'user', message: { role: 'user', content: textOf(description, 'prompt') ?? '' } })}\n`
+    : undefined;
+
 export function claudeArguments(description: RunDescription, env: Env): string[] {
   const prompt = textOf(description, 'prompt') ?? '';
   const model = textOf(description, 'model');
@@ -42,8 +55,8 @@ export function claudeArguments(description: RunDescription, env: Env): string[]
     ...['--tools', names.join(',')],
     ...(tools.length === 0 ? [] : ['--allowedTools', tools.join(',')]),
     ...['--settings', JSON.stringify(settingsOf(description, env))],
-    // What follows is the prompt, whatever it begins with.
-    ...['--', prompt],
+    // What follows -- is the prompt, whatever it begins with.
+    ...(isTalkedTo(description) ? ['--input-format', 'stream-json'] : ['--', prompt]),
   ];
 }
 

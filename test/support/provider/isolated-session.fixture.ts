@@ -30,6 +30,9 @@ for (const [name, content] of Object.entries(plan.files)) {
   await mkdir(dirname(join(pod.workspace, name)), { recursive: true });
   await writeFile(join(pod.workspace, name), content);
 }
+const { say } = plan;
+if (say !== undefined)
+  void endpoint.until(() => endpoint.texts('assistant').length > 0).then(() => endpoint.say({ text: say }));
 const { code, stdout, stderr } = await pod.run(...plan.command);
 const names = await readdir(pod.workspace);
 const texts = await Promise.all(

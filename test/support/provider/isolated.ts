@@ -52,6 +52,8 @@ export interface SessionPlan {
   description: Partial<Omit<RunDescription, 'command'>>;
   /** In the workspace. */
   files: Record<string, string>;
+  /** Said by somebody after the agent's first words. */
+  say?: string;
 }
 
 export interface SessionRun {

@@ -31,9 +31,13 @@ for (const [name, content] of Object.entries(plan.files)) {
   await writeFile(join(pod.workspace, name), content);
 }
 const { say } = plan;
-if (say !== undefined)
-  void endpoint.until(() => endpoint.texts('assistant').length > 0).then(() => endpoint.say({ text: say }));
+const talking =
+  say === undefined
+    ? undefined
+    : endpoint.until(() => endpoint.texts('assistant').length > 0).then(() => endpoint.say({ text: say }));
 const { code, stdout, stderr } = await pod.run(...plan.command);
+// A run that says nothing tells so by itself.
+await talking?.catch(() => undefined);
 const names = await readdir(pod.workspace);
 const texts = await Promise.all(
   names.map((name) => readFile(join(pod.workspace, name), 'utf8').catch(() => '')),

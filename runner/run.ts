@@ -93,10 +93,7 @@ export async function run(context: RunContext): Promise<RunResult> {
     unreportable: over.signal,
     onOutput: touch,
   });
-  const inbox =
-    description.input === 'messages'
-      ? new Inbox({ format: inputFormatOf(description.eventFormat), recorder, onSaid: touch })
-      : undefined;
+  const inbox = description.input === 'messages' ? inboxFor(description, recorder, touch) : undefined;
   const sender = new Sender({
     endpoint,
     spool,
@@ -197,6 +194,11 @@ export async function run(context: RunContext): Promise<RunResult> {
 
 /** setTimeout takes at most 2^31 - 1 milliseconds, more than the longest session. */
 const milliseconds = (value: number): number => Math.min(value * 1000, 2 ** 31 - 1);
+
+function inboxFor(description: RunDescription, recorder: Recorder, onSaid: () => void): Inbox {
+  const format = inputFormatOf(description.eventFormat);
+  return new Inbox({ format, opening: format.opening?.(description), recorder, onSaid });
+}
 
 /** First the command is told that nobody says anything more, then it is ended. */
 function watchIdle(

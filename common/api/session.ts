@@ -20,6 +20,7 @@ export const SESSION_CONDITIONS = [
   'BudgetPaused',
   'NeedsInput',
   'ArtifactsGenerated',
+  'ArtifactsDelivered',
   'Completed',
   'Failed',
 ] as const;
@@ -47,6 +48,8 @@ export const MESSAGE_BYTES_MAX = 16 * 1024;
 export const MESSAGE_KINDS = ['message', 'interrupt'] as const;
 
 export const DEFAULT_TIMEOUT_SECONDS = 3600;
+/** Of a session that takes messages and names no idle time-out: it must not keep its place for nobody. */
+export const DEFAULT_IDLE_SECONDS = 900;
 export const DEFAULT_GRACE_SECONDS = 30;
 
 const immutable = (what: string): ValidationRule[] => [
@@ -183,7 +186,7 @@ export const SESSION_LIMITS = {
       minimum: 1,
       maximum: 604800,
       description:
-        'Of a session that takes messages: it ends once neither output nor message has come for so long. Absent: only the time limit ends it.',
+        'Of a session that takes messages: it ends once neither output nor message has come for so long; 900 when absent.',
     }),
   ),
   cpu: Type.Optional(Quantity('CPU limit of the pod.')),
@@ -356,11 +359,24 @@ export const SessionSpec = Type.Object(
           ),
         ),
         storage: Type.Optional(
-          Type.Object({
-            type: Type.Enum([...STORAGE_TYPES]),
-            location: Type.Optional(Type.String({ minLength: 1, maxLength: 2048 })),
-            credentials: Type.Optional(Type.String({ maxLength: 253, description: 'Secret name.' })),
-          }),
+          Type.Object(
+            {
+              type: Type.Enum([...STORAGE_TYPES]),
+              location: Type.Optional(Type.String({ minLength: 1, maxLength: 2048 })),
+              credentials: Type.Optional(
+                Type.String({
+                  maxLength: 253,
+                  pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+                  description:
+                    'Secret that the operator may read, with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and url, what locations must begin with; perhaps AWS_ENDPOINT_URL and AWS_REGION.',
+                }),
+              ),
+            },
+            {
+              description:
+                'Where artifacts are delivered to after the end, beside where the operator keeps them: s3 alone.',
+            },
+          ),
         ),
       }),
     ),

@@ -1,7 +1,12 @@
 /** Whether a session may run at all, and as what: the framework, its version, the resolved command. Pure, so every door can ask. */
 import { EVENT_FORMATS, INPUTS } from '../api/framework.ts';
 import type { Framework, FrameworkModels, FrameworkSpec } from '../api/framework.ts';
-import { DEFAULT_GRACE_SECONDS, DEFAULT_TIMEOUT_SECONDS, SESSION_BYTES_MAX } from '../api/session.ts';
+import {
+  DEFAULT_GRACE_SECONDS,
+  DEFAULT_IDLE_SECONDS,
+  DEFAULT_TIMEOUT_SECONDS,
+  SESSION_BYTES_MAX,
+} from '../api/session.ts';
 import type { SessionSpec } from '../api/session.ts';
 import { executes } from './policy/restrictions.ts';
 import { resolveCommand, resolveEnv, resolveImage } from './command.ts';
@@ -42,7 +47,7 @@ export interface RunPlan {
 export interface Limits {
   timeoutSeconds: number;
   gracePeriodSeconds: number;
-  /** Undefined: it may be silent for as long as it runs. */
+  /** Undefined: nobody talks to it. */
   idleSeconds: number | undefined;
   cpu: string;
   memory: string;
@@ -112,6 +117,7 @@ export function admit(spec: SessionSpec, bytes: number, frameworks: readonly Fra
       formatList(problems.filter(({ whose }) => whose === worst.whose).map(({ message }) => message)),
     );
 
+  const input = framework.spec.input ?? INPUTS[0];
   return {
     accepted: true,
     plan: {
@@ -126,12 +132,12 @@ export function admit(spec: SessionSpec, bytes: number, frameworks: readonly Fra
       eventFormat: framework.spec.eventFormat ?? EVENT_FORMATS[0],
       sidecar: framework.spec.sidecar,
       models: framework.spec.models ?? [],
-      input: framework.spec.input ?? INPUTS[0],
+      input,
       executes: executes(framework.spec),
       limits: {
         timeoutSeconds: spec.limits?.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
         gracePeriodSeconds: spec.limits?.gracePeriodSeconds ?? DEFAULT_GRACE_SECONDS,
-        idleSeconds: spec.limits?.idleSeconds,
+        idleSeconds: input === 'none' ? undefined : (spec.limits?.idleSeconds ?? DEFAULT_IDLE_SECONDS),
         cpu: spec.limits?.cpu ?? framework.spec.resources?.cpu ?? DEFAULT_LIMITS.cpu,
         memory: spec.limits?.memory ?? framework.spec.resources?.memory ?? DEFAULT_LIMITS.memory,
         storage: spec.limits?.storage ?? framework.spec.resources?.storage,

@@ -40,14 +40,9 @@ describe('frameworks of real agents', function () {
     answers: SessionPlan['answers'],
     policy: NamespacePolicySpec = {},
     files: Record<string, string> = {},
-    talk?: { say: string; idleSeconds: number },
   ): Promise<SessionRun> {
     const framework = parse(await readFile(join(manifests, `${name}.yaml`), 'utf8')) as Framework;
-    const limits = { timeoutSeconds: 100, gracePeriodSeconds: 2 };
-    const built = aSession()
-      .of(name, config)
-      .spec({ limits: { ...limits, ...(talk && { idleSeconds: talk.idleSeconds }) } })
-      .build();
+    const built = aSession().of(name, config).build();
     const admission = admit(built.spec, 1, [framework]);
     assert.ok(admission.accepted, admission.accepted ? '' : admission.message);
     const endpoint = { url: 'https://not-used', ca: '' };
@@ -58,14 +53,7 @@ describe('frameworks of real agents', function () {
       ...description
     }: RunDescription = describeRun(built, admission.plan, endpoint, narrowed);
     const inImage = command.map((part) => part.replace(/^\/runner\//, `${contexts.get(name) ?? ''}/runner/`));
-    const run = await runIsolatedSession({
-      answers,
-      token: TOKEN,
-      command: inImage,
-      description,
-      files,
-      ...(talk && { say: talk.say }),
-    });
+    const run = await runIsolatedSession({ answers, token: TOKEN, command: inImage, description, files });
     assert.deepEqual([run.violations, run.stderr], [[], run.stderr]);
     return run;
   }
@@ -168,24 +156,6 @@ describe('frameworks of real agents', function () {
       [false, true],
     );
     assert.equal(run.files['forbidden.txt'], undefined);
-  });
-
-  it('Claude Code hears what is said while it runs, and ends when nobody says any more', async () => {
-    const tokens = { input: 1, output: 1 };
-    const answers = [
-      { text: 'One.', tokens },
-      { text: 'Two.', tokens },
-    ];
-    const talk = { say: 'And now?', idleSeconds: 4 };
-    const run = await session('claude-code', { prompt: '--first' }, answers, {}, {}, talk);
-    assert.equal(run.result?.outcome, 'Succeeded', run.stdout.slice(-3000) + run.stderr);
-    const said = run.records.filter(({ type }) => ['assistant', 'user', 'error'].includes(type));
-    assert.deepEqual(
-      said.map(({ type, text }) => `${type} ${text}`),
-      ['assistant One.', 'user And now?', 'assistant Two.'],
-    );
-    const last = JSON.stringify(run.asked.at(-1)?.body['messages']);
-    for (const each of ['--first', 'One.', 'And now?']) assert.ok(last.includes(each), each);
   });
 
   it('Codex edits the source with its key and address from the runner', async () => {

@@ -401,6 +401,19 @@ describe('admission', function () {
     assert.match(error.message, /names a group that the user who launches it is not in/);
   });
 
+  it('lets nobody take up the data of another session by hand, also where the operator is not asked', async () => {
+    const resume = { session: 'old', uid: 'uid-of-old', source: 'uid-of-old' };
+    for (const place of [namespace, 'kube-system']) {
+      const forged = aSession(`forged-${++counter}`).in(place).of('none-such').spec({ resume });
+      const error = await refused(create(forged.toCreate()));
+      assert.equal(error.status, 403);
+      assert.match(
+        error.message,
+        /spec\.resume is the operator.s; a session is resumed by sessions\/resume|spec\.resume is the operator.s: a session is resumed/,
+      );
+    }
+  });
+
   it('launches nothing while the operator is away, says so, and leaves everything else alone', async () => {
     await operator.stop();
     const error = await refused(create(asking()));

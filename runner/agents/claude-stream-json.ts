@@ -16,7 +16,10 @@ const CALLS_MAX = 1000;
 const PATCH_MAX = 8000;
 const WRITERS: ReadonlySet<string> = new Set(['Write', 'Edit', 'MultiEdit', 'NotebookEdit']);
 /** Pieces of what comes whole as well, and signs of life. */
-const PASSING: ReadonlySet<string> = new Set(['stream_event', 'tool_progress', 'keep_alive']);
+const PASSING: ReadonlySet<string> = new Set([
+  ...['stream_event', 'tool_progress', 'keep_alive'],
+  ...['control_response', 'control_cancel_request'],
+]);
 const PASSING_SYSTEM: ReadonlySet<string> = new Set(['thinking_tokens', 'permission_denied']);
 
 interface Call {

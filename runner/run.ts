@@ -6,7 +6,7 @@ import { messageOf } from '../common/errors.ts';
 import { translatorFor } from './agents/formats.ts';
 import { Baseline } from './baseline.ts';
 import { runCommand } from './command.ts';
-import type { CommandEnd } from './command.ts';
+import type { CommandEnd, CommandOptions } from './command.ts';
 import { stopRequested } from './control.ts';
 import { Endpoint, isRefused } from './endpoint.ts';
 import {
@@ -21,6 +21,7 @@ import { inputFormatOf } from './input/format.ts';
 import { IdleWatch } from './input/idle-watch.ts';
 import { Inbox } from './input/inbox.ts';
 import type { Interruption } from './interruption.ts';
+import type { Link } from './link.ts';
 import type { Environment, Locations } from './locations.ts';
 import { modelsEnvironment } from './models.ts';
 import { endingOf, sentence, withLoss } from './outcome.ts';
@@ -51,6 +52,8 @@ export interface RunContext {
   elapsed: () => number;
   random: () => number;
   self: { pid: number; ppid: number };
+  /** The command is that of a container beside this one. */
+  link?: Link;
   /** How long after deadline and grace period the runner still tries to reach the operator. */
   patienceSeconds: number;
 }
@@ -90,10 +93,7 @@ export async function run(context: RunContext): Promise<RunResult> {
     unreportable: over.signal,
     onOutput: touch,
   });
-  const inbox =
-    description.input === 'messages'
-      ? new Inbox({ format: inputFormatOf(description.eventFormat), recorder, onSaid: touch })
-      : undefined;
+  const inbox = description.input === 'messages' ? inboxFor(description, recorder, touch) : undefined;
   const sender = new Sender({
     endpoint,
     spool,
@@ -195,6 +195,11 @@ export async function run(context: RunContext): Promise<RunResult> {
 /** setTimeout takes at most 2^31 - 1 milliseconds, more than the longest session. */
 const milliseconds = (value: number): number => Math.min(value * 1000, 2 ** 31 - 1);
 
+function inboxFor(description: RunDescription, recorder: Recorder, onSaid: () => void): Inbox {
+  const format = inputFormatOf(description.eventFormat);
+  return new Inbox({ format, opening: format.opening?.(description), recorder, onSaid });
+}
+
 /** First the command is told that nobody says anything more, then it is ended. */
 function watchIdle(
   { description, interruption, elapsed }: RunContext,
@@ -231,7 +236,7 @@ async function commandPhase(
   { endpoint, recorder, scratch, inbox }: Tools,
   { onSource, onStarted }: { onSource: (commit: string) => void; onStarted: () => void },
 ): Promise<{ ending: Ending; baseline?: Baseline }> {
-  const { description, locations, env, interruption, elapsed } = context;
+  const { description, locations, env, interruption, elapsed, link } = context;
   const gitHome = join(scratch, 'git-home');
   await mkdir(gitHome, { mode: 0o700 });
   const signal = interruption.signal;
@@ -273,7 +278,7 @@ async function commandPhase(
   }
 
   const home = await makeHome(locations.temporary);
-  const models = await modelsEnvironment(description, locations);
+  const models = await modelsEnvironment(description, locations, link?.folder);
   const from = elapsed();
   const said = interruption.listen((grace) => {
     const cause = endingOf(undefined, interruption.cause).message.replace(
@@ -282,7 +287,9 @@ async function commandPhase(
     );
     recorder.status(`${cause}; ending the command, it has ${grace} s`, { name: 'stop' });
   });
-  const end = await runCommand({
+  const execute = (options: CommandOptions): Promise<CommandEnd> =>
+    link === undefined ? runCommand(options) : link.run(options);
+  const end = await execute({
     argv: description.command,
     cwd: locations.workspace,
     env: { ...commandEnvironment(context, home, resumedLog), ...models },

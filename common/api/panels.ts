@@ -46,6 +46,7 @@ export const SESSION_PAGE_REQUESTS = {
   ),
   interrupt: Nothing,
   resume: Nothing,
+  raiseBudget: Nothing,
   openLog: Nothing,
   openAudit: Nothing,
   openPolicy: Nothing,
@@ -90,7 +91,10 @@ export interface SessionPageState {
 
 /** Why the person may not do it; what is absent may be tried. */
 export type SessionRefusals = Partial<
-  Record<'stop' | 'message' | 'interrupt' | 'resume' | 'delete' | 'approve' | 'reject' | 'audit', string>
+  Record<
+    'stop' | 'message' | 'interrupt' | 'resume' | 'budget' | 'delete' | 'approve' | 'reject' | 'audit',
+    string
+  >
 >;
 
 export interface PageProblem {
@@ -232,6 +236,10 @@ export interface CostView {
   total: string;
   /** What the session may spend in all. */
   budget?: { limit: string; percent: number };
+  /** It runs under a budget, which somebody may raise. */
+  canRaise: boolean;
+  /** Its calls to models wait for a raise: what is said of that. */
+  paused?: string;
   breakdown: { name: string; amount: string }[];
 }
 

@@ -48,6 +48,8 @@ export const MESSAGE_BYTES_MAX = 16 * 1024;
 export const MESSAGE_KINDS = ['message', 'interrupt'] as const;
 
 export const DEFAULT_TIMEOUT_SECONDS = 3600;
+/** Of a session that takes messages and names no idle time-out: it must not keep its place for nobody. */
+export const DEFAULT_IDLE_SECONDS = 900;
 export const DEFAULT_GRACE_SECONDS = 30;
 
 const immutable = (what: string): ValidationRule[] => [
@@ -184,7 +186,7 @@ export const SESSION_LIMITS = {
       minimum: 1,
       maximum: 604800,
       description:
-        'Of a session that takes messages: it ends once neither output nor message has come for so long. Absent: only the time limit ends it.',
+        'Of a session that takes messages: it ends once neither output nor message has come for so long; 900 when absent.',
     }),
   ),
   cpu: Type.Optional(Quantity('CPU limit of the pod.')),

@@ -1,10 +1,15 @@
 /** Whether a session may run at all, and as what: the framework, its version, the resolved command. Pure, so every door can ask. */
 import { EVENT_FORMATS, INPUTS } from '../api/framework.ts';
-import type { Framework, FrameworkModels } from '../api/framework.ts';
-import { DEFAULT_GRACE_SECONDS, DEFAULT_TIMEOUT_SECONDS, SESSION_BYTES_MAX } from '../api/session.ts';
+import type { Framework, FrameworkModels, FrameworkSpec } from '../api/framework.ts';
+import {
+  DEFAULT_GRACE_SECONDS,
+  DEFAULT_IDLE_SECONDS,
+  DEFAULT_TIMEOUT_SECONDS,
+  SESSION_BYTES_MAX,
+} from '../api/session.ts';
 import type { SessionSpec } from '../api/session.ts';
 import { executes } from './policy/restrictions.ts';
-import { resolveCommand, resolveEnv } from './command.ts';
+import { resolveCommand, resolveEnv, resolveImage } from './command.ts';
 import { checkConfig } from './config.ts';
 import { formatBytes, formatList } from './wording.ts';
 
@@ -29,6 +34,8 @@ export interface RunPlan {
   command: string[];
   env: Record<string, string>;
   eventFormat: (typeof EVENT_FORMATS)[number];
+  /** The runner beside an image that has none. */
+  sidecar: FrameworkSpec['sidecar'];
   /** Reached through the gateway. */
   models: FrameworkModels[];
   input: (typeof INPUTS)[number];
@@ -40,7 +47,7 @@ export interface RunPlan {
 export interface Limits {
   timeoutSeconds: number;
   gracePeriodSeconds: number;
-  /** Undefined: it may be silent for as long as it runs. */
+  /** Undefined: nobody talks to it. */
   idleSeconds: number | undefined;
   cpu: string;
   memory: string;
@@ -100,7 +107,8 @@ export function admit(spec: SessionSpec, bytes: number, frameworks: readonly Fra
 
   const command = resolveCommand(framework.spec.command, checked.config);
   const env = resolveEnv(framework.spec.env ?? [], checked.config);
-  const problems = [...command.problems, ...env.problems];
+  const image = resolveImage(version.image, checked.config);
+  const problems = [...image.problems, ...command.problems, ...env.problems];
   const worst = problems.find(({ whose }) => whose === 'framework') ?? problems[0];
   if (worst !== undefined)
     return refuseFor(
@@ -109,25 +117,27 @@ export function admit(spec: SessionSpec, bytes: number, frameworks: readonly Fra
       formatList(problems.filter(({ whose }) => whose === worst.whose).map(({ message }) => message)),
     );
 
+  const input = framework.spec.input ?? INPUTS[0];
   return {
     accepted: true,
     plan: {
       framework: type,
       version: version.name,
-      image: version.image,
+      image: image.value[0] ?? '',
       imagePullPolicy: version.imagePullPolicy,
       deprecated: version.deprecated,
       config: checked.config,
       command: command.value,
       env: env.value,
       eventFormat: framework.spec.eventFormat ?? EVENT_FORMATS[0],
+      sidecar: framework.spec.sidecar,
       models: framework.spec.models ?? [],
-      input: framework.spec.input ?? INPUTS[0],
+      input,
       executes: executes(framework.spec),
       limits: {
         timeoutSeconds: spec.limits?.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
         gracePeriodSeconds: spec.limits?.gracePeriodSeconds ?? DEFAULT_GRACE_SECONDS,
-        idleSeconds: spec.limits?.idleSeconds,
+        idleSeconds: input === 'none' ? undefined : (spec.limits?.idleSeconds ?? DEFAULT_IDLE_SECONDS),
         cpu: spec.limits?.cpu ?? framework.spec.resources?.cpu ?? DEFAULT_LIMITS.cpu,
         memory: spec.limits?.memory ?? framework.spec.resources?.memory ?? DEFAULT_LIMITS.memory,
         storage: spec.limits?.storage ?? framework.spec.resources?.storage,

@@ -4,7 +4,7 @@ import type { SessionRefusals } from '../../common/api/panels.ts';
 import type { Session } from '../../common/api/session.ts';
 import { formatMoney } from '../../common/rules/money.ts';
 import { effectivePolicy } from '../../common/rules/policy/effective.ts';
-import { narrowedPolicy } from '../../common/rules/policy/narrow.ts';
+import { sessionBudget } from '../../common/rules/session-budget.ts';
 import type { Rights } from '../clusters/rights.ts';
 import type { Policies } from '../policies/policies.ts';
 import { decisionRefusal } from '../sessions/approval.ts';
@@ -25,7 +25,17 @@ export interface FactSources {
   policies: Pick<Policies, 'of'>;
 }
 
-const ASKED = ['stop', 'message', 'interrupt', 'resume', 'delete', 'approve', 'reject', 'audit'] as const;
+const ASKED = [
+  'stop',
+  'message',
+  'interrupt',
+  'resume',
+  'budget',
+  'delete',
+  'approve',
+  'reject',
+  'audit',
+] as const;
 
 /** Throws what kept it from finding out. */
 export async function pageFacts(
@@ -49,7 +59,7 @@ export async function pageFacts(
     if (refusal !== undefined) refusals[right] = refusal;
   }
   const effective = effectivePolicy(spec);
-  const { budget } = narrowedPolicy(session.spec, effective);
+  const budget = sessionBudget(session, effective);
   const active = policy === 'unknown' ? undefined : policy?.status?.usage?.sessions?.active;
   return {
     refusals,

@@ -14,7 +14,15 @@ import type { GeneratedArtifact, Session } from '../../common/api/session.ts';
 import { findCondition, shorten } from '../../common/rules/conditions.ts';
 import { parseMoney, percentOf, ZERO } from '../../common/rules/money.ts';
 import { formatBytes, formatDuration } from '../../common/rules/wording.ts';
-import { isFinished, isTriggered, needsInput, STATE_WORDS, stateOf, titleOf } from '../sessions/state.ts';
+import {
+  isFinished,
+  isTriggered,
+  needsInput,
+  pausedFor,
+  STATE_WORDS,
+  stateOf,
+  titleOf,
+} from '../sessions/state.ts';
 import { placeInLine } from '../sessions/waiting.ts';
 import { approvalView, launcherOf, sourceText } from './approval-view.ts';
 import type { PageFacts } from './page-facts.ts';
@@ -207,7 +215,8 @@ export function artifactAt(
   return { path, type, size, contentType, createdAt, digest: metadata?.['digest'] ?? '' };
 }
 
-function costOf({ status }: Session, budget: string | undefined): CostView | undefined {
+function costOf(session: Session, budget: string | undefined): CostView | undefined {
+  const { status } = session;
   // With a budget, that nothing was spent yet is worth saying.
   if (status?.cost === undefined && budget === undefined) return undefined;
   const { total, breakdown = {} } = status?.cost ?? { total: '0.00' };
@@ -217,6 +226,8 @@ function costOf({ status }: Session, budget: string | undefined): CostView | und
     ...(budget === undefined || limit === undefined
       ? {}
       : { budget: { limit: `$${budget}`, percent: percentOf(parseMoney(total) ?? ZERO, limit) } }),
+    canRaise: budget !== undefined && status?.phase === 'Running' && status.stop === undefined,
+    ...optional('paused', isFinished(session) ? undefined : pausedFor(session)),
     breakdown: Object.entries(breakdown).map(([name, amount]) => ({ name, amount: `$${amount}` })),
   };
 }

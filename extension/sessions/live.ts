@@ -4,6 +4,7 @@ import type {
   ApprovalDecision,
   Artifact,
   ArtifactList,
+  BudgetRaised,
   MessageAccepted,
   Resumed,
   ResumeRequest,
@@ -79,6 +80,20 @@ export function resumeSession(
   return connection.json<Resumed>(livePaths.resume(namespace, name), {
     method: 'POST',
     body: request,
+    signal,
+  });
+}
+
+/** Lets a session spend up to `limit` USD in all. Throws KubeError. */
+export function raiseBudget(
+  connection: Connection,
+  { namespace, name }: SessionRef,
+  limit: string,
+  signal?: AbortSignal,
+): Promise<BudgetRaised> {
+  return connection.json<BudgetRaised>(livePaths.budget(namespace, name), {
+    method: 'POST',
+    body: { limit },
     signal,
   });
 }

@@ -35,7 +35,8 @@ export function stateOf(session: Session): SessionState {
       return stop === undefined ? 'failed' : 'stopped';
     case 'Running':
       if (stop !== undefined) return 'stopping';
-      return needsInput(session) === undefined ? 'running' : 'input';
+      if (needsInput(session) !== undefined) return 'input';
+      return pausedFor(session) === undefined ? 'running' : 'attention';
     case 'Pending':
     case undefined:
       if (stop !== undefined) return 'stopping';
@@ -47,6 +48,11 @@ export function stateOf(session: Session): SessionState {
 /** What its agent asks and nobody has answered. */
 export const needsInput = ({ status }: Session): string | undefined =>
   (status?.conditions ?? []).find(({ type, status: is }) => type === 'NeedsInput' && is === 'True')?.message;
+
+/** Why its calls to models wait for a person: its budget is spent. */
+export const pausedFor = ({ status }: Session): string | undefined =>
+  (status?.conditions ?? []).find(({ type, status: is }) => type === 'BudgetPaused' && is === 'True')
+    ?.message;
 
 /** It waits for somebody to approve or reject it. */
 export const waitsForApproval = (session: Session): boolean => stateOf(session) === 'approval';

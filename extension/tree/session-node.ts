@@ -12,6 +12,7 @@ import {
   isTriggered,
   lastMoment,
   needsInput,
+  pausedFor,
   STATE_WORDS,
   stateOf,
   titleOf,
@@ -152,6 +153,7 @@ export class SessionNode implements TreeNode, SessionRef {
       approve: 'noApprove',
       reject: 'noReject',
       ...(isFinished(this.#session) ? { resume: 'noResume' } : {}),
+      ...(this.#session.status?.phase === 'Running' ? { budget: 'noBudget' } : {}),
       ...(this.#session.status?.input?.open === true
         ? { message: 'noMessage', interrupt: 'noInterrupt' }
         : {}),
@@ -179,7 +181,12 @@ export class SessionNode implements TreeNode, SessionRef {
             state === 'stopping' ? 'stopping' : '',
             placeInLine(this.#session) ?? '',
             hasSpentItsBudget(this.#session) ? 'budget exceeded' : '',
-            plain((state === 'input' ? needsInput(this.#session) : status?.message) ?? '', 120),
+            plain(
+              (state === 'input' ? needsInput(this.#session) : pausedFor(this.#session)) ??
+                status?.message ??
+                '',
+              120,
+            ),
           ];
     return parts.filter((part) => part !== '').join(' · ');
   }

@@ -5,6 +5,8 @@ import { ndjson } from './ndjson.ts';
 import { plainText } from './plain-text.ts';
 
 export interface InputFormat {
+  /** What goes in before all else, where the command is not told its task in another way. */
+  opening?: (description: RunDescription) => string | undefined;
   /** What goes into standard input for a message. */
   message(said: Said): string;
   /** Likewise for an interrupt; undefined where the format has no word for it: the process group is sent SIGINT then. */

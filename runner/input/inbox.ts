@@ -13,6 +13,8 @@ export interface Listener {
 
 export interface InboxOptions {
   format: InputFormat;
+  /** Written before anything that was said. */
+  opening?: string | undefined;
   recorder: Pick<Recorder, 'user' | 'status' | 'error'>;
   /** Something was said. */
   onSaid: () => void;
@@ -48,6 +50,7 @@ export class Inbox {
     // A command that closes its input, or ends, breaks the pipe: what it does not hear is told when it is said.
     listener.stdin.on('error', () => (this.#isClosed = true));
     this.#listener = listener;
+    if (this.#options.opening !== undefined) listener.stdin.write(this.#options.opening);
     this.#deliver();
   }
 

@@ -220,6 +220,42 @@ describe('admission', function () {
     assert.ok(await cluster.client.get(namespacePolicies, { namespace: at, name: POLICY_NAME }));
   });
 
+  it('holds a session to the schema of its framework, and warns of a deprecated version', async () => {
+    const at = await cluster.namespace('schemas');
+    const name = 'strict';
+    await kubectl(['apply'], {
+      ...{ apiVersion: API_VERSION, kind: 'Framework', metadata: { name } },
+      spec: {
+        versions: [{ name: '1', image: 'example/none:1', deprecated: 'Wait for 2.' }],
+        command: ['true'],
+        configSchema: {
+          type: 'object',
+          properties: { maxTurns: { type: 'integer', minimum: 1 } },
+        },
+      },
+    });
+    const launch = (config: Record<string, unknown>): Promise<string> =>
+      cluster
+        .kubectl(['create', '--dry-run=server', '--warnings-as-errors', '-f', '-'], {
+          input: JSON.stringify(aSession('s').in(at).of(name, config).toCreate()),
+        })
+        .catch((error: unknown) => String(error));
+    const wrong = /maxTurns/;
+    const said = await until(async () => {
+      const text = await launch({ maxTurns: 0 });
+      return wrong.test(text) ? text : undefined;
+    }, 'the operator knows the framework');
+    assert.match(
+      said,
+      /spec\.framework\.config does not fit framework "strict": config\.maxTurns must be >= 1/,
+    );
+    assert.match(
+      await launch({ maxTurns: 1 }),
+      /Warning: version 1 of framework strict is deprecated: Wait for 2\./,
+    );
+    await cluster.kubectl(['delete', 'framework', name]);
+  });
+
   it('decides about a session that waits anew when the policy changes', async () => {
     const at = await cluster.namespace('changed');
     const upload = { sizeBytes: 10, digest: `sha256:${'0'.repeat(64)}` };
@@ -363,6 +399,19 @@ describe('admission', function () {
     const session = aSession(`forged-${++counter}`).in('kube-system').of('none-such');
     const error = await refused(create(session.spec({ createdBy: own }).toCreate()));
     assert.match(error.message, /names a group that the user who launches it is not in/);
+  });
+
+  it('lets nobody take up the data of another session by hand, also where the operator is not asked', async () => {
+    const resume = { session: 'old', uid: 'uid-of-old', source: 'uid-of-old' };
+    for (const place of [namespace, 'kube-system']) {
+      const forged = aSession(`forged-${++counter}`).in(place).of('none-such').spec({ resume });
+      const error = await refused(create(forged.toCreate()));
+      assert.equal(error.status, 403);
+      assert.match(
+        error.message,
+        /spec\.resume is the operator.s; a session is resumed by sessions\/resume|spec\.resume is the operator.s: a session is resumed/,
+      );
+    }
   });
 
   it('launches nothing while the operator is away, says so, and leaves everything else alone', async () => {

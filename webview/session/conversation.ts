@@ -20,6 +20,8 @@ import type { ConversationModel } from './conversation-model.ts';
 
 const SPOKEN_MAX = 300;
 const GIST_MAX = 120;
+/** A status that is longer is folded: commands can be whole programs. */
+const STATUS_MAX = 200;
 
 /** `answer`: what is done with one of the answers that a question offers; undefined where nothing can be said. */
 export function conversation(
@@ -91,6 +93,13 @@ function bodyOf(entry: ConversationEntry, answer: Answer): Content {
     case 'thinking':
       return folded(html`Thinking <span class="quiet gist">${gist(entry.text)}</span>`, said(entry));
     case 'status':
+      if (entry.text.length > STATUS_MAX)
+        return folded(
+          html`<span class="quiet"
+              >${entry.name === undefined ? nothing : html`<strong>${text(entry.name)}</strong> `}</span
+            ><span class="quiet gist">${gist(entry.text)}</span>`,
+          said(entry),
+        );
       return html`<span class="quiet"
         >${entry.name === undefined ? nothing : html`<strong>${text(entry.name)}</strong> `}${text(entry.text)}</span
       >`;

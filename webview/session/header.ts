@@ -50,9 +50,9 @@ export const header = (
       ${ranFor(view)}
     </p>
     ${
-      view.message === undefined || view.message === '' || view.state === 'stopping'
+      messageOf(view) === undefined || view.state === 'stopping'
         ? nothing
-        : html`<p class="message state-${view.state}">${text(view.message)}</p>`
+        : html`<p class="message state-${view.state}">${text(messageOf(view) ?? '')}</p>`
     }
     ${view.queue === undefined ? nothing : html`<p class="message state-pending">${text(view.queue)}</p>`}
     ${stopping(view)}
@@ -97,6 +97,12 @@ export const header = (
     </div>
   </header>
 `;
+
+/** What it waits for a person for comes before where it runs. */
+function messageOf({ state, message, talk, cost }: SessionView): string | undefined {
+  const asked = state === 'input' ? talk?.question : state === 'attention' ? cost?.paused : undefined;
+  return asked ?? (message === '' ? undefined : message);
+}
 
 /** What the person may not do is there, but cannot be pressed, and says why. */
 const refusable = (reason: string | undefined): { disabled: boolean; why?: string } =>

@@ -158,7 +158,7 @@ function sessionPage(
         </div>
         <div class="column">
           ${part('details', 'Details', factList(view.details))}
-          ${view.cost === undefined ? nothing : part('cost', 'Cost', cost(view.cost))}
+          ${view.cost === undefined ? nothing : part('cost', 'Cost', cost(view.cost, refusals, post))}
           ${talk.usage === undefined ? nothing : part('usage', 'Usage', usage(talk.usage))}
           ${part('conditions', 'Conditions', conditionList(view.conditions, view.endedAt !== undefined))}
           ${part('workload', 'Workload', factList(view.workload, 'No workload yet.'))}

@@ -313,8 +313,20 @@ function pathOf({ text, data }: LogRecord): string {
   return typeof path === 'string' && path !== '' ? path : text;
 }
 
+/** Of a single question; several cannot be answered by one word. */
+function labelsOf(questions: unknown): unknown {
+  const [only, ...more] = Array.isArray(questions) ? (questions as unknown[]) : [];
+  const offered: unknown = more.length > 0 ? undefined : Reflect.get(Object(only), 'options');
+  return Array.isArray(offered)
+    ? offered.map(
+        (option: unknown) =>
+          (typeof option === 'string' ? option : Reflect.get(Object(option), 'label')) as unknown,
+      )
+    : undefined;
+}
+
 function optionsOf(data: LogRecord['data']): string[] {
-  const options = data?.['options'];
+  const options = data?.['options'] ?? labelsOf(data?.['questions']);
   if (!Array.isArray(options)) return [];
   return options
     .filter((option): option is string => typeof option === 'string' && option.trim() !== '')

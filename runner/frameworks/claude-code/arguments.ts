@@ -4,7 +4,7 @@
  * `--tools`, so that the model is not even offered others, and policy's in the settings given on the command line, which neither a
  * file in the workspace nor one in the home can take back.
  */
-import { MODELS_TOKEN_VARIABLE } from '../../../common/api/runner.ts';
+import { MODELS_TOKEN_VARIABLE, RESUME_VARIABLE } from '../../../common/api/runner.ts';
 import type { RunDescription } from '../../../common/api/runner.ts';
 import { isLeft, numberOf, textOf, wantedTools } from '../description.ts';
 
@@ -27,24 +27,35 @@ export function claudeArguments(description: RunDescription, env: Env): string[]
   const prompt = textOf(description, 'prompt') ?? '';
   const model = textOf(description, 'model');
   const turns = numberOf(description, 'maxTurns');
-  const system = textOf(description, 'systemPrompt');
+  const system = [textOf(description, 'systemPrompt'), resumedFrom(env)].filter(Boolean).join('\n\n');
+  const talks = description.input === 'messages';
   const wanted = wantedTools(description);
   const tools = toolsOf(description, wanted);
   const names = [...new Set(tools.map(nameOf))];
   return [
     ...['-p', '--output-format', 'stream-json', '--verbose'],
+    // Its task comes as the first of what is said to it.
+    ...(talks ? ['--input-format', 'stream-json'] : []),
     // acceptEdits would also let commands pass that change files.
     ...['--permission-mode', 'dontAsk', '--permission-prompts', 'none', '--strict-mcp-config'],
     ...(model === undefined ? [] : ['--model', model]),
     ...(turns === undefined ? [] : ['--max-turns', String(turns)]),
-    ...(system === undefined ? [] : ['--append-system-prompt', system]),
+    ...(system === '' ? [] : ['--append-system-prompt', system]),
     ...(description.restrictions?.execution === true ? ['--restricted'] : []),
     ...['--tools', names.join(',')],
     ...(tools.length === 0 ? [] : ['--allowedTools', tools.join(',')]),
     ...['--settings', JSON.stringify(settingsOf(description, env))],
     // What follows is the prompt, whatever it begins with.
-    ...['--', prompt],
+    ...(talks ? [] : ['--', prompt]),
   ];
+}
+
+/** It remembers nothing of the session before it, but can read what was said there. */
+function resumedFrom(env: Env): string | undefined {
+  const log = env[RESUME_VARIABLE];
+  return log === undefined
+    ? undefined
+    : `This goes on from an earlier session, whose changes are in the working directory. What was said and done there is in ${log}, a JSON object a line, oldest first; read it where it helps.`;
 }
 
 const nameOf = (tool: string): string => /^[^(]*/.exec(tool)?.[0] ?? tool;

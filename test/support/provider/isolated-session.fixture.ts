@@ -30,7 +30,18 @@ for (const [name, content] of Object.entries(plan.files)) {
   await mkdir(dirname(join(pod.workspace, name)), { recursive: true });
   await writeFile(join(pod.workspace, name), content);
 }
+const talking = (async () => {
+  for (const { afterAsked, ...said } of plan.said ?? []) {
+    // The answer has come through as well when the runner has its tokens.
+    await endpoint.until(
+      () => endpoint.records.filter(({ type }) => type === 'usage').length >= afterAsked,
+      60_000,
+    );
+    endpoint.say(said);
+  }
+})();
 const { code, stdout, stderr } = await pod.run(...plan.command);
+await talking;
 const names = await readdir(pod.workspace);
 const texts = await Promise.all(
   names.map((name) => readFile(join(pod.workspace, name), 'utf8').catch(() => '')),

@@ -52,6 +52,8 @@ export interface SessionPlan {
   description: Partial<Omit<RunDescription, 'command'>>;
   /** In the workspace. */
   files: Record<string, string>;
+  /** What is said to the session once the model was asked so many times, in order. */
+  said?: { afterAsked: number; kind?: 'message' | 'interrupt'; text?: string }[];
 }
 
 export interface SessionRun {

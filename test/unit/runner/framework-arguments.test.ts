@@ -45,6 +45,15 @@ describe('arguments of vendors’ agents', () => {
     );
   });
 
+  it('leave the task out where it is said, and tell of the session before', () => {
+    const args = claudeArguments(described({ prompt: 'task' }, { input: 'messages' }), {
+      AMBIENT_RESUME: '/tmp/resumed.ndjson',
+    });
+    assert.equal(after(args, '--input-format'), 'stream-json');
+    assert.ok(!args.includes('task') && !args.includes('--'));
+    assert.match(after(args, '--append-system-prompt') ?? '', /earlier session[^]*\/tmp\/resumed\.ndjson/);
+  });
+
   it('give Claude Code no tool that policy does not leave', () => {
     const wanted = fc.option(fc.array(fc.constantFrom('Bash', 'Bash(git *)', 'Read', 'WebFetch', 'Task')), {
       nil: undefined,

@@ -36,9 +36,9 @@ describe('talking to the agent from the session page', function () {
   const messages = async (open: OpenPage): Promise<unknown[]> =>
     (await open.requests()).filter(({ type }) => type === 'message').map(({ payload }) => payload);
 
-  it('has no accessibility problem in any theme, open, asked or closed', async () => {
-    const axe = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8');
-    for (const theme of THEMES) {
+  for (const theme of THEMES)
+    it(`has no accessibility problem in ${theme}, open, asked or closed`, async () => {
+      const axe = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8');
       await using open = await show(talkingState(), { theme, height: 1400 });
       for (const [name, state] of [
         ['open', talkingState()],
@@ -55,12 +55,11 @@ describe('talking to the agent from the session page', function () {
         assert.deepEqual(
           violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join()}`),
           [],
-          `${theme} ${name}`,
+          name,
         );
       }
       assert.deepEqual(open.faults, []);
-    }
-  });
+    });
 
   it('sends with Enter, breaks lines with Shift+Enter, and clears the box once it is taken', async () => {
     await using open = await show(talkingState());
@@ -102,6 +101,7 @@ describe('talking to the agent from the session page', function () {
   it('offers the answers of a question, without touching what is being written', async () => {
     await using open = await show(talkingState(asks('Shall they be left out?')));
     assert.match(await open.page.locator('.state').innerText(), /Needs input/i);
+    assert.match(await open.page.locator('header .message').innerText(), /Shall they be left out/);
     const box = open.page.getByRole('textbox', { name: 'Message to the agent' });
     await box.fill('half a thought');
     await open.page.getByRole('button', { name: 'No, show all of them' }).click();
@@ -126,6 +126,27 @@ describe('talking to the agent from the session page', function () {
       (await open.requests()).map(({ type }) => type),
       ['ready'],
     );
+  });
+
+  it('says that a spent budget has it wait, and asks for a raise', async () => {
+    const paused = talkingState({ cost: { total: '2.50' } });
+    const view = paused.view;
+    assert.ok(view);
+    view.state = 'attention';
+    view.cost = {
+      total: '$2.50',
+      budget: { limit: '$2.50', percent: 100 },
+      canRaise: true,
+      paused: 'Paused: the budget is spent. Raise its budget, or stop it.',
+      breakdown: [],
+    };
+    await using open = await show(paused);
+    await open.screenshot('budget-paused');
+    assert.match(await open.page.locator('header .message').innerText(), /Paused: the budget is spent/);
+    await open.page.getByRole('button', { name: 'Raise Budget…' }).click();
+    assert.deepEqual((await open.requests()).at(-1), { type: 'raiseBudget', payload: {} });
+    await open.tell('state', { ...paused, refusals: { budget: 'You may not raise budgets.' } });
+    await open.page.getByRole('button', { name: /^Raise Budget… \(You may not raise/ }).waitFor();
   });
 
   it('tells what is on its way, and what is too long to be sent', async () => {

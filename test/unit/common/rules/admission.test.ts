@@ -50,6 +50,7 @@ describe('admission', () => {
         env: { LEVEL: '3' },
         eventFormat: 'text',
         models: [],
+        sidecar: undefined,
         input: 'none',
         executes: true,
         limits: {
@@ -68,13 +69,27 @@ describe('admission', () => {
     const limits = {
       timeoutSeconds: 5,
       gracePeriodSeconds: 1,
-      idleSeconds: 60,
       memory: '64Mi',
       storage: '1Gi',
     };
     const admission = admit(spec({ type: 'generic', config: { command: 'x' } }, { limits }), 1, registry);
     assert.ok(admission.accepted);
-    assert.deepEqual(admission.plan.limits, { ...limits, cpu: '3' });
+    assert.deepEqual(admission.plan.limits, { ...limits, idleSeconds: undefined, cpu: '3' });
+  });
+
+  it('lets nobody wait for ever to be talked to', () => {
+    const listens = [aFramework('chat', { input: 'messages' })];
+    const idleOf = (limits?: {
+      timeoutSeconds: number;
+      gracePeriodSeconds: number;
+      idleSeconds?: number;
+    }) => {
+      const sent = spec({ type: 'chat', config: { command: 'x' } }, limits === undefined ? {} : { limits });
+      const admission = admit(sent, 1, listens);
+      return admission.accepted && [admission.plan.input, admission.plan.limits.idleSeconds];
+    };
+    assert.deepEqual(idleOf(), ['messages', 900]);
+    assert.deepEqual(idleOf({ timeoutSeconds: 5, gracePeriodSeconds: 1, idleSeconds: 60 }), ['messages', 60]);
   });
 
   it('says which version is deprecated and why', () => {

@@ -132,6 +132,7 @@ describe('the rights of the person', () => {
         message: 'create on sessions/message.live.ambient.ai',
         interrupt: 'create on sessions/interrupt.live.ambient.ai',
         resume: 'create on sessions/resume.live.ambient.ai',
+        budget: 'create on sessions/budget.live.ambient.ai',
         delete: 'delete on sessions.ambient.ai',
         approve: 'create on sessions/approve.live.ambient.ai',
         reject: 'create on sessions/reject.live.ambient.ai',

@@ -15,7 +15,7 @@ import type { World } from './fixture.ts';
 const golden = (name: string): string => join(import.meta.dirname, `${name}.golden.txt`);
 
 const condition = (
-  type: 'Approved' | 'BudgetExceeded' | 'NeedsInput' | 'Completed' | 'Failed',
+  type: 'Approved' | 'BudgetExceeded' | 'BudgetPaused' | 'NeedsInput' | 'Completed' | 'Failed',
   status: 'True' | 'False',
   reason: string,
 ) => ({
@@ -56,6 +56,19 @@ function busyWorld(): World {
         message: 'Running on node node-1.',
         input: { open: true },
         conditions: [{ ...condition('NeedsInput', 'True', 'Asked'), message: 'Which branch?' }],
+      },
+    }),
+    aSession('paused', {
+      created: 7,
+      status: {
+        phase: 'Running',
+        message: 'Running on node node-1.',
+        conditions: [
+          {
+            ...condition('BudgetPaused', 'True', 'SessionBudgetSpent'),
+            message: 'Paused: the budget is spent.',
+          },
+        ],
       },
     }),
     aSession('spent', {

@@ -119,6 +119,21 @@ describe('a conversation', () => {
     ]);
   });
 
+  it('offers the answers of a question as agents ask it', () => {
+    const questions = [
+      { question: 'Which?', options: [{ label: 'one', description: 'x' }, { label: 'two' }, {}] },
+    ];
+    const of = (data: Record<string, unknown>): unknown => {
+      const conversation = new Conversation();
+      conversation.add({ seq: 1, time: AT, type: 'question', text: 'Which?', data });
+      return plainOf(conversation.whole().entries);
+    };
+    assert.deepEqual(of({ questions }), [{ kind: 'question', text: 'Which?', options: ['one', 'two'] }]);
+    assert.deepEqual(of({ questions: [...questions, ...questions] }), [{ kind: 'question', text: 'Which?' }]);
+    for (const odd of [null, 7, 'x', [null], [7], [{ options: 'x' }], {}])
+      assert.deepEqual(of({ questions: odd }), [{ kind: 'question', text: 'Which?' }]);
+  });
+
   it('keeps to its bounds, and tells from where on it still has entries', () => {
     const conversation = new Conversation({ maxEntries: 1000, maxCharacters: 100_000 });
     for (let seq = 1; seq <= 5000; seq += 1)

@@ -25,7 +25,10 @@ import { TriggerController } from './controllers/triggers/index.ts';
 import type { Doors } from './doors.ts';
 import type { AuditTrail } from './record/audit.ts';
 import { historyAppender } from './record/history.ts';
+import { Exporter } from './record/exports/exporter.ts';
 import { answerTargetOf } from './record/notifications/answers.ts';
+import { resolveAll } from './record/notifications/checked-lookup.ts';
+import { readSecret } from './record/notifications/secrets.ts';
 import type { TenancyMetrics } from './metrics.ts';
 import type { ArtifactStore } from './store/store.ts';
 import type { Watches } from './watches.ts';
@@ -111,6 +114,14 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     ...common,
     reflectors: watches,
     records: doors.records,
+    exporter: new Exporter({
+      store,
+      read: (namespace, reference) => readSecret(client, namespace, reference, signal),
+      rules: config.notify,
+      resolve: resolveAll,
+      elapsed: () => systemClock.elapsed(),
+      signal,
+    }),
     policies: doors.policies,
     turns,
     audit: doors.audit,

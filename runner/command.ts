@@ -104,7 +104,7 @@ function notStarted(program: string, error: NodeJS.ErrnoException | undefined): 
 }
 
 /** Moves one pipe into the records, no faster than the buffers take it. */
-class Pump {
+export class Pump {
   readonly #pipe: Readable;
   readonly #done: Promise<void>;
   /** Monotonic milliseconds of the last byte, or of the last moment at which the buffers were full. */

@@ -1,9 +1,11 @@
 /** The runner: PID 1, or its direct child, in a framework image. Composes one run and exits with the truth. */
-import { STEP_VARIABLE } from '../common/api/runner.ts';
+import { RUNNER_EXIT, STEP_VARIABLE } from '../common/api/runner.ts';
 import type { RunResult } from '../common/api/runner.ts';
 import { messageOf } from '../common/errors.ts';
+import { LINK_VARIABLE } from '../common/api/link.ts';
 import { leaveTerminationMessage } from './hand-in.ts';
 import { Interruption } from './interruption.ts';
+import { Link } from './link.ts';
 import { locationsFrom } from './locations.ts';
 import { runnerExitCode, sentence } from './outcome.ts';
 import type { Mirror } from './records.ts';
@@ -22,11 +24,15 @@ const mirror: Mirror = {
 const now = (): Date => new Date();
 const locations = locationsFrom(process.env);
 
-async function main(): Promise<RunResult> {
+async function main(link: Link | undefined): Promise<RunResult> {
   const interruption = new Interruption();
   let graceSeconds = 0;
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
-    process.on(signal, () => interruption.raise({ kind: 'terminated', signal }, graceSeconds));
+    process.on(signal, () => {
+      // A sidecar is told when the container it is beside has ended: that is no reason to hurry.
+      if (link !== undefined) link.terminated();
+      else interruption.raise({ kind: 'terminated', signal }, graceSeconds);
+    });
   try {
     const description = await readRunDescription(locations.description);
     graceSeconds = description.limits.gracePeriodSeconds;
@@ -40,6 +46,7 @@ async function main(): Promise<RunResult> {
       elapsed: () => performance.now(),
       random: () => Math.random(),
       self: { pid: process.pid, ppid: process.ppid },
+      ...(link && { link }),
       patienceSeconds: Number(process.env.AMBIENT_PATIENCE_SECONDS ?? PATIENCE_SECONDS),
     });
   } catch (error) {
@@ -59,6 +66,14 @@ if (process.env[STEP_VARIABLE] === 'source') {
   await bring(locations, process.env);
   process.exit(0);
 }
-const result = await main();
+const linkFolder = process.env[LINK_VARIABLE];
+const link = linkFolder === undefined ? undefined : await Link.make(linkFolder);
+if (linkFolder !== undefined && link === undefined) {
+  mirror.say('an earlier runner of this pod has died: its command is ended');
+  process.on('SIGTERM', () => process.exit(RUNNER_EXIT.internal));
+  await new Promise<never>(() => setInterval(() => undefined, 60_000));
+}
+const result = await main(link);
 mirror.say(`${result.outcome}: ${result.message} (${result.lastSeq} records)`);
+await link?.release(runnerExitCode(result));
 process.exit(runnerExitCode(result));

@@ -6,7 +6,7 @@ import { messageOf } from '../common/errors.ts';
 import { translatorFor } from './agents/formats.ts';
 import { Baseline } from './baseline.ts';
 import { runCommand } from './command.ts';
-import type { CommandEnd } from './command.ts';
+import type { CommandEnd, CommandOptions } from './command.ts';
 import { stopRequested } from './control.ts';
 import { Endpoint, isRefused } from './endpoint.ts';
 import {
@@ -21,6 +21,7 @@ import { inputFormatOf } from './input/format.ts';
 import { IdleWatch } from './input/idle-watch.ts';
 import { Inbox } from './input/inbox.ts';
 import type { Interruption } from './interruption.ts';
+import type { Link } from './link.ts';
 import type { Environment, Locations } from './locations.ts';
 import { modelsEnvironment } from './models.ts';
 import { endingOf, sentence, withLoss } from './outcome.ts';
@@ -51,6 +52,8 @@ export interface RunContext {
   elapsed: () => number;
   random: () => number;
   self: { pid: number; ppid: number };
+  /** The command is that of a container beside this one. */
+  link?: Link;
   /** How long after deadline and grace period the runner still tries to reach the operator. */
   patienceSeconds: number;
 }
@@ -233,7 +236,7 @@ async function commandPhase(
   { endpoint, recorder, scratch, inbox }: Tools,
   { onSource, onStarted }: { onSource: (commit: string) => void; onStarted: () => void },
 ): Promise<{ ending: Ending; baseline?: Baseline }> {
-  const { description, locations, env, interruption, elapsed } = context;
+  const { description, locations, env, interruption, elapsed, link } = context;
   const gitHome = join(scratch, 'git-home');
   await mkdir(gitHome, { mode: 0o700 });
   const signal = interruption.signal;
@@ -275,7 +278,7 @@ async function commandPhase(
   }
 
   const home = await makeHome(locations.temporary);
-  const models = await modelsEnvironment(description, locations);
+  const models = await modelsEnvironment(description, locations, link?.folder);
   const from = elapsed();
   const said = interruption.listen((grace) => {
     const cause = endingOf(undefined, interruption.cause).message.replace(
@@ -284,7 +287,9 @@ async function commandPhase(
     );
     recorder.status(`${cause}; ending the command, it has ${grace} s`, { name: 'stop' });
   });
-  const end = await runCommand({
+  const execute = (options: CommandOptions): Promise<CommandEnd> =>
+    link === undefined ? runCommand(options) : link.run(options);
+  const end = await execute({
     argv: description.command,
     cwd: locations.workspace,
     env: { ...commandEnvironment(context, home, resumedLog), ...models },

@@ -41,7 +41,12 @@ export const FrameworkSpec = Type.Object({
   versions: Type.Array(
     Type.Object({
       name: Type.String({ minLength: 1, maxLength: 63 }),
-      image: Type.String({ minLength: 1, maxLength: 1024, pattern: '^[^\\s]+$' }),
+      image: Type.String({
+        minLength: 1,
+        maxLength: 1024,
+        pattern: '^[^\\s]+$',
+        description: 'Or exactly {{config.NAME}}: whichever the session asks for.',
+      }),
       imagePullPolicy: Type.Optional(Type.Enum(['Always', 'IfNotPresent', 'Never'])),
       deprecated: Type.Optional(
         Type.String({ maxLength: 1024, description: 'Why, and what to use instead.' }),
@@ -61,6 +66,18 @@ export const FrameworkSpec = Type.Object({
     description:
       'Argument vector. An element that is exactly {{config.NAME}} becomes that value: a string one argument, an array one argument each, absent none. Values are data: no shell sees them unless the command is one.',
   }),
+  sidecar: Type.Optional(
+    Type.Object(
+      {
+        image: Type.String({ minLength: 1, maxLength: 1024, pattern: '^[^\\s]+$' }),
+        imagePullPolicy: Type.Optional(Type.Enum(['Always', 'IfNotPresent', 'Never'])),
+      },
+      {
+        description:
+          "The runner's image, for versions whose images have no runner. Those need /bin/sh, and run as user 65532 with nothing to write to but the workspace, the artifacts and /tmp.",
+      },
+    ),
+  ),
   env: Type.Optional(
     Type.Array(
       Type.Object({

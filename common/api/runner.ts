@@ -31,6 +31,10 @@
  *
  * Errors are {error, message, details} of common/errors.ts. 401/403 are final; 5xx, 429 and connection errors are retried.
  *
+ * A framework with `sidecar` has its command in a container of its own, whose image has no runner. The runner is then a native
+ * sidecar: it alone has /ambient, and talks with the command through /ambient-link (common/api/link.ts), by a few
+ * lines of shell that the container executes. Of /ambient the command's container has models-token only.
+ *
  * The source archive is a gzip'd tar: `files/…` the working tree (uncommitted changes included), optionally `history.bundle`,
  * a git bundle of HEAD and its branch, which becomes /workspace/.git; of a shallow repository also `history.shallow`, its .git/shallow.
  *
@@ -73,6 +77,7 @@ export const MOUNTS = {
   workspace: '/workspace',
   artifacts: '/artifacts',
   temporary: '/tmp',
+  link: '/ambient-link',
   /** Of the init container alone: the Secret of `source.git.credentials`. */
   gitCredentials: '/ambient-git',
   /** Of the init container alone: a folder for each Secret of inputs. */
@@ -95,6 +100,8 @@ export const RESTRICTION_VARIABLES = {
 
 /** Where the key to the model gateway can be read again. */
 export const MODELS_TOKEN_VARIABLE = 'AMBIENT_MODELS_TOKEN_FILE';
+/** The authorities to trust, in one file. */
+export const AUTHORITIES_FILE = 'authorities.pem';
 /** Where the description of the run lies. */
 export const DESCRIPTION_VARIABLE = 'AMBIENT_DESCRIPTION';
 

@@ -20,6 +20,7 @@ export const SESSION_CONDITIONS = [
   'BudgetPaused',
   'NeedsInput',
   'ArtifactsGenerated',
+  'ArtifactsDelivered',
   'Completed',
   'Failed',
 ] as const;
@@ -358,11 +359,24 @@ export const SessionSpec = Type.Object(
           ),
         ),
         storage: Type.Optional(
-          Type.Object({
-            type: Type.Enum([...STORAGE_TYPES]),
-            location: Type.Optional(Type.String({ minLength: 1, maxLength: 2048 })),
-            credentials: Type.Optional(Type.String({ maxLength: 253, description: 'Secret name.' })),
-          }),
+          Type.Object(
+            {
+              type: Type.Enum([...STORAGE_TYPES]),
+              location: Type.Optional(Type.String({ minLength: 1, maxLength: 2048 })),
+              credentials: Type.Optional(
+                Type.String({
+                  maxLength: 253,
+                  pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+                  description:
+                    'Secret that the operator may read, with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and url, what locations must begin with; perhaps AWS_ENDPOINT_URL and AWS_REGION.',
+                }),
+              ),
+            },
+            {
+              description:
+                'Where artifacts are delivered to after the end, beside where the operator keeps them: s3 alone.',
+            },
+          ),
         ),
       }),
     ),

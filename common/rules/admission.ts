@@ -1,6 +1,6 @@
 /** Whether a session may run at all, and as what: the framework, its version, the resolved command. Pure, so every door can ask. */
 import { EVENT_FORMATS, INPUTS } from '../api/framework.ts';
-import type { Framework, FrameworkModels } from '../api/framework.ts';
+import type { Framework, FrameworkModels, FrameworkSpec } from '../api/framework.ts';
 import {
   DEFAULT_GRACE_SECONDS,
   DEFAULT_IDLE_SECONDS,
@@ -9,7 +9,7 @@ import {
 } from '../api/session.ts';
 import type { SessionSpec } from '../api/session.ts';
 import { executes } from './policy/restrictions.ts';
-import { resolveCommand, resolveEnv } from './command.ts';
+import { resolveCommand, resolveEnv, resolveImage } from './command.ts';
 import { checkConfig } from './config.ts';
 import { formatBytes, formatList } from './wording.ts';
 
@@ -34,6 +34,8 @@ export interface RunPlan {
   command: string[];
   env: Record<string, string>;
   eventFormat: (typeof EVENT_FORMATS)[number];
+  /** The runner beside an image that has none. */
+  sidecar: FrameworkSpec['sidecar'];
   /** Reached through the gateway. */
   models: FrameworkModels[];
   input: (typeof INPUTS)[number];
@@ -105,7 +107,8 @@ export function admit(spec: SessionSpec, bytes: number, frameworks: readonly Fra
 
   const command = resolveCommand(framework.spec.command, checked.config);
   const env = resolveEnv(framework.spec.env ?? [], checked.config);
-  const problems = [...command.problems, ...env.problems];
+  const image = resolveImage(version.image, checked.config);
+  const problems = [...image.problems, ...command.problems, ...env.problems];
   const worst = problems.find(({ whose }) => whose === 'framework') ?? problems[0];
   if (worst !== undefined)
     return refuseFor(
@@ -120,13 +123,14 @@ export function admit(spec: SessionSpec, bytes: number, frameworks: readonly Fra
     plan: {
       framework: type,
       version: version.name,
-      image: version.image,
+      image: image.value[0] ?? '',
       imagePullPolicy: version.imagePullPolicy,
       deprecated: version.deprecated,
       config: checked.config,
       command: command.value,
       env: env.value,
       eventFormat: framework.spec.eventFormat ?? EVENT_FORMATS[0],
+      sidecar: framework.spec.sidecar,
       models: framework.spec.models ?? [],
       input,
       executes: executes(framework.spec),

@@ -23,6 +23,8 @@ export interface Resolved<T> {
   problems: TemplateProblem[];
 }
 
+const IMAGE_MAX = 1024;
+
 type Config = Readonly<Record<string, unknown>>;
 
 /** The argument vector. A string or other scalar becomes one argument, an array one each, absent or null none. */
@@ -41,6 +43,18 @@ export function resolveCommand(template: readonly string[], config: Config): Res
       message: `the command is empty: give spec.framework.config a value for ${template.join(' ')}`,
     });
   return { value, problems };
+}
+
+/** The one image of a version. What the session names must look like one: the API server would refuse the pod, and nobody understand. */
+export function resolveImage(template: string, config: Config): Resolved<string[]> {
+  const resolved = resolveCommand([template], config);
+  const [image = ''] = resolved.value;
+  const name = configNameOf(template);
+  if (resolved.problems.length > 0 || name === undefined) return resolved;
+  if (resolved.value.length === 1 && image.length <= IMAGE_MAX && /^[\w][\w.:/@-]*$/.test(image))
+    return resolved;
+  const message = `config.${name} must be the name of one image`;
+  return { value: [], problems: [{ whose: 'config', message }] };
 }
 
 /** Environment variables; one whose placeholder has no value is left out. */

@@ -46,8 +46,9 @@ export interface CostsOptions {
 
 /** Between two writes of one session's status. */
 const SHOW_MS = 2000;
-/** What other replicas report may be this old. */
-const SPENT_MS = 5000;
+/** A total is looked up again beside what is asked from this age on, and before it from that on. */
+const FRESH_MS = 5000;
+const STALE_MS = 30_000;
 /** Sessions whose totals are remembered. */
 const REMEMBERED = 2000;
 
@@ -85,21 +86,27 @@ export class Costs implements AsyncDisposable {
   }
 
   /**
-   * What was reported in all, without asking the store each time: all that was reported here, and what was reported to other
-   * replicas up to a few seconds ago.
+   * What was reported in all, without waiting for the store each time: all that was reported here, and what was reported to other
+   * replicas before the last look, which is a few seconds ago while a session goes on asking.
    */
   async spent(session: Session): Promise<Money> {
     const { uid } = refOf(session);
-    const now = this.#options.clock.elapsed();
     const known = this.#spent.get(uid);
-    if (known !== undefined && now - known.at < SPENT_MS) return known.total;
+    const age = known === undefined ? Infinity : this.#options.clock.elapsed() - known.at;
+    if (known === undefined || age >= STALE_MS) return await this.#look(session, uid);
+    if (age >= FRESH_MS) this.#look(session, uid).catch(this.#options.onError);
+    return known.total;
+  }
+
+  async #look(session: Session, uid: string): Promise<Money> {
+    const at = this.#options.clock.elapsed();
     const reading = this.#readings.get(uid);
     if (reading !== undefined) return await reading;
     const fresh = this.of(session).then(totalOf);
     this.#readings.set(uid, fresh);
     try {
       const total = await fresh;
-      if (this.#readings.get(uid) === fresh) this.#remember(uid, { total, at: now });
+      if (this.#readings.get(uid) === fresh) this.#remember(uid, { total, at });
       return total;
     } finally {
       if (this.#readings.get(uid) === fresh) this.#readings.delete(uid);

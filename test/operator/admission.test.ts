@@ -220,6 +220,42 @@ describe('admission', function () {
     assert.ok(await cluster.client.get(namespacePolicies, { namespace: at, name: POLICY_NAME }));
   });
 
+  it('holds a session to the schema of its framework, and warns of a deprecated version', async () => {
+    const at = await cluster.namespace('schemas');
+    const name = 'strict';
+    await kubectl(['apply'], {
+      ...{ apiVersion: API_VERSION, kind: 'Framework', metadata: { name } },
+      spec: {
+        versions: [{ name: '1', image: 'example/none:1', deprecated: 'Wait for 2.' }],
+        command: ['true'],
+        configSchema: {
+          type: 'object',
+          properties: { maxTurns: { type: 'integer', minimum: 1 } },
+        },
+      },
+    });
+    const launch = (config: Record<string, unknown>): Promise<string> =>
+      cluster
+        .kubectl(['create', '--dry-run=server', '--warnings-as-errors', '-f', '-'], {
+          input: JSON.stringify(aSession('s').in(at).of(name, config).toCreate()),
+        })
+        .catch((error: unknown) => String(error));
+    const wrong = /maxTurns/;
+    const said = await until(async () => {
+      const text = await launch({ maxTurns: 0 });
+      return wrong.test(text) ? text : undefined;
+    }, 'the operator knows the framework');
+    assert.match(
+      said,
+      /spec\.framework\.config does not fit framework "strict": config\.maxTurns must be >= 1/,
+    );
+    assert.match(
+      await launch({ maxTurns: 1 }),
+      /Warning: version 1 of framework strict is deprecated: Wait for 2\./,
+    );
+    await cluster.kubectl(['delete', 'framework', name]);
+  });
+
   it('decides about a session that waits anew when the policy changes', async () => {
     const at = await cluster.namespace('changed');
     const upload = { sizeBytes: 10, digest: `sha256:${'0'.repeat(64)}` };

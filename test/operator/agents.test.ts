@@ -4,10 +4,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { Framework, FrameworkSpec } from '../../common/api/framework.ts';
+import { API_VERSION, OPERATOR_NAME, OPERATOR_NAMESPACE, POLICY_NAME } from '../../common/api/names.ts';
+import type { NamespacePolicy } from '../../common/api/namespace-policy.ts';
 import { livePaths } from '../../common/api/live.ts';
 import type { LogRecord } from '../../common/api/log.ts';
 import type { Session } from '../../common/api/session.ts';
-import { frameworks } from '../../common/kube/resource.ts';
+import { frameworks, namespacePolicies, secrets } from '../../common/kube/resource.ts';
 import { FRAMEWORK_IMAGES } from '../../scripts/framework-programs.ts';
 import type { FrameworkImage } from '../../scripts/framework-programs.ts';
 import { testCluster } from '../support/cluster.ts';
@@ -20,6 +22,9 @@ import { Provider } from '../support/provider/provider.ts';
 import type { Answer } from '../support/provider/script.ts';
 import { artifactsOf, endOf, finished, launch } from '../support/sessions.ts';
 
+/** The operator adds statements of its own. */
+const isMade = (path: string): boolean => !path.startsWith('.ambient/');
+
 describe('a real agent in a real pod', function () {
   this.timeout(180_000);
   let cluster: TestCluster;
@@ -28,6 +33,7 @@ describe('a real agent in a real pod', function () {
   let namespace: string;
   let answers: Answer[] = [];
   const made: string[] = [];
+  let count = 0;
 
   before(async function () {
     this.timeout(600_000);
@@ -41,7 +47,9 @@ describe('a real agent in a real pod', function () {
       answer: () => answers.shift() ?? { text: 'That was all.', tokens: { input: 1, output: 1 } },
     });
     for (const name of FRAMEWORK_IMAGES) await direct(name, images[`ambient-${name}:0.1.0`] ?? '');
-    operator = await runOperatorProcess(cluster);
+    operator = await runOperatorProcess(cluster, {
+      flags: { 'models-allow': `${cluster.nodeHostAddress}/32`, 'models-http': true },
+    });
     await liveApiAvailable(cluster);
     namespace = await cluster.namespace('agents');
     await cluster.kubectl(['label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted']);
@@ -79,14 +87,22 @@ describe('a real agent in a real pod', function () {
     });
   }
 
-  async function run(framework: string, script: Answer[]): Promise<Session> {
+  async function run(
+    framework: string,
+    script: Answer[],
+    more: Partial<Session['spec']> = {},
+  ): Promise<Session> {
     answers = script;
+    provider.asked.length = 0;
     const session = await launch(
       cluster.client,
-      aSession(`${framework}-1`)
+      aSession(`${framework}-${++count}`)
         .in(namespace)
-        .of(framework, { prompt: 'Make the file.' })
-        .spec({ limits: { timeoutSeconds: 120, gracePeriodSeconds: 2 } }),
+        .of(framework, { prompt: 'Make the file.', ...more.framework?.config })
+        .spec({
+          ...(more.policy === undefined ? {} : { policy: more.policy }),
+          limits: { timeoutSeconds: 120, gracePeriodSeconds: 2 },
+        }),
     );
     return await finished(cluster.client, session, 120_000);
   }
@@ -121,7 +137,7 @@ describe('a real agent in a real pod', function () {
     ]);
     assert.equal(endOf(session), 'Completed/Succeeded', session.status?.message);
     const paths = (await artifactsOf(cluster.client, session)).map(({ path }) => path);
-    assert.deepEqual(paths.sort(), ['b.txt', 'changes.patch']);
+    assert.deepEqual(paths.filter(isMade).sort(), ['b.txt', 'changes.patch']);
     const records = await recordsOf(session);
     const types = new Set(records.map(({ type }) => type));
     for (const type of ['assistant', 'thinking', 'tool-call', 'tool-result', 'file-change', 'usage'] as const)
@@ -157,7 +173,7 @@ describe('a real agent in a real pod', function () {
     ]);
     assert.equal(endOf(session), 'Completed/Succeeded', session.status?.message);
     const paths = (await artifactsOf(cluster.client, session)).map(({ path }) => path);
-    assert.deepEqual(paths.sort(), ['b.txt', 'changes.patch']);
+    assert.deepEqual(paths.filter(isMade).sort(), ['b.txt', 'changes.patch']);
     const records = await recordsOf(session);
     assert.deepEqual(
       ['inputTokens', 'outputTokens', 'cacheReadTokens', 'thinkingTokens'].map((kind) =>
@@ -166,4 +182,111 @@ describe('a real agent in a real pod', function () {
       [1023, 248, 30, 5],
     );
   });
+
+  describe('behind the gateway', () => {
+    before(async () => {
+      await cluster.client.create(secrets, {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'model-keys', namespace },
+        stringData: { key: 'the-key-of-the-tenant' },
+      } as never);
+      const inNamespace = ['-n', namespace];
+      await cluster.kubectl([
+        ...['create', 'role', 'model-keys', ...inNamespace],
+        ...['--verb=get', '--resource=secrets', '--resource-name=model-keys'],
+      ]);
+      await cluster.kubectl([
+        ...['create', 'rolebinding', 'model-keys', ...inNamespace, '--role=model-keys'],
+        `--serviceaccount=${OPERATOR_NAMESPACE}:${OPERATOR_NAME}`,
+      ]);
+      const keySecret = { name: 'model-keys', key: 'key' };
+      const baseUrl = `http://${cluster.nodeHostAddress}:${provider.port}`;
+      await cluster.client.create<NamespacePolicy>(namespacePolicies, {
+        apiVersion: API_VERSION,
+        kind: 'NamespacePolicy',
+        metadata: { name: POLICY_NAME, namespace },
+        spec: {
+          models: {
+            allowed: ['claude-sonnet-4-5', 'gpt-5.5'],
+            budget: { monthly: '1000.00', perSession: '100.00' },
+            providers: (['anthropic', 'openai'] as const).map((name) => ({ name, baseUrl, keySecret })),
+          },
+        },
+      });
+    });
+
+    it('Claude Code works with a key that opens nothing else, and costs what its tokens cost', async () => {
+      const knock = [
+        'const { AMBIENT_MODELS_TOKEN_FILE: file, ANTHROPIC_BASE_URL: url } = process.env;',
+        'const authorization = "Bearer " + require("fs").readFileSync(file, "utf8").trim();',
+        'fetch(new URL("/runner/v1/control", url), { headers: { authorization } })',
+        '.then(({ status }) => console.log(status));',
+      ].join(' ');
+      const session = await run('claude-code', [
+        {
+          text: 'I write it.',
+          tools: [
+            { name: 'Write', input: { file_path: '/workspace/a.txt', content: 'made by an agent\n' } },
+            {
+              name: 'Bash',
+              input: { command: `node -e '${knock}' > /artifacts/door.txt` },
+            },
+          ],
+          tokens: { input: 1000, output: 200, cacheRead: 120, cacheWrite: 40, thinking: 30 },
+        },
+        { text: 'Done.', tokens: { input: 12, output: 22 } },
+      ]);
+      assert.equal(endOf(session), 'Completed/Succeeded', session.status?.message);
+      assert.deepEqual([...new Set(provider.asked.map(({ key }) => key))], ['the-key-of-the-tenant']);
+      // 1012 × 3, 120 × 0.30, 40 × 3.75 and 252 × 15 dollars a million.
+      assert.equal(session.status?.cost?.total, '0.007002');
+      assert.deepEqual(await artifactText(session, 'door.txt'), '401\n');
+      assert.match(await artifactText(session, 'changes.patch'), /\+made by an agent/);
+    });
+
+    it('Codex too', async () => {
+      const session = await run('codex', [
+        {
+          tools: [{ name: 'exec_command', input: { cmd: 'echo made by an agent > a.txt' } }],
+          tokens: { input: 1000, output: 200, cacheRead: 120, thinking: 30 },
+        },
+        { text: 'Done.', tokens: { input: 12, output: 22 } },
+      ]);
+      assert.equal(endOf(session), 'Completed/Succeeded', session.status?.message);
+      assert.deepEqual([...new Set(provider.asked.map(({ key }) => key))], ['the-key-of-the-tenant']);
+      // 1012 × 5, 120 × 0.50 and 252 × 30 dollars a million.
+      assert.equal(session.status?.cost?.total, '0.01268');
+      assert.match(await artifactText(session, 'changes.patch'), /\+made by an agent/);
+    });
+
+    it('a tool that policy blocks is not offered, so that the gateway has nothing to refuse', async () => {
+      const session = await run(
+        'claude-code',
+        [
+          { tools: [{ name: 'Bash', input: { command: 'touch no.txt' } }], tokens: { input: 1, output: 1 } },
+          { text: 'I could not.', tokens: { input: 1, output: 1 } },
+        ],
+        { policy: { toolConstraints: { blocked: ['Bash'] } } },
+      );
+      assert.equal(endOf(session), 'Completed/Succeeded', session.status?.message);
+      assert.ok(!provider.asked.some(({ tools }) => tools.includes('Bash')));
+      const paths = (await artifactsOf(cluster.client, session)).map(({ path }) => path);
+      assert.deepEqual(paths.filter(isMade), []);
+    });
+
+    it('a session whose money does not suffice for a call ends, and the provider is not asked', async () => {
+      const session = await run('codex', [], { policy: { modelConstraints: { budget: '0.01' } } });
+      assert.equal(endOf(session), 'Failed/BudgetExceeded', session.status?.message);
+      assert.deepEqual(provider.asked, []);
+    });
+  });
+
+  async function artifactText({ metadata }: Session, path: string): Promise<string> {
+    const at = livePaths.artifact(metadata.namespace ?? '', metadata.name, path);
+    const { body } = await cluster.client.connection.stream(at);
+    let text = '';
+    for await (const chunk of body) text += String(chunk);
+    return text;
+  }
 });

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join, normalize } from 'node:path';
 import { namespacePolicies } from '../../common/kube/resource.ts';
 import { S3Store } from '../../operator/store/s3/store.ts';
+import { buildTargets } from '../../scripts/build.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { applyFrameworks, loadImages } from '../support/deploy.ts';
@@ -35,6 +36,8 @@ describe('what comes before the agent', function () {
   before(async function () {
     this.timeout(300_000);
     cluster = await testCluster(this, { node: true });
+    // Of the sources as they are now: an older runner knows nothing of what it is to bring.
+    await buildTargets(['runner']);
     const [runnerImage] = await loadImages(cluster, ['runner'], () => undefined);
     await applyFrameworks(cluster, runnerImage);
     folder = await mkdtemp(join(tmpdir(), 'ambient-git-'));

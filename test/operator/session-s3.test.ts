@@ -1,6 +1,6 @@
 /** The whole operator with its data in S3: launch, log, artifacts, removal; a server that goes away, and keys that are refused. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -10,6 +10,7 @@ import { OPERATOR_NAMESPACE } from '../../common/api/names.ts';
 import { isTerminal } from '../../common/api/session.ts';
 import type { Session } from '../../common/api/session.ts';
 import { isNotFound } from '../../common/kube/errors.ts';
+import { findCondition } from '../../common/rules/conditions.ts';
 import { configMaps, sessions } from '../../common/kube/resource.ts';
 import { runProvenanceCommand } from '../../operator/provenance-command.ts';
 import { keyIdOf, keysOf } from '../../operator/record/provenance/envelope.ts';
@@ -68,6 +69,8 @@ describe('with data in S3', function () {
         's3-endpoint': endpoint,
         's3-region': region,
         's3-credentials-dir': secret,
+        'notify-allow': '127.0.0.0/8',
+        'notify-http': true,
       },
     });
     await liveApiAvailable(cluster);
@@ -203,6 +206,60 @@ describe('with data in S3', function () {
       (await artifactsOf(cluster.client, runs)).map(({ path }) => path),
       ['.ambient/provenance.intoto.jsonl', 'x'],
     );
+  });
+
+  it('delivers to a bucket of the tenant when it may read the Secret, and says so while it may not', async () => {
+    const { bucket = '', endpoint = '', region = '', credentials } = server ?? {};
+    await cluster.kubectl([
+      ...[
+        '-n',
+        namespace,
+        'create',
+        'secret',
+        'generic',
+        'results',
+        `--from-literal=url=s3://${bucket}/tenant/`,
+      ],
+      `--from-literal=AWS_ACCESS_KEY_ID=${credentials?.accessKeyId ?? ''}`,
+      `--from-literal=AWS_SECRET_ACCESS_KEY=${credentials?.secretAccessKey ?? ''}`,
+      ...[`--from-literal=AWS_ENDPOINT_URL=${endpoint}`, `--from-literal=AWS_REGION=${region}`],
+    ]);
+    const session = await launch(
+      cluster.client,
+      aCommand(namespace, 'echo x > $AMBIENT_ARTIFACTS/x').spec({
+        artifacts: { storage: { type: 's3', credentials: 'results' } },
+      }),
+    );
+    const delivered = ({ status }: Session) => findCondition(status?.conditions, 'ArtifactsDelivered');
+    const refused = await inPhase(
+      cluster.client,
+      session,
+      (each) => delivered(each)?.status === 'False',
+      'it is told that it may not',
+      60_000,
+    );
+    assert.equal(refused.status?.phase, 'Completed');
+    assert.match(delivered(refused)?.message ?? '', /may not read Secret results: grant its ServiceAccount/);
+    const inNamespace = ['-n', namespace, 'create'];
+    await cluster.kubectl([
+      ...[...inNamespace, 'role', 'results', '--verb=get', '--resource=secrets'],
+      '--resource-name=results',
+    ]);
+    await cluster.kubectl([
+      ...[...inNamespace, 'rolebinding', 'results', '--role=results'],
+      `--serviceaccount=${OPERATOR_NAMESPACE}:ambient-operator`,
+    ]);
+    const done = await inPhase(
+      cluster.client,
+      session,
+      (each) => delivered(each)?.status === 'True',
+      'it is delivered',
+      60_000,
+    );
+    const folder = `tenant/${namespace}/${session.metadata.name}-${session.metadata.uid?.slice(0, 8) ?? ''}/`;
+    assert.equal(delivered(done)?.message, `2 files in s3://${bucket}/${folder}`);
+    const files = await readdir(join(server?.folder ?? '', folder), { recursive: true });
+    assert.ok(files.includes('x') && files.includes('.ambient/provenance.intoto.jsonl'), files.join());
   });
 
   it('signs with a new key when the Secret was removed, and keeps the old one published', async () => {

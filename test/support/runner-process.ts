@@ -6,6 +6,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunDescription } from '../../common/api/runner.ts';
+import { LINK_VARIABLE } from '../../common/api/link.ts';
 import { RUN_API_VERSION, STEP_VARIABLE } from '../../common/api/runner.ts';
 import type { RunnerEndpoint } from './runner-endpoint.ts';
 
@@ -64,6 +65,11 @@ export class RunnerPod implements AsyncDisposable {
   /** Starts the runner with a command. */
   async start(...command: string[]): Promise<void> {
     await this.#launch(command);
+  }
+
+  /** Starts it as a sidecar, with the command in another container. */
+  async startBeside(link: string, ...command: string[]): Promise<void> {
+    await this.#launch(command, { [LINK_VARIABLE]: link });
   }
 
   /** What the init container does that brings the source with credentials. */

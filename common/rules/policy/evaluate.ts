@@ -180,6 +180,21 @@ function inputs(spec: SessionSpec, { claims, restrictions }: EffectivePolicy): V
   const found = mistakes.map(({ at: where, value, expected }) =>
     violation({ rule: at, field: at + where, value, allowed: [expected], because: 'it cannot be read' }),
   );
+  const { storage } = spec.artifacts ?? {};
+  const about = { rule: 'spec.artifacts.storage', because: 'it cannot be delivered to' };
+  if (storage !== undefined && storage.type !== 's3')
+    found.push(
+      violation({ ...about, field: 'spec.artifacts.storage.type', value: storage.type, allowed: ['s3'] }),
+    );
+  else if (storage !== undefined && storage.credentials === undefined)
+    found.push(
+      violation({
+        ...about,
+        field: 'spec.artifacts.storage.credentials',
+        value: '',
+        allowed: ['the name of a Secret'],
+      }),
+    );
   for (const input of all) {
     const about = { field: at, value: input.name };
     if (input.kind === 'pvc' && !claims.some((glob) => matchesGlob(glob, input.claim)))

@@ -55,8 +55,7 @@ export function buildJob(
     [LABEL_SESSION_UID]: uid,
     [LABEL_FRAMEWORK]: plan.framework,
   };
-  const { timeoutSeconds, gracePeriodSeconds } = plan.limits;
-  const deadlineSeconds = timeoutSeconds + gracePeriodSeconds + HAND_IN_SECONDS + DEADLINE_MARGIN_SECONDS;
+  const { gracePeriodSeconds } = plan.limits;
   return {
     apiVersion: 'batch/v1',
     kind: 'Job',
@@ -83,7 +82,7 @@ export function buildJob(
           automountServiceAccountToken: false,
           enableServiceLinks: false,
           // Of the pod, not of the Job: time in a scheduler's queue does not count, and the pod stays to be looked at.
-          activeDeadlineSeconds: deadlineSeconds,
+          activeDeadlineSeconds: deadlineSeconds(plan),
           terminationGracePeriodSeconds: gracePeriodSeconds + HAND_IN_SECONDS,
           securityContext: {
             runAsNonRoot: true,
@@ -112,8 +111,7 @@ export function buildJob(
                         {
                           serviceAccountToken: {
                             audience: MODELS_TOKEN_AUDIENCE,
-                            // Many commands read their key once: it is good for as long as they can run.
-                            expirationSeconds: Math.max(3600, deadlineSeconds),
+                            expirationSeconds: tokenSeconds(plan),
                             path: inControl(MOUNTS.modelsToken),
                           },
                         },
@@ -144,6 +142,12 @@ export function buildJob(
     },
   };
 }
+
+const deadlineSeconds = ({ limits }: RunPlan): number =>
+  limits.timeoutSeconds + limits.gracePeriodSeconds + HAND_IN_SECONDS + DEADLINE_MARGIN_SECONDS;
+
+/** Many commands read their key once: it is good for as long as they can run. */
+export const tokenSeconds = (plan: RunPlan): number => Math.max(3600, deadlineSeconds(plan));
 
 /** Writable places, each a volume of its own; nothing else can be written to. */
 const SCRATCH = ['workspace', 'artifacts', 'temporary'] as const;

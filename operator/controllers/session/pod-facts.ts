@@ -69,9 +69,11 @@ export function podFacts(pod: Pod, now: number): PodFacts {
 }
 
 function troubleOf({ spec, status }: Pod): PodTrouble | undefined {
-  const container = status?.containerStatuses?.find(({ name }) => name === RUNNER_CONTAINER);
+  // A sidecar comes first: while it waits the container only waits for it.
+  const sidecar = status?.initContainerStatuses?.find(({ state }) => state?.waiting !== undefined);
+  const container = sidecar ?? status?.containerStatuses?.find(({ name }) => name === RUNNER_CONTAINER);
   const { reason = '', message = '' } = container?.state?.waiting ?? {};
-  const image = spec.containers[0]?.image ?? '';
+  const image = (sidecar === undefined ? spec.containers : spec.initContainers)?.[0]?.image ?? '';
   if (HOPELESS.has(reason))
     return { kind: 'hopeless', message: `The image "${image}" cannot be used (${reason}): ${message}` };
   if (IMAGE.has(reason))

@@ -9,12 +9,12 @@ const SETTLE_MS = 10_000;
 
 export async function reap(look: Look): Promise<StepResult> {
   const { job, pod, uid, session, controller, signal } = look;
-  if (job === undefined || job.metadata.deletionTimestamp !== undefined) return 'done';
+  if (job === undefined || job.metadata.deletionTimestamp !== undefined) return 'continue';
   const over = job.status?.conditions?.some(
     ({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True',
   );
   const podOver = pod?.status?.phase === 'Succeeded' || pod?.status?.phase === 'Failed';
-  if (over === true || podOver) return 'done';
+  if (over === true || podOver) return 'continue';
   if (pod === undefined) {
     const now = controller.clock.elapsed();
     const { since } = controller.memory.trouble(uid, 'settling', '', now);
@@ -39,5 +39,5 @@ export async function reap(look: Look): Promise<StepResult> {
   } catch (error) {
     if (!isNotFound(error) && !isConflict(error)) throw error;
   }
-  return 'done';
+  return 'continue';
 }

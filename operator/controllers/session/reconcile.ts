@@ -10,6 +10,7 @@ import type { Result } from '../queue.ts';
 import { admit } from './admit.ts';
 import { approval } from './approval.ts';
 import type { Committer } from './committer.ts';
+import { deliver } from './deliver.ts';
 import { Draft } from './draft.ts';
 import { finish } from './finish.ts';
 import { observe } from './observe.ts';
@@ -30,7 +31,7 @@ const LIFECYCLE: readonly Step[] = [
   observe,
   finish,
 ];
-const AFTERLIFE: readonly Step[] = [reap];
+const AFTERLIFE: readonly Step[] = [reap, deliver];
 
 /** Should the watch not tell: it may have to connect anew. */
 const RETOLD_MS = 1000;

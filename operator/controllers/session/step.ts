@@ -9,6 +9,7 @@ import type { ObjectStore } from '../../../common/kube/object-store.ts';
 import type { RunPlan } from '../../../common/rules/admission.ts';
 import type { ContainerEnd, Outcome, PodEnd } from '../../../common/rules/outcome.ts';
 import type { Product, RunFacts } from '../../../common/rules/provenance.ts';
+import type { Exporter } from '../../record/exports/exporter.ts';
 import type { Voucher } from '../../record/provenance/recorder.ts';
 import type { ArtifactSummary } from '../../sessions/artifacts.ts';
 import type { AuditTrail } from '../../record/audit.ts';
@@ -96,6 +97,7 @@ export interface SessionDependencies {
   /** The user that the operator itself is. */
   operatorUser: string;
   records: SessionRecords;
+  exporter: Pick<Exporter, 'deliver'>;
   /** Decisions are recorded before they take effect. */
   audit: AuditTrail;
   memory: Memory;

@@ -102,6 +102,9 @@ export function trimPod(pod: Pod): Pod {
         name,
         ...(image === undefined ? {} : { image }),
       })),
+      ...(pod.spec.initContainers === undefined
+        ? {}
+        : { initContainers: pod.spec.initContainers.map(({ name, image = '' }) => ({ name, image })) }),
       ...(pod.spec.nodeName === undefined ? {} : { nodeName: pod.spec.nodeName }),
     },
     ...(status === undefined
@@ -115,6 +118,9 @@ export function trimPod(pod: Pod): Pod {
             conditions:
               status.conditions?.filter(({ type }) => type !== undefined && CONDITIONS.has(type)) ?? [],
             containerStatuses: status.containerStatuses?.map(trimContainer) ?? [],
+            ...(status.initContainerStatuses === undefined
+              ? {}
+              : { initContainerStatuses: status.initContainerStatuses.map(trimContainer) }),
           },
         }),
   };

@@ -16,6 +16,7 @@ import { formatBytes } from '../../../common/rules/wording.ts';
 import { isOlder } from '../resource-version.ts';
 import { jobRecord } from './change-record.ts';
 import { buildJob, jobNameOf } from './job.ts';
+import { withSidecar } from './sidecar.ts';
 import { withBrought } from './brought.ts';
 import { describeRun, RUN_DESCRIPTION_BYTES_MAX } from './run-description.ts';
 import { trimJob } from './trim.ts';
@@ -49,7 +50,8 @@ async function create(look: Look): Promise<StepResult> {
 
   // By the policy of now: it may have changed while the session waited.
   const policy = narrowedPolicy(session.spec, controller.policies.of(namespace));
-  const run = JSON.stringify(describeRun(session, plan, controller.endpoint(), policy));
+  const description = describeRun(session, plan, controller.endpoint(), policy);
+  const run = JSON.stringify(description);
   const bytes = Buffer.byteLength(run);
   if (bytes > RUN_DESCRIPTION_BYTES_MAX) {
     const message = `The command and configuration have ${formatBytes(bytes)}; a pod can be given at most ${formatBytes(RUN_DESCRIPTION_BYTES_MAX)}. Put long text into a file of the source.`;
@@ -67,7 +69,8 @@ async function create(look: Look): Promise<StepResult> {
     // First the account, which a Job controller that does not find it tries again only after ten seconds, and the NetworkPolicy,
     // without which no pod shall start.
     await controller.prepareNamespace(namespace, signal);
-    const made = withBrought(buildJob(session, plan, run, policy.restrictions), session);
+    const plain = withBrought(buildJob(session, plan, run, policy.restrictions), session);
+    const made = withSidecar(plain, plan, description);
     const governing = controller.policies.object(namespace)?.metadata;
     if (governing !== undefined)
       made.metadata.labels = {

@@ -82,10 +82,9 @@ export class ModelDoor {
         body: await readBody(request, BODY_BYTES_MAX),
         sent: () => room.sent(),
       },
-      sinkOf(response),
+      sinkOf(response, (status) => this.#options.meters.answered(provider, status)),
     );
     response.end();
-    this.#options.meters.answered(provider, response.statusCode);
   }
 
   refuse({ request, response, traceId }: Exchange, error: AmbientError): void {
@@ -126,8 +125,9 @@ function announced({ headers }: IncomingMessage): number {
   return Number.isSafeInteger(length) && length >= 0 ? Math.min(length, BODY_BYTES_MAX) : BODY_BYTES_MAX;
 }
 
-const sinkOf = (response: ServerResponse): AnswerSink => ({
+const sinkOf = (response: ServerResponse, onStart: (status: number) => void): AnswerSink => ({
   start(status, headers) {
+    onStart(status);
     response.writeHead(status, headers);
     // A provider may answer at once and begin to speak much later.
     response.flushHeaders();

@@ -39,6 +39,8 @@ const PAUSED = 'BudgetPaused';
 
 export class BudgetStates {
   readonly #options: BudgetStatesOptions;
+  /** By session and kind: calls that meet the same shortage tell it once. */
+  readonly #underWay = new Map<string, Promise<void>>();
 
   constructor(options: BudgetStatesOptions) {
     this.#options = options;
@@ -46,7 +48,7 @@ export class BudgetStates {
 
   /** Resolves when the wish stands, whoever had it. */
   async stop(session: Session, reason: string, facts: BudgetFacts): Promise<void> {
-    await this.#change(session, ({ spec, status }) => {
+    await this.#once('stop', session, ({ spec, status }) => {
       if (status?.stop !== undefined) return undefined;
       const stop = {
         requestedAt: this.#timestamp(),
@@ -69,7 +71,7 @@ export class BudgetStates {
   }
 
   async pause(session: Session, reason: string, facts: BudgetFacts): Promise<void> {
-    await this.#change(session, ({ status }) =>
+    await this.#once('pause', session, ({ status }) =>
       isTrue(status?.conditions, PAUSED)
         ? undefined
         : {
@@ -82,7 +84,7 @@ export class BudgetStates {
   }
 
   async resume(session: Session): Promise<void> {
-    await this.#change(session, ({ status }) =>
+    await this.#once('resume', session, ({ status }) =>
       isTrue(status?.conditions, PAUSED)
         ? {
             event: 'BudgetResumed',
@@ -97,6 +99,19 @@ export class BudgetStates {
           }
         : undefined,
     );
+  }
+
+  async #once(
+    kind: string,
+    session: Session,
+    changeOf: (current: Session) => Change | undefined,
+  ): Promise<void> {
+    const id = `${session.metadata.uid} ${kind}`;
+    const standing = this.#underWay.get(id);
+    if (standing !== undefined) return await standing;
+    const change = this.#change(session, changeOf).finally(() => this.#underWay.delete(id));
+    this.#underWay.set(id, change);
+    await change;
   }
 
   async #change(session: Session, changeOf: (current: Session) => Change | undefined): Promise<void> {

@@ -36,6 +36,8 @@ const DECISIONS: ReadonlySet<ErrorCode> = new Set([
   'already_finished',
 ]);
 const MODEL_SHOWN = 128;
+/** Sessions whose untold refusals are counted. */
+const COUNTED_MAX = 1000;
 
 export class ModelRefusals {
   readonly #options: ModelRefusalsOptions;
@@ -54,6 +56,11 @@ export class ModelRefusals {
     const suppressed = this.#suppressed.get(uid) ?? 0;
     if (this.#told.takeNow(uid, TOLD) > 0) {
       this.#suppressed.set(uid, suppressed + 1);
+      // Of sessions that are long over nobody asks any more.
+      for (const oldest of this.#suppressed.keys()) {
+        if (this.#suppressed.size <= COUNTED_MAX) break;
+        this.#suppressed.delete(oldest);
+      }
       return;
     }
     this.#suppressed.delete(uid);

@@ -1,4 +1,5 @@
 /** The client of the AWS SDK as this store needs it: within time limits, without what compatible servers lack, counted. */
+import type { LookupFunction } from 'node:net';
 import { S3Client } from '@aws-sdk/client-s3';
 import type { S3ClientConfig } from '@aws-sdk/client-s3';
 import { codeOf } from './errors.ts';
@@ -19,6 +20,8 @@ export interface S3ClientOptions extends S3Place {
   credentials?: S3ClientConfig['credentials'];
   /** PEM, of whom to trust at the endpoint. */
   ca?: string;
+  /** Of host names; the system's own when absent. */
+  lookup?: LookupFunction;
   limits?: Partial<S3Limits>;
   /** Told of each request, attempts counted one by one. */
   onRequest?: (operation: string, outcome: string, milliseconds: number) => void;
@@ -37,8 +40,9 @@ const LIMITS: S3Limits = { attempts: 4, connectMs: 5000, answerMs: 60_000, silen
 const SOCKETS = 64;
 
 export function s3Client(options: S3ClientOptions): S3Client {
-  const { endpoint, region, pathStyle, credentials, ca, onRequest } = options;
+  const { endpoint, region, pathStyle, credentials, ca, lookup, onRequest } = options;
   const limits = { ...LIMITS, ...options.limits };
+  const agent = { keepAlive: true, maxSockets: SOCKETS, ...(lookup === undefined ? {} : { lookup }) };
   const client = new S3Client({
     region,
     forcePathStyle: pathStyle,
@@ -53,8 +57,8 @@ export function s3Client(options: S3ClientOptions): S3Client {
       requestTimeout: limits.answerMs,
       throwOnRequestTimeout: true,
       socketTimeout: limits.silenceMs,
-      httpAgent: { keepAlive: true, maxSockets: SOCKETS },
-      httpsAgent: { keepAlive: true, maxSockets: SOCKETS, ...(ca === undefined ? {} : { ca }) },
+      httpAgent: agent,
+      httpsAgent: { ...agent, ...(ca === undefined ? {} : { ca }) },
     },
   });
   if (onRequest !== undefined) {

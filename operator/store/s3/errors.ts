@@ -49,8 +49,9 @@ export const isTaken = (error: unknown): boolean =>
 /** The error to throw instead: the same when neither server nor network is to blame. */
 export function s3Error(error: unknown, bucket: string): unknown {
   if (error instanceof AmbientError) return error;
-  const code = codeOf(error);
   const status = statusOf(error);
+  // An answer to HEAD has no words.
+  const code = codeOf(error) === 'Unknown' ? `status ${status ?? ''}` : codeOf(error);
   const fail = (ambient: 'storage_full' | 'storage_unavailable', message: string): AmbientError =>
     new AmbientError(ambient, message, {
       cause: error,

@@ -50,6 +50,7 @@ describe('admission', () => {
         env: { LEVEL: '3' },
         eventFormat: 'text',
         models: [],
+        sidecar: undefined,
         input: 'none',
         executes: true,
         limits: {

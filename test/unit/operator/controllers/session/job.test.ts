@@ -6,6 +6,7 @@ import type { RunPlan } from '../../../../../common/rules/admission.ts';
 import { effectivePolicy } from '../../../../../common/rules/policy/effective.ts';
 import { narrowedPolicy } from '../../../../../common/rules/policy/narrow.ts';
 import { buildJob } from '../../../../../operator/controllers/session/job.ts';
+import { withSidecar } from '../../../../../operator/controllers/session/sidecar.ts';
 import { describeRun } from '../../../../../operator/controllers/session/run-description.ts';
 import { trimJob, trimSession } from '../../../../../operator/controllers/session/trim.ts';
 import { isPayloadLeftOut } from '../../../../../operator/sessions/payload.ts';
@@ -75,6 +76,58 @@ describe('the Job of a session', () => {
       plain,
       { audience: 'ambient-models', expirationSeconds: deadline, path: 'models-token' },
     ]);
+  });
+
+  it('puts the runner beside an image that has none, and keeps its token and description from the command', () => {
+    const framework = aFramework('container', {
+      versions: [{ name: '1', image: '{{config.image}}' }],
+      sidecar: { image: 'ambient-runner:test' },
+      command: ['{{config.command}}'],
+      models: [{ provider: 'openai', baseUrlEnv: 'O_URL', path: '/v1', keyEnv: 'O_KEY' }],
+    });
+    const session = aSession('s1')
+      .of('container', { image: 'example/any:1', command: ['a', 'b c'] })
+      .build();
+    const admission = admit(session.spec, 1, [framework]);
+    assert.ok(admission.accepted);
+    const { plan } = admission;
+    const description = describeRun(session, plan, endpoint, policyOf({}));
+    const { spec } = withSidecar(buildJob(session, plan, '{}'), plan, description).spec.template;
+    const [sidecar] = spec.initContainers ?? [];
+    const [command] = spec.containers;
+    assert.deepEqual(
+      [sidecar?.name, sidecar?.image, sidecar?.restartPolicy, command?.name, command?.image],
+      ['sidecar', 'ambient-runner:test', 'Always', 'runner', 'example/any:1'],
+    );
+    assert.deepEqual(sidecar?.securityContext, command?.securityContext);
+    const mounts = command?.volumeMounts?.map(({ name, mountPath }) => `${name} ${mountPath}`);
+    assert.deepEqual(mounts, [
+      'models /ambient',
+      'workspace /workspace',
+      'artifacts /artifacts',
+      'command-temporary /tmp',
+      'link /ambient-link',
+    ]);
+    const models = spec.volumes?.find(({ name }) => name === 'models');
+    assert.deepEqual(
+      models?.projected?.sources.map(({ serviceAccountToken }) => serviceAccountToken?.audience),
+      ['ambient-models'],
+    );
+    const env = Object.fromEntries(command?.env?.map(({ name, value }) => [name, value]) ?? []);
+    assert.equal(env['O_URL'], 'https://operator:8444/models/openai/v1');
+    assert.equal(env['O_KEY'], undefined, 'a secret stands in no object');
+    const [shell, , script = '', ...words] = command?.command ?? [];
+    assert.deepEqual([shell, words], ['/bin/sh', ['session', 'a', 'b c']]);
+    assert.match(script, /^export O_KEY="\$\(cat \/ambient\/models-token\)"$/m);
+  });
+
+  it('refuses an image that is none', () => {
+    const framework = aFramework('container', { versions: [{ name: '1', image: '{{config.image}}' }] });
+    for (const image of ['', 'a b', '-x', ['a', 'b'], undefined, 'x'.repeat(1025)]) {
+      const config = { command: 'true', ...(image === undefined ? {} : { image }) };
+      const admission = admit({ framework: { type: 'container', config } }, 1, [framework]);
+      assert.equal(admission.accepted ? '' : admission.reason, 'InvalidConfig', String(image).slice(0, 20));
+    }
   });
 
   it('leaves the runner its time before Kubernetes ends the pod', () => {

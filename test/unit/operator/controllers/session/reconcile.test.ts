@@ -162,6 +162,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
         cost: async () => world.cost,
         storageFull: async () => false,
       },
+      exporter: { deliver: () => ({ state: 'waiting', againMs: 60_000 }) },
       settings: {
         startPatienceMs: 300_000,
         sourcePatienceMs: 900_000,

@@ -144,7 +144,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     audit,
     newName: () => randomUUID(),
   });
-  const resumes = new Resumes({ launches, sessions, sources });
+  const resumes = new Resumes({ launches, sessions, sources, results });
   const approvals = new Approvals({
     client,
     store,

@@ -10,6 +10,7 @@ import type { Requester } from './admission.ts';
 import type { Launches } from './launch.ts';
 import type { SessionLookup } from './lookup.ts';
 import { isPayloadLeftOut } from './payload.ts';
+import type { Results } from './result.ts';
 import type { Sources } from './source.ts';
 import { problemsOf } from './validate.ts';
 
@@ -19,6 +20,7 @@ export interface ResumesOptions {
   launches: Pick<Launches, 'launch'>;
   sessions: Pick<SessionLookup, 'fetch'>;
   sources: Pick<Sources, 'isComplete'>;
+  results: Pick<Results, 'get'>;
 }
 
 export interface ResumeCall {
@@ -47,9 +49,12 @@ export class Resumes {
       throw new AmbientError('conflict', `session ${name} has not ended; talk to it, or stop it first`);
     if (old.spec.source?.type === 'upload' && !(await this.#options.sources.isComplete(old)))
       throw new AmbientError('conflict', `the source of session ${name} is not kept any more`);
+    // Where the old one began, whatever became of the branch since: only there its changes are sure to fit.
+    const commit =
+      old.spec.source?.type === 'git' ? (await this.#options.results.get(old))?.sourceCommit : undefined;
     const created = await this.#options.launches.launch({
       namespace,
-      spec: specOf(old, body),
+      spec: specOf(old, body, commit),
       by: call.by,
       ...(body.id === undefined ? {} : { key: `resume/${old.metadata.uid ?? ''}/${body.id}` }),
       door: call.door,
@@ -77,12 +82,16 @@ export class Resumes {
 function specOf(
   { metadata, spec }: Session,
   { displayName, config }: ResumeRequest,
+  commit: string | undefined,
 ): Omit<SessionSpec, 'createdBy'> {
   const { createdBy: _, trigger: __, resume, ...rest } = spec;
   const uid = metadata.uid ?? '';
   return {
     ...rest,
     ...(displayName === undefined ? {} : { displayName }),
+    ...(rest.source?.git === undefined || commit === undefined
+      ? {}
+      : { source: { ...rest.source, git: { ...rest.source.git, ref: commit } } }),
     framework: { ...rest.framework, config: { ...rest.framework.config, ...config } },
     resume: { session: metadata.name, uid, source: resume?.source ?? uid },
   };

@@ -6,11 +6,12 @@ import type { LaunchRequest } from '../../../../operator/sessions/launch.ts';
 import { resumedBy, Resumes } from '../../../../operator/sessions/resumes.ts';
 import { Sources } from '../../../../operator/sessions/source.ts';
 import { keys } from '../../../../operator/store/keys.ts';
-import { aSession } from '../../../support/fixtures.ts';
+import { aResult, aSession } from '../../../support/fixtures.ts';
 import type { SessionBuilder } from '../../../support/fixtures.ts';
 import { temporaryStore } from '../../../support/temporary-store.ts';
 
 const CALL = { by: { name: 'bob', uid: undefined, groups: [] }, door: 'live', traceId: 't1' };
+const COMMIT = '0123456789abcdef0123456789abcdef01234567';
 const upload = { type: 'upload', upload: { sizeBytes: 3, digest: `sha256:${'0'.repeat(64)}` } } as const;
 
 describe('resuming a session', () => {
@@ -31,6 +32,7 @@ describe('resuming a session', () => {
       },
       sessions: { fetch: async () => old().build() },
       sources,
+      results: { get: async () => aResult('CommandFailed', { sourceCommit: COMMIT }) },
     });
     return { store, launched, sources, resumes };
   }
@@ -96,6 +98,19 @@ describe('resuming a session', () => {
     assert.equal((await sources.state(third)).complete, true);
     assert.equal(resumedBy(third)?.metadata.uid, 'uid-of-again');
     assert.equal(resumedBy(first), undefined);
+  });
+
+  it('begins at the commit at which the old one began', async () => {
+    const { resumes, launched } = await aDesk();
+    const git = { url: 'https://git.example/a.git', ref: 'main' };
+    await resumes.resume(
+      old()
+        .spec({ source: { type: 'git', git } })
+        .build(),
+      {},
+      CALL,
+    );
+    assert.deepEqual(launched[0]?.spec.source, { type: 'git', git: { ...git, ref: COMMIT } });
   });
 
   it('is refused while the session runs, and for nonsense', async () => {

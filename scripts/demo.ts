@@ -53,7 +53,7 @@ async function run(): Promise<void> {
   await using cluster = await step('Bringing up a cluster', () =>
     clusterUp({ node: true, log, ...(flags.context === undefined ? {} : { context: flags.context }) }),
   );
-  await step('Deploying the operator', () => deployOperator(cluster, { log }));
+  await step('Deploying the operator', () => deployOperator(cluster, { log, runnableOnly: true }));
   await step('Setting up two tenants and two people', () => applyTenants(cluster));
   const [launcher, approver] = ['ann', 'ben'];
   const kubeconfig = await tenantsKubeconfig(cluster, [launcher, approver]);

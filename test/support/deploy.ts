@@ -30,6 +30,8 @@ export interface DeployOptions {
   built?: boolean;
   /** Images of vendors' agents to build and load besides; their frameworks are there in any case. */
   agents?: readonly FrameworkImage[];
+  /** Leave out frameworks whose images are not loaded: people choose from them. */
+  runnableOnly?: boolean;
   /** Arguments of the operator, beside those of its manifest. */
   args?: string[];
   /** Make the REST API reachable from this machine. */
@@ -50,7 +52,7 @@ export async function deployOperator(cluster: Cluster, options: DeployOptions = 
   const [operatorImage, runnerImage] = await loadImages(cluster, ['operator', 'runner'] as const, log);
   await applyApi(cluster);
   const agentImages = await loadAgentImages(cluster, options.agents ?? [], log);
-  await applyFrameworks(cluster, runnerImage, agentImages);
+  await applyFrameworks(cluster, runnerImage, agentImages, options.runnableOnly);
   log('deploying the operator');
   await removeHostService(cluster);
   const objects = await operatorManifests();
@@ -133,22 +135,28 @@ export async function applyFrameworks(
   cluster: Cluster,
   runnerImage: string,
   agentImages: Readonly<Record<string, string>> = {},
+  runnableOnly = false,
 ): Promise<void> {
-  const text = await readAll(join(manifests, 'frameworks'));
   const images = { 'ambient-runner:0.1.0': runnerImage, ...agentImages };
-  const input = Object.entries(images).reduce(
-    (all, [name, image]) => all.replaceAll(`image: ${name}`, `image: ${image}`),
-    text,
+  const texts = (await readEach(join(manifests, 'frameworks'))).map((text) =>
+    Object.entries(images).reduce(
+      (all, [name, image]) => all.replaceAll(`image: ${name}`, `image: ${image}`),
+      text,
+    ),
   );
-  await cluster.kubectl(['apply', '-f', '-'], { input });
+  const chosen = runnableOnly ? texts.filter((text) => !/image: ambient-[a-z-]+:/.test(text)) : texts;
+  await cluster.kubectl(['apply', '-f', '-'], { input: chosen.join(BETWEEN) });
 }
 
 export const operatorManifests = (): Promise<string> => readAll(join(manifests, 'operator'));
 
-async function readAll(folder: string): Promise<string> {
+const BETWEEN = '\n---\n';
+
+const readAll = async (folder: string): Promise<string> => (await readEach(folder)).join(BETWEEN);
+
+async function readEach(folder: string): Promise<string[]> {
   const files = (await readdir(folder)).filter((file) => file.endsWith('.yaml')).sort();
-  const texts = await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')));
-  return texts.join('\n---\n');
+  return await Promise.all(files.map((file) => readFile(join(folder, file), 'utf8')));
 }
 
 async function available(cluster: Cluster, log: (line: string) => void): Promise<void> {

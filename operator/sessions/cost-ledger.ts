@@ -8,6 +8,7 @@ import type { SessionStatus } from '../../common/api/session.ts';
 import { isAmbientError } from '../../common/errors.ts';
 import { formatMoney, parseMoney, plus, sum, ZERO } from '../../common/rules/money.ts';
 import type { Money } from '../../common/rules/money.ts';
+import { InTurn } from '../store/in-turn.ts';
 import { keys } from '../store/keys.ts';
 import type { SessionRef } from '../store/keys.ts';
 import type { ArtifactStore } from '../store/store.ts';
@@ -42,7 +43,7 @@ const REMEMBERED = 2000;
 export class CostLedger {
   readonly #store: ArtifactStore;
   readonly #known = new Map<string, Known>();
-  readonly #adding = new Map<string, Promise<unknown>>();
+  readonly #adding = new InTurn();
 
   constructor(store: ArtifactStore) {
     this.#store = store;
@@ -56,17 +57,7 @@ export class CostLedger {
   ): Promise<Money> {
     if (!SOURCE.test(report.source)) throw new RangeError(`not a source of costs: ${report.source}`);
     const id = `${ref.uid}/${report.source}`;
-    const before = this.#adding.get(id);
-    const turn = (async () => {
-      await before?.catch(() => undefined);
-      return await this.#add(ref, id, report, day);
-    })();
-    this.#adding.set(id, turn);
-    try {
-      return await turn;
-    } finally {
-      if (this.#adding.get(id) === turn) this.#adding.delete(id);
-    }
+    return await this.#adding.run(id, () => this.#add(ref, id, report, day));
   }
 
   /** The sums of every source. */

@@ -5,6 +5,7 @@
 import { isTerminal } from '../../common/api/session.ts';
 import type { Session } from '../../common/api/session.ts';
 import { AmbientError } from '../../common/errors.ts';
+import { InTurn } from '../store/in-turn.ts';
 import { keys, refOf } from '../store/keys.ts';
 import type { SessionRef } from '../store/keys.ts';
 import type { ArtifactStore } from '../store/store.ts';
@@ -50,7 +51,7 @@ export class SessionLog {
   readonly #options: Required<SessionLogOptions>;
   readonly #states = new Map<string, State>();
   /** Ends of the queues of those who append, by session UID. */
-  readonly #appending = new Map<string, Promise<unknown>>();
+  readonly #appending = new InTurn();
   readonly #followers = new Map<string, Set<() => void>>();
   readonly #merging = new Map<string, Promise<void>>();
 
@@ -64,17 +65,7 @@ export class SessionLog {
    */
   async append(session: Session, records: readonly RecordLine[]): Promise<number> {
     const ref = refOf(session);
-    const before = this.#appending.get(ref.uid);
-    const turn = (async () => {
-      await before?.catch(() => undefined);
-      return await this.#append(ref, records);
-    })();
-    this.#appending.set(ref.uid, turn);
-    try {
-      return await turn;
-    } finally {
-      if (this.#appending.get(ref.uid) === turn) this.#appending.delete(ref.uid);
-    }
+    return await this.#appending.run(ref.uid, () => this.#append(ref, records));
   }
 
   /** Every record after `since` that is stored now. */

@@ -10,6 +10,7 @@ import { descriptionOf, openForReading, readDescription, writeAt } from './direc
 import { folderPath, objectPath, parseEntry } from './directory-path.ts';
 import { DirectoryUpload } from './directory-upload.ts';
 import { chunksOf } from './body.ts';
+import { InTurn } from './in-turn.ts';
 import { compareKeys } from './key-order.ts';
 import { digestMismatch, isAbsent, storageError, systemCode } from './storage-errors.ts';
 import { TEMPORARY_MAX_AGE_MS } from './store.ts';
@@ -29,8 +30,8 @@ export class DirectoryStore implements ArtifactStore {
   readonly #files: DirectoryFiles;
   readonly #now: () => Date;
   readonly #uniqueName: () => string;
-  /** Ends of the queues of those who append to the same upload in this process. */
-  readonly #appending = new Map<string, Promise<unknown>>();
+  /** Those who append to the same upload in this process. */
+  readonly #appending = new InTurn();
 
   constructor(options: DirectoryStoreOptions) {
     this.#uniqueName = options.uniqueName ?? randomUUID;
@@ -124,7 +125,7 @@ export class DirectoryStore implements ArtifactStore {
       now: this.#now,
       uniqueName: this.#uniqueName,
       guard: (work) => this.#guard(work),
-      inTurn: (work) => this.#inTurn(key, work),
+      inTurn: (work) => this.#appending.run(key, work),
     });
   }
 
@@ -230,20 +231,6 @@ export class DirectoryStore implements ArtifactStore {
       }
     }
     return folders;
-  }
-
-  async #inTurn<R>(key: string, work: () => Promise<R>): Promise<R> {
-    const before = this.#appending.get(key);
-    const turn = (async () => {
-      await before?.catch(() => undefined);
-      return await work();
-    })();
-    this.#appending.set(key, turn);
-    try {
-      return await turn;
-    } finally {
-      if (this.#appending.get(key) === turn) this.#appending.delete(key);
-    }
   }
 
   async #guard<R>(work: () => Promise<R>): Promise<R> {

@@ -1,6 +1,6 @@
 /** Keeps what an agent says within what a record may hold. */
 import type { AgentEvent } from './event.ts';
-import { isObject } from './json.ts';
+import { isObject, parseObject } from './json.ts';
 import type { JsonObject } from './json.ts';
 
 /** Bytes of JSON that `data` of one record may take, without the raw line. */
@@ -37,9 +37,14 @@ function withTextsCut(value: unknown, depth: number): unknown {
   );
 }
 
-/** Events of one line; the first of them keeps the line itself, cut where it is long. */
-export function eventsOf(line: string, events: readonly AgentEvent[]): AgentEvent[] {
-  return events.map((event, index) => ({
+/** What is read of one line; its first event keeps the line itself, cut where it is long. Undefined: not of the format. */
+export function eventsOf(
+  line: string,
+  read: (line: JsonObject) => readonly AgentEvent[] | undefined,
+): AgentEvent[] | undefined {
+  const parsed = parseObject(line);
+  const events = parsed && read(parsed);
+  return events?.map((event, index) => ({
     ...event,
     ...(event.id === undefined ? {} : { id: cappedName(event.id) }),
     ...(event.name === undefined ? {} : { name: cappedName(event.name) }),

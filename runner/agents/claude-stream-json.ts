@@ -5,7 +5,7 @@
  */
 import type { AgentEvent } from './event.ts';
 import { eventsOf } from './capped.ts';
-import { isObject, numberIn, objectIn, objectsIn, parseObject, stringIn } from './json.ts';
+import { isObject, numberIn, objectIn, objectsIn, stringIn } from './json.ts';
 import type { JsonObject } from './json.ts';
 import { UsageTeller } from './tokens.ts';
 import type { Translator, TranslatorOptions } from './translator.ts';
@@ -40,10 +40,7 @@ export class ClaudeStream implements Translator {
   }
 
   line(text: string): AgentEvent[] | undefined {
-    const line = parseObject(text);
-    if (line === undefined) return undefined;
-    const events = this.#events(line);
-    return events && eventsOf(text, events);
+    return eventsOf(text, (line) => this.#events(line));
   }
 
   #events(line: JsonObject): AgentEvent[] | undefined {

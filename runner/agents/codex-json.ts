@@ -26,10 +26,7 @@ export class CodexEvents implements Translator {
   }
 
   line(text: string): AgentEvent[] | undefined {
-    const line = parseObject(text);
-    if (line === undefined) return undefined;
-    const events = this.#events(line);
-    return events && eventsOf(text, events);
+    return eventsOf(text, (line) => this.#events(line));
   }
 
   #events(line: JsonObject): AgentEvent[] | undefined {

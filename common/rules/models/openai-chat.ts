@@ -2,9 +2,9 @@
  * OpenAI chat completions. https://platform.openai.com/docs/api-reference/chat: a stream tells its usage in its last chunk, and
  * only when asked to, so that a stream that is not asked is refused.
  */
-import { at, bytesOf, limitAt, listAt, modelAt, surcharge, textAt, tokensAt } from './fields.ts';
-import { openaiInput } from './openai-responses.ts';
-import { NO_USAGE, RequestProblem } from './protocol.ts';
+import { at, bytesOf, limitAt, listAt, modelAt, surcharge, textAt } from './fields.ts';
+import { openaiInput, openaiUsage } from './openai-responses.ts';
+import { RequestProblem } from './protocol.ts';
 import type { Protocol, Usage } from './protocol.ts';
 
 export const openaiChat: Protocol = {
@@ -56,16 +56,5 @@ export const openaiChat: Protocol = {
 };
 
 function usageOf(body: unknown): Usage | undefined {
-  const usage = at(body, 'usage');
-  const input = tokensAt(usage, 'prompt_tokens');
-  const output = tokensAt(usage, 'completion_tokens');
-  if (input === undefined || output === undefined) return undefined;
-  const cacheRead = Math.min(input, tokensAt(usage, 'prompt_tokens_details', 'cached_tokens') ?? 0);
-  return {
-    ...NO_USAGE,
-    input: input - cacheRead,
-    cacheRead,
-    output,
-    thinking: tokensAt(usage, 'completion_tokens_details', 'reasoning_tokens') ?? 0,
-  };
+  return openaiUsage(body, 'prompt_tokens', 'completion_tokens');
 }

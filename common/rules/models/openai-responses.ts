@@ -83,16 +83,21 @@ export function openaiInput(body: unknown): { images: number; isOpenEnded: boole
 }
 
 function usageOf(body: unknown): Usage | undefined {
+  return openaiUsage(body, 'input_tokens', 'output_tokens');
+}
+
+/** Both of OpenAI's languages tell the same, under names of their own for what went in and what came out. */
+export function openaiUsage(body: unknown, inputName: string, outputName: string): Usage | undefined {
   const usage = at(body, 'usage');
-  const input = tokensAt(usage, 'input_tokens');
-  const output = tokensAt(usage, 'output_tokens');
+  const input = tokensAt(usage, inputName);
+  const output = tokensAt(usage, outputName);
   if (input === undefined || output === undefined) return undefined;
-  const cacheRead = Math.min(input, tokensAt(usage, 'input_tokens_details', 'cached_tokens') ?? 0);
+  const cacheRead = Math.min(input, tokensAt(usage, `${inputName}_details`, 'cached_tokens') ?? 0);
   return {
     ...NO_USAGE,
     input: input - cacheRead,
     cacheRead,
     output,
-    thinking: tokensAt(usage, 'output_tokens_details', 'reasoning_tokens') ?? 0,
+    thinking: tokensAt(usage, `${outputName}_details`, 'reasoning_tokens') ?? 0,
   };
 }

@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { GetObjectCommand, HeadBucketCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
 import type { GetObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
 import { AmbientError } from '../../../common/errors.ts';
+import { InTurn } from '../in-turn.ts';
 import { compareKeys } from '../key-order.ts';
 import { TEMPORARY_MAX_AGE_MS } from '../store.ts';
 import type { ArtifactStore, ByteRange, ObjectInfo, PutOptions, Upload } from '../store.ts';
@@ -41,8 +42,8 @@ export class S3Store implements ArtifactStore {
   readonly #objects: S3Objects;
   readonly #writing: Writing;
   readonly #now: () => Date;
-  /** Ends of the queues of those who append to the same upload in this process. */
-  readonly #appending = new Map<string, Promise<unknown>>();
+  /** Those who append to the same upload in this process. */
+  readonly #appending = new InTurn();
   #bucketSeenAt = -Infinity;
 
   constructor(options: S3StoreOptions) {
@@ -156,7 +157,7 @@ export class S3Store implements ArtifactStore {
       },
       publish: (body, options) => this.put(key, body, options),
       guard: (work) => this.#guard(work),
-      inTurn: (work) => this.#inTurn(key, work),
+      inTurn: (work) => this.#appending.run(key, work),
     });
   }
 
@@ -234,20 +235,6 @@ export class S3Store implements ArtifactStore {
         'storage_unavailable',
         `the artifact store's bucket ${this.#bucket} does not exist`,
       );
-    }
-  }
-
-  async #inTurn<R>(key: string, work: () => Promise<R>): Promise<R> {
-    const before = this.#appending.get(key);
-    const turn = (async () => {
-      await before?.catch(() => undefined);
-      return await work();
-    })();
-    this.#appending.set(key, turn);
-    try {
-      return await turn;
-    } finally {
-      if (this.#appending.get(key) === turn) this.#appending.delete(key);
     }
   }
 

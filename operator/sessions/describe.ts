@@ -44,7 +44,7 @@ export function detailOf(session: Session, options: DetailOptions): SessionDetai
   const { podName, jobName, resources = {}, startTime, completionTime, exitCode } = status?.workload ?? {};
   const history = options.history ? (status?.history ?? []) : [];
   const artifacts = options.artifacts ? (status?.artifacts?.generated ?? []) : [];
-  const { cost } = status ?? {};
+  const { cost, result } = status ?? {};
   return {
     ...summaryOf(session),
     spec,
@@ -58,6 +58,7 @@ export function detailOf(session: Session, options: DetailOptions): SessionDetai
       ...(completionTime === undefined ? {} : { completionTime }),
       ...(exitCode === undefined ? {} : { exitCode }),
     },
+    ...(result === undefined ? {} : { result }),
     ...(cost === undefined
       ? {}
       : {

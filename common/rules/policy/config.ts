@@ -10,6 +10,7 @@ import { entries, error, warning } from './mistake.ts';
 import { gatewayMistakes } from './gateway-mistakes.ts';
 import type { PolicyMistake } from './mistake.ts';
 import { notificationMistakes } from './notification-mistakes.ts';
+import { resultsMistakes } from './results-mistakes.ts';
 import { webhookMistakes } from './webhook-mistakes.ts';
 
 export type { PolicyMistake } from './mistake.ts';
@@ -25,6 +26,7 @@ export function policyMistakes(spec: NamespacePolicySpec, now?: number): PolicyM
     ...budget(spec.models?.budget),
     ...gatewayMistakes(spec.models),
     ...names('tools', spec.tools),
+    ...resultsMistakes(spec.results),
     ...approval(spec),
     ...retention(spec.retention),
     ...notificationMistakes(spec.notifications),

@@ -7,6 +7,7 @@ import type {
   ModelPrice,
   ModelProviderAccess,
   NamespacePolicySpec,
+  PullRequestAccess,
   WHEN_SPENT,
 } from '../../api/namespace-policy.ts';
 import type { TRIGGER_SOURCES } from '../../api/session.ts';
@@ -37,6 +38,8 @@ export interface EffectivePolicy {
   restrictions: Restrictions;
   /** Globs of PersistentVolumeClaims that may be inputs. */
   claims: readonly string[];
+  /** Globs of branches that results may be pushed to, and by whom pull requests are opened; undefined: by nobody. */
+  results: { branches: readonly string[]; pullRequests: PullRequestAccess | undefined };
   /** Undefined: no limit per month, and sessions have only limits of their own. */
   budget: { monthly: Money; resetDay: number; perSession: Money } | undefined;
   approval: {
@@ -72,6 +75,10 @@ export function effectivePolicy(spec: NamespacePolicySpec | undefined): Effectiv
       execution: tools?.restrictions?.execution ?? false,
     },
     claims: spec?.inputs?.claims ?? [],
+    results: {
+      branches: spec?.results?.branches ?? [],
+      pullRequests: spec?.results?.pullRequests,
+    },
     budget: budgetOf(models?.budget),
     approval: {
       required: approval?.required ?? false,

@@ -12,6 +12,7 @@
 import type { SessionSpec } from '../../api/session.ts';
 import { inputsOf } from '../inputs.ts';
 import { formatMoney, parseMoney } from '../money.ts';
+import { resultBreaches } from '../results.ts';
 import type { EffectivePolicy, NameRules } from './effective.ts';
 import { coversGlob, matchesGlob } from './glob.ts';
 import { narrowedPolicy } from './narrow.ts';
@@ -54,6 +55,7 @@ export function evaluate(spec: SessionSpec, policy: EffectivePolicy, isExecuting
     ...network(spec, policy),
     ...execution(spec, policy, isExecuting),
     ...inputs(spec, policy),
+    ...resultBreaches(spec, policy).map(violation),
   ];
   return { violations: violations.slice(0, VIOLATIONS_MAX), session: narrowedPolicy(spec, policy) };
 }

@@ -268,8 +268,16 @@ describe('a restricted namespace', function () {
       assert.equal(endOf(session), 'Completed/Succeeded', session.status?.message);
       assert.equal(await runtimeClassOf(session), present);
       assert.equal(session.status?.workload?.runtimeClassName, present);
-      await assert.rejects(
-        launch(cluster.client, aCommand(namespace, 'true').spec({ runtimeClassName: 'runc-of-somebody' })),
+      const refused = await finished(
+        cluster.client,
+        await launch(
+          cluster.client,
+          aCommand(namespace, 'true').spec({ runtimeClassName: 'runc-of-somebody' }),
+        ),
+      );
+      assert.equal(endOf(refused), 'Failed/PolicyViolation', refused.status?.message);
+      assert.match(
+        refused.status?.message ?? '',
         /spec\.runtimeClassName is "runc-of-somebody": spec\.isolation\.runtimeClasses\.allowed of the namespace's policy does not list it\. Allowed: /,
       );
     });

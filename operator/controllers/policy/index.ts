@@ -4,10 +4,10 @@ import type { NamespacePolicy, NamespacePolicyStatus } from '../../../common/api
 import { OPERATOR_ACTOR, POLICY_NAME } from '../../../common/api/names.ts';
 import type { Session } from '../../../common/api/session.ts';
 import type { KubeClient } from '../../../common/kube/client.ts';
-import { isConflict, isForbidden, isNotFound } from '../../../common/kube/errors.ts';
+import { isConflict, isNotFound } from '../../../common/kube/errors.ts';
 import { mergePatchOf } from '../../../common/kube/patch.ts';
 import type { Reflector } from '../../../common/kube/reflector.ts';
-import { namespacePolicies, runtimeClasses } from '../../../common/kube/resource.ts';
+import { namespacePolicies } from '../../../common/kube/resource.ts';
 import { findCondition } from '../../../common/rules/conditions.ts';
 import type { AuditTrail } from '../../record/audit.ts';
 import { readSecret } from '../../record/notifications/secrets.ts';
@@ -22,7 +22,7 @@ import { UID_INDEX } from '../session/cleanup.ts';
 import { eventsBetween, tell } from './events.ts';
 import { statusOf } from './status.ts';
 import { KeyChecks } from './key-checks.ts';
-import { RuntimeClassChecks } from './runtime-class-checks.ts';
+import { RuntimeClassChecks, runtimeClassExists } from './runtime-class-checks.ts';
 
 export { Settlements } from './settle.ts';
 
@@ -179,22 +179,6 @@ export class PolicyController {
       { namespace, lastReset, at: timestamp(this.#options.clock.now()) },
       'a budget was reset',
     );
-  }
-}
-
-/** Undefined where the operator may not know: an older ClusterRole lacks the right. */
-async function runtimeClassExists(
-  client: KubeClient,
-  name: string,
-  signal: AbortSignal,
-): Promise<boolean | undefined> {
-  try {
-    await client.get(runtimeClasses, { name }, { signal });
-    return true;
-  } catch (error) {
-    if (isNotFound(error)) return false;
-    if (isForbidden(error)) return undefined;
-    throw error;
   }
 }
 

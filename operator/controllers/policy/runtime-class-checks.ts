@@ -1,5 +1,8 @@
 /** RuntimeClasses that a policy names and the cluster does not have: sessions would wait for them in vain, so the policy says it. */
 import type { NamespacePolicy } from '../../../common/api/namespace-policy.ts';
+import type { KubeClient } from '../../../common/kube/client.ts';
+import { isForbidden, isNotFound } from '../../../common/kube/errors.ts';
+import { runtimeClasses } from '../../../common/kube/resource.ts';
 import { error } from '../../../common/rules/policy/mistake.ts';
 import type { PolicyMistake } from '../../../common/rules/policy/mistake.ts';
 import type { Clock } from '../clock.ts';
@@ -46,6 +49,8 @@ export class RuntimeClassChecks {
     if (known !== undefined && now - known.at < (known.isMissing ? AGAIN_MISSING_MS : AGAIN_MS))
       return known.isMissing;
     const isMissing = (await exists(name, signal)) === false;
+    // Whoever edits policies can name ever new ones; those still named are asked for again before they are forgotten.
+    for (const [other, { at }] of this.#known) if (now - at >= AGAIN_MS) this.#known.delete(other);
     this.#known.set(name, { isMissing, at: now });
     return isMissing;
   }
@@ -61,4 +66,20 @@ function namesOf({ isolation }: NamespacePolicy['spec']): [path: string, name: s
       name.includes('*') ? [] : [[`${path}.allowed[${index}]`, name]],
     ),
   ];
+}
+
+/** Undefined where the operator may not know: an older ClusterRole lacks the right. */
+export async function runtimeClassExists(
+  client: KubeClient,
+  name: string,
+  signal: AbortSignal,
+): Promise<boolean | undefined> {
+  try {
+    await client.get(runtimeClasses, { name }, { signal });
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    if (isForbidden(error)) return undefined;
+    throw error;
+  }
 }

@@ -109,12 +109,10 @@ export const webhooks: Section = {
     watch.start();
     await watch.synced();
     const deleteOldest = async (): Promise<void> => {
-      const old = [...made].slice(0, Math.max(0, made.size - SESSIONS_KEPT));
-      for (const name of old)
-        if (watch.store.get({ namespace: NAMESPACE, name }) !== undefined)
-          await client.delete(sessions, { namespace: NAMESPACE, name });
-      await pause(1000);
-      if (performance.now() < over) await deleteOldest();
+      for (; performance.now() < over; await pause(1000))
+        for (const name of [...made].slice(0, Math.max(0, made.size - SESSIONS_KEPT)))
+          if (watch.store.get({ namespace: NAMESPACE, name }) !== undefined)
+            await client.delete(sessions, { namespace: NAMESPACE, name });
     };
     const memory = { early: 0, late: 0 };
     const cpuBefore = await cpuMs(operator.pid);

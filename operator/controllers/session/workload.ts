@@ -19,7 +19,6 @@ import { buildJob, jobNameOf } from './job.ts';
 import { withSidecar } from './sidecar.ts';
 import { withBrought } from './brought.ts';
 import { describeRun, RUN_DESCRIPTION_BYTES_MAX } from './run-description.ts';
-import { withRuntimeClass } from './runtime-class.ts';
 import { trimJob } from './trim.ts';
 import type { Look, StepResult } from './step.ts';
 
@@ -70,8 +69,8 @@ async function create(look: Look): Promise<StepResult> {
     // First the account, which a Job controller that does not find it tries again only after ten seconds, and the NetworkPolicy,
     // without which no pod shall start.
     await controller.prepareNamespace(namespace, signal);
-    const plain = withBrought(buildJob(session, plan, run, policy.restrictions), session);
-    const made = withRuntimeClass(withSidecar(plain, plan, description), policy.runtimeClass);
+    const alone = buildJob(session, plan, run, policy.restrictions, policy.runtimeClass);
+    const made = withSidecar(withBrought(alone, session), plan, description);
     const governing = controller.policies.object(namespace)?.metadata;
     if (governing !== undefined)
       made.metadata.labels = {

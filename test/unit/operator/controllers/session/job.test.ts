@@ -6,7 +6,6 @@ import type { RunPlan } from '../../../../../common/rules/admission.ts';
 import { effectivePolicy } from '../../../../../common/rules/policy/effective.ts';
 import { narrowedPolicy } from '../../../../../common/rules/policy/narrow.ts';
 import { buildJob } from '../../../../../operator/controllers/session/job.ts';
-import { withRuntimeClass } from '../../../../../operator/controllers/session/runtime-class.ts';
 import { withSidecar } from '../../../../../operator/controllers/session/sidecar.ts';
 import { describeRun } from '../../../../../operator/controllers/session/run-description.ts';
 import { trimJob, trimSession } from '../../../../../operator/controllers/session/trim.ts';
@@ -178,8 +177,9 @@ describe('the Job of a session', () => {
   it('runs in the RuntimeClass that its policy gives it, and keeps it in mind', () => {
     const session = aSession();
     const inClass = (spec: NamespacePolicySpec, own?: string) => {
-      const { spec: asked } = session.spec(own === undefined ? {} : { runtimeClassName: own }).build();
-      const job = withRuntimeClass(jobOf(session), policyOf(spec, asked).runtimeClass);
+      const built = session.spec(own === undefined ? {} : { runtimeClassName: own }).build();
+      const { restrictions, runtimeClass } = policyOf(spec, built.spec);
+      const job = buildJob(built, planOf(session), '{}', restrictions, runtimeClass);
       return trimJob(job).spec.template.spec.runtimeClassName;
     };
     const runtimeClasses = { default: 'gvisor', allowed: ['kata'] };

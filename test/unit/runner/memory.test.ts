@@ -11,6 +11,7 @@ import type { Header } from 'tar-stream';
 import { MEMORY_BYTES_MAX } from '../../../common/api/runner.ts';
 import { packMemory, unpackMemory } from '../../../runner/memory.ts';
 
+type Entry = [header: Partial<Header> & { name: string }, content: string];
 const { signal } = new AbortController();
 
 describe("an agent's memory", () => {
@@ -24,7 +25,7 @@ describe("an agent's memory", () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  const archived = async (...entries: [Partial<Header> & { name: string }, string][]): Promise<Buffer> => {
+  const archived = async (...entries: Entry[]): Promise<Buffer> => {
     const archive = pack();
     for (const [header, content] of entries) archive.entry(header, content);
     archive.finalize();
@@ -53,13 +54,14 @@ describe("an agent's memory", () => {
   });
 
   it('is nothing where the archive holds what no runner has put there', async () => {
-    const bad: [Partial<Header> & { name: string }, string][] = [
-      ...['../out', '/etc/x', 'a/../../out', '.hidden', 'a//b', 'a/./b', 'ä'].map(
-        (name): [Partial<Header> & { name: string }, string] => [{ name }, 'x'],
-      ),
-      [{ name: 'link', type: 'symlink', linkname: '/etc/passwd' }],
-      [{ name: 'hard', type: 'link', linkname: 'a' }],
-      [{ name: 'pipe', type: 'fifo' }],
+    const bad: Entry[] = [
+      ...['../out', '/etc/x', 'a/../../out', '.hidden', 'a//b', 'a/./b', 'ä'].map((name): Entry => [
+        { name },
+        'x',
+      ]),
+      [{ name: 'link', type: 'symlink', linkname: '/etc/passwd' }, ''],
+      [{ name: 'hard', type: 'link', linkname: 'a' }, ''],
+      [{ name: 'pipe', type: 'fifo' }, ''],
     ];
     for (const entry of bad)
       await assert.rejects(unpackMemory(await archived(entry), target), /unexpected entry/, entry[0].name);

@@ -97,6 +97,10 @@ export interface PodSpec {
   serviceAccountName?: string;
   automountServiceAccountToken?: boolean;
   enableServiceLinks?: boolean;
+  runtimeClassName?: string;
+  hostNetwork?: boolean;
+  hostPID?: boolean;
+  hostIPC?: boolean;
   terminationGracePeriodSeconds?: number;
   activeDeadlineSeconds?: number;
   nodeName?: string;
@@ -183,6 +187,12 @@ export interface Namespace extends KubeObject {
   status?: { phase?: 'Active' | 'Terminating' };
 }
 
+/** node.k8s.io/v1 */
+export interface RuntimeClass extends KubeObject {
+  kind: 'RuntimeClass';
+  handler: string;
+}
+
 export interface Secret extends KubeObject {
   kind: 'Secret';
   type?: string;
@@ -264,6 +274,8 @@ export interface ObjectReference {
 export interface Event extends KubeObject {
   kind: 'Event';
   eventTime?: string | null;
+  series?: { count: number; lastObservedTime: string };
+  deprecatedLastTimestamp?: string | null;
   reportingController?: string;
   reportingInstance?: string;
   action?: string;

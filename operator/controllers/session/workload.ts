@@ -19,6 +19,7 @@ import { buildJob, jobNameOf } from './job.ts';
 import { withSidecar } from './sidecar.ts';
 import { withBrought } from './brought.ts';
 import { describeRun, RUN_DESCRIPTION_BYTES_MAX } from './run-description.ts';
+import { withRuntimeClass } from './runtime-class.ts';
 import { trimJob } from './trim.ts';
 import type { Look, StepResult } from './step.ts';
 
@@ -70,7 +71,7 @@ async function create(look: Look): Promise<StepResult> {
     // without which no pod shall start.
     await controller.prepareNamespace(namespace, signal);
     const plain = withBrought(buildJob(session, plan, run, policy.restrictions), session);
-    const made = withSidecar(plain, plan, description);
+    const made = withRuntimeClass(withSidecar(plain, plan, description), policy.runtimeClass);
     const governing = controller.policies.object(namespace)?.metadata;
     if (governing !== undefined)
       made.metadata.labels = {
@@ -132,7 +133,8 @@ async function refused(look: Look, error: unknown): Promise<StepResult> {
 function noteCreated({ draft, session, plan }: Look, job: Job): void {
   if (session.status?.workload?.jobName !== undefined) return;
   if (plan?.input === 'messages') draft.openInput();
-  const [container] = job.spec.template.spec.containers;
+  const { containers, runtimeClassName } = job.spec.template.spec;
+  const [container] = containers;
   const limits = container?.resources?.limits;
   draft.condition({
     type: 'WorkloadCreated',
@@ -144,6 +146,7 @@ function noteCreated({ draft, session, plan }: Look, job: Job): void {
     jobName: job.metadata.name,
     ...(container?.image === undefined ? {} : { image: container.image }),
     ...(limits === undefined ? {} : { resources: limits }),
+    ...(runtimeClassName === undefined ? {} : { runtimeClassName }),
     ...policyOf(job),
   });
   draft.message(WAITING);

@@ -6,6 +6,7 @@ import type { RunPlan } from '../../../../../common/rules/admission.ts';
 import { effectivePolicy } from '../../../../../common/rules/policy/effective.ts';
 import { narrowedPolicy } from '../../../../../common/rules/policy/narrow.ts';
 import { buildJob } from '../../../../../operator/controllers/session/job.ts';
+import { withRuntimeClass } from '../../../../../operator/controllers/session/runtime-class.ts';
 import { withSidecar } from '../../../../../operator/controllers/session/sidecar.ts';
 import { describeRun } from '../../../../../operator/controllers/session/run-description.ts';
 import { trimJob, trimSession } from '../../../../../operator/controllers/session/trim.ts';
@@ -172,6 +173,19 @@ describe('the Job of a session', () => {
     const limits = { timeoutSeconds: 9, gracePeriodSeconds: 9, storage: '100Mi' };
     const small = restricted(aSession().spec({ limits })).volumes;
     assert.equal(small?.find(({ name }) => name === 'temporary')?.emptyDir?.sizeLimit, '100Mi');
+  });
+
+  it('runs in the RuntimeClass that its policy gives it, and keeps it in mind', () => {
+    const session = aSession();
+    const inClass = (spec: NamespacePolicySpec, own?: string) => {
+      const { spec: asked } = session.spec(own === undefined ? {} : { runtimeClassName: own }).build();
+      const job = withRuntimeClass(jobOf(session), policyOf(spec, asked).runtimeClass);
+      return trimJob(job).spec.template.spec.runtimeClassName;
+    };
+    const runtimeClasses = { default: 'gvisor', allowed: ['kata'] };
+    assert.equal(inClass({}), undefined);
+    assert.equal(inClass({ isolation: { runtimeClasses } }), 'gvisor');
+    assert.equal(inClass({ isolation: { runtimeClasses } }, 'kata'), 'kata');
   });
 
   it('passes a Kueue queue on and waits to be admitted', () => {

@@ -245,7 +245,7 @@ async function commandPhase(
   // A command in a container of its own has another /tmp.
   const memory = link === undefined ? join(locations.temporary, 'memory') : undefined;
   try {
-    if (memory !== undefined) await mkdir(memory);
+    if (memory !== undefined) await mkdir(memory, { recursive: true });
     const from = { description, locations, env, endpoint, recorder, scratch, gitHome, elapsed, signal };
     const commit = await bringSource(from);
     if (commit !== undefined) onSource(commit);

@@ -26,6 +26,7 @@ export function policyMistakes(spec: NamespacePolicySpec, now?: number): PolicyM
     ...budget(spec.models?.budget),
     ...gatewayMistakes(spec.models),
     ...names('tools', spec.tools),
+    ...entries('spec.isolation.runtimeClasses.allowed', spec.isolation?.runtimeClasses?.allowed),
     ...resultsMistakes(spec.results),
     ...approval(spec),
     ...retention(spec.retention),

@@ -14,7 +14,7 @@ import { inputsOf } from '../inputs.ts';
 import { formatMoney, parseMoney } from '../money.ts';
 import { resultBreaches } from '../results.ts';
 import type { EffectivePolicy, NameRules } from './effective.ts';
-import { coversGlob, matchesGlob } from './glob.ts';
+import { coversGlob, matchesAny, matchesGlob } from './glob.ts';
 import { narrowedPolicy } from './narrow.ts';
 import type { SessionPolicy } from './narrow.ts';
 import { executionBreach } from './restrictions.ts';
@@ -54,6 +54,7 @@ export function evaluate(spec: SessionSpec, policy: EffectivePolicy, isExecuting
     ...approval(spec.policy?.approvalRequired, policy),
     ...network(spec, policy),
     ...execution(spec, policy, isExecuting),
+    ...runtimeClass(spec, policy),
     ...inputs(spec, policy),
     ...resultBreaches(spec, policy).map(violation),
   ];
@@ -229,4 +230,12 @@ function execution(
 ): Violation[] {
   const breach = executionBreach({ name: framework.type, executes: isExecuting === true }, restrictions);
   return breach === undefined ? [] : [violation(breach)];
+}
+
+function runtimeClass({ runtimeClassName }: SessionSpec, { runtimeClasses }: EffectivePolicy): Violation[] {
+  const { allowed } = runtimeClasses;
+  if (runtimeClassName === undefined || matchesAny(allowed, runtimeClassName)) return [];
+  const rule = 'spec.isolation.runtimeClasses.allowed';
+  const because = 'does not list it';
+  return [violation({ rule, field: 'spec.runtimeClassName', value: runtimeClassName, allowed, because })];
 }

@@ -2,7 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { MODELS_TOKEN_AUDIENCE, OPERATOR_NAME, TOKEN_AUDIENCE } from '../common/api/names.ts';
+import {
+  MODELS_TOKEN_AUDIENCE,
+  OPERATOR_NAME,
+  PUSH_TOKEN_AUDIENCE,
+  TOKEN_AUDIENCE,
+} from '../common/api/names.ts';
+import { PUSH_STEP } from '../common/api/push.ts';
 import { operatorUser } from '../common/rules/approval.ts';
 import type { Session } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
@@ -14,12 +20,13 @@ import type { KubeObject } from '../common/api/kubernetes.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
 import { restParts } from './rest-parts.ts';
-import { jobNameOf, trimJob, trimPod } from './controllers/session/index.ts';
+import { jobNameOf, pushJobNameOf, trimJob, trimPod } from './controllers/session/index.ts';
 import type { AuditTrail } from './record/audit.ts';
 import { createAdmissionServer } from './serve/admission/server.ts';
 import { createLiveServer } from './serve/live/server.ts';
 import { WatchedFrontProxy } from './serve/live/front-proxy.ts';
 import { RunnerIdentity } from './serve/runners/identity.ts';
+import { PushDoor } from './serve/runners/push.ts';
 import { createRunnerServer } from './serve/runners/server.ts';
 import { createRestServer } from './serve/rest/server.ts';
 import { OperatorCertificates } from './serve/tls/certificates.ts';
@@ -41,6 +48,7 @@ import { Questions } from './sessions/questions.ts';
 import { StoredRecords } from './sessions/records.ts';
 import { Policies } from './sessions/policies.ts';
 import { Resumes } from './sessions/resumes.ts';
+import { PushReports } from './sessions/push-reports.ts';
 import { RetentionForecasts } from './sessions/retention-forecast.ts';
 import { Results } from './sessions/result.ts';
 import { Sources } from './sessions/source.ts';
@@ -108,6 +116,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     log,
   });
   const results = new Results(store);
+  const pushReports = new PushReports(store);
   const sources = new Sources({
     store,
     onComplete: (session) => {
@@ -181,7 +190,10 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     forecasts,
     frontProxy,
   });
-  const identityOf = (audience: string): RunnerIdentity =>
+  const identityOf = (
+    audience: string,
+    more?: { step: string; jobNameOf: typeof jobNameOf },
+  ): RunnerIdentity =>
     new RunnerIdentity({
       reviewer: client,
       audience,
@@ -190,6 +202,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       jobs: lookup(client, jobs, watches.jobs, trimJob),
       jobNameOf,
       now,
+      ...more,
     });
   const models = makeModelDoor(
     {
@@ -216,6 +229,12 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     questions: new Questions({ client, sessions, now }),
     identity: identityOf(TOKEN_AUDIENCE),
     models,
+    push: new PushDoor({
+      identity: identityOf(PUSH_TOKEN_AUDIENCE, { step: PUSH_STEP, jobNameOf: pushJobNameOf }),
+      artifacts,
+      reports: pushReports,
+      accesses,
+    }),
   });
   const admission = createAdmissionServer({
     admission: new Admission({
@@ -302,6 +321,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     audit,
     costs,
     records: new StoredRecords({
+      pushReports,
       store,
       artifacts,
       results,

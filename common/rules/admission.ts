@@ -156,6 +156,7 @@ export function admit(spec: SessionSpec, bytes: number, frameworks: readonly Fra
 
 const bringsCredentials = (spec: SessionSpec): boolean =>
   spec.source?.git?.credentials !== undefined ||
+  spec.result?.credentials !== undefined ||
   (spec.artifacts?.references ?? []).some(({ credentials }) => credentials !== undefined);
 
 type Refused = Extract<Admission, { accepted: false }>;

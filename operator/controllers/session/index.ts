@@ -1,6 +1,6 @@
 /** The controller of sessions: which change makes which session be looked at again. */
 import type { Session } from '../../../common/api/session.ts';
-import { LABEL_SESSION, LABEL_SESSION_UID } from '../../../common/api/names.ts';
+import { LABEL_SESSION, LABEL_SESSION_UID, LABEL_STEP } from '../../../common/api/names.ts';
 import type { Framework } from '../../../common/api/framework.ts';
 import type { NamespacePolicy } from '../../../common/api/namespace-policy.ts';
 import type { KubeObject } from '../../../common/api/kubernetes.ts';
@@ -20,6 +20,7 @@ import { isNews } from './trim.ts';
 
 export { bySessionUid, SESSION_INDEX } from './reconcile.ts';
 export { jobNameOf } from './job.ts';
+export { pushJobNameOf } from './push-job.ts';
 export { trimJob, trimPod, trimSession } from './trim.ts';
 export { Turns } from './turns.ts';
 export type { AppendHistory } from './committer.ts';
@@ -149,7 +150,7 @@ export class SessionController {
       name: labels[LABEL_SESSION] ?? '',
     });
     const uid = labels[LABEL_SESSION_UID];
-    if (uid === undefined || session?.metadata.uid !== uid) return;
+    if (uid === undefined || labels[LABEL_STEP] !== undefined || session?.metadata.uid !== uid) return;
     const { container, end } = podFacts(pod, this.#options.clock.now());
     this.#memory.note(uid, {
       ...(container === undefined ? {} : { containerEnd: container }),

@@ -1,6 +1,7 @@
 /** What every step of a session's reconciliation gets and gives. */
 import type { Logger } from 'pino';
 import type { Framework } from '../../../common/api/framework.ts';
+import type { PushReport } from '../../../common/api/push.ts';
 import type { RunResult } from '../../../common/api/runner.ts';
 import type { Session, SessionStatus } from '../../../common/api/session.ts';
 import type { KubeClient } from '../../../common/kube/client.ts';
@@ -61,6 +62,10 @@ export interface SessionRecords {
   /** What the runner reported at its end, if it did. */
   result(session: Session): Promise<RunResult | undefined>;
   artifacts(session: Session): Promise<ArtifactSummary>;
+  /** It has handed in a patch. */
+  hasChanges(session: Session): Promise<boolean>;
+  /** What the pod that pushes reported last. */
+  pushReport(session: Session): Promise<PushReport | undefined>;
   /** Signs and stores what the artifacts are and how they came about; undefined without artifacts. */
   vouch(session: Session, products: readonly Product[], run: RunFacts): Promise<Voucher | undefined>;
   /** What the session has cost in all; undefined when nobody reported any. */

@@ -1,5 +1,11 @@
 /** Which session a runner may report on: the one whose Job owns its pod, as long as that pod runs. */
-import { API_VERSION, LABEL_SESSION, LABEL_SESSION_UID, TOKEN_AUDIENCE } from '../../../common/api/names.ts';
+import {
+  API_VERSION,
+  LABEL_SESSION,
+  LABEL_SESSION_UID,
+  LABEL_STEP,
+  TOKEN_AUDIENCE,
+} from '../../../common/api/names.ts';
 import type { OwnerReference } from '../../../common/api/kubernetes.ts';
 import type { Session } from '../../../common/api/session.ts';
 import { AmbientError } from '../../../common/errors.ts';
@@ -28,6 +34,8 @@ export interface RunnerIdentityOptions {
   pods: PodLookup;
   jobs: JobLookup;
   sessions: SessionLookup;
+  /** LABEL_STEP of the pods; undefined: sessions' own workloads. */
+  step?: string;
   /** Name of the Job of the session with this UID. */
   jobNameOf: (sessionUid: string) => string;
   now: () => Date;
@@ -68,13 +76,14 @@ export class RunnerIdentity {
     const uid = labels[LABEL_SESSION_UID] ?? '';
     if (name === '' || uid === '') throw forbidden(`pod ${at.name} is not a session's`);
     await this.#checkJob(at, uid, controllerOf(ownerReferences), signal);
-    const { sessions } = this.#options;
+    const { sessions, step } = this.#options;
+    if (labels[LABEL_STEP] !== step) throw forbidden(`pod ${at.name} is there for something else`);
     const session = sessions.get(at.namespace, name) ?? (await sessions.fetch(at.namespace, name, signal));
     // While it is being deleted its data are removed: nothing more may come.
     if (session?.metadata.uid !== uid || session.metadata.deletionTimestamp !== undefined)
       throw forbidden(`session ${name} is gone`);
     const expected = session.status?.workload?.podName;
-    if (expected !== undefined && expected !== at.name)
+    if (step === undefined && expected !== undefined && expected !== at.name)
       throw forbidden(`session ${name} runs in pod ${expected}`);
     return session;
   }

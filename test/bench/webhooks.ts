@@ -12,6 +12,7 @@ import type { Session } from '../../common/api/session.ts';
 import { Reflector } from '../../common/kube/reflector.ts';
 import { sessions } from '../../common/kube/resource.ts';
 import { admissionAnswers, applyAdmission } from '../support/admission.ts';
+import { holdPods } from '../support/fake-cluster.ts';
 import { ask } from '../support/https.ts';
 import { operatorAuthority } from '../support/rest.ts';
 import { until } from '../support/until.ts';
@@ -44,6 +45,8 @@ export const webhooks: Section = {
     await using plant = opened;
     const { client, cluster } = plant;
     await createNamespace(client, NAMESPACE);
+    // What is measured is deliveries: one session has the only turn and keeps it, all others wait.
+    await using _held = await holdPods(client);
     const secret = randomBytes(32).toString('hex');
     await using operator = await plant.startOperator();
     await using _admission = await applyAdmission(
@@ -200,7 +203,6 @@ async function applyTenant({ cluster }: Plant, secret: string): Promise<void> {
       kind: 'NamespacePolicy',
       metadata: { ...at, name: POLICY_NAME },
       spec: {
-        // What is measured is deliveries: all but one of the sessions wait.
         concurrency: { maxSessions: 1 },
         webhookAuth: {
           keys: [{ id: ID, source: 'github', signing: { secretName: 'hook', key: 'github' } }],

@@ -243,6 +243,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       sessionLog,
       stops,
       approvals,
+      raises,
       messages,
       resumes,
       namespaces,

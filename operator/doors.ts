@@ -15,6 +15,7 @@ import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
 import { restParts } from './rest-parts.ts';
 import { jobNameOf, trimJob, trimPod } from './controllers/session/index.ts';
+import type { TenancyMetrics } from './metrics.ts';
 import type { AuditTrail } from './record/audit.ts';
 import { createAdmissionServer } from './serve/admission/server.ts';
 import { createLiveServer } from './serve/live/server.ts';
@@ -57,6 +58,7 @@ export interface DoorsOptions {
   audit: AuditTrail;
   watches: Watches;
   registry: Registry;
+  tenancy: Pick<TenancyMetrics, 'budgetStopped'>;
   log: Logger;
 }
 
@@ -75,7 +77,7 @@ export interface Doors {
 
 /** Resolves when both doors listen. What was opened is closed again when something fails. */
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
-  const { config, client, store, audit, watches, registry, log } = options;
+  const { config, client, store, audit, watches, registry, tenancy, log } = options;
   await using stack = new AsyncDisposableStack();
 
   const certificates = stack.use(
@@ -204,6 +206,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       identity: identityOf(MODELS_TOKEN_AUDIENCE),
       accesses,
       registry,
+      budgetStopped: () => tenancy.budgetStopped('session'),
       log,
     },
     stack,
@@ -243,6 +246,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       sessionLog,
       stops,
       approvals,
+      raises,
       messages,
       resumes,
       namespaces,

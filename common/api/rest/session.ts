@@ -207,6 +207,12 @@ export const Decision = Type.Object({
   reason: Type.Optional(Type.String()),
 });
 
+export const RaisedBudget = Type.Object({
+  limit: Type.String({ description: 'USD that the session may spend in all.' }),
+  by: Type.String(),
+  at: Time(),
+});
+
 export const Said = Type.Object({
   seq: Type.Integer({ minimum: 1, description: 'Its number among what was said to the session.' }),
   id: Type.String({ description: 'As it was sent, or made.' }),

@@ -1,4 +1,4 @@
-/** The launch form's questions about limits: time, memory, CPU. */
+/** The launch form's questions about limits: time, memory, CPU, money. */
 import type { Framework } from '../../common/api/framework.ts';
 import { formatDuration } from '../../common/rules/wording.ts';
 import type { Questions } from '../ide/questions.ts';
@@ -6,6 +6,7 @@ import { checkBudget, checkQuantity, checkTimeout, parseSeconds } from './input-
 import type { LaunchLimits } from './launch-answers.ts';
 import { answered, then } from './launch-draft.ts';
 import type { Ask, Draft } from './launch-draft.ts';
+import { mayChooseRuntime, runtimeFixed } from './launch-runtime.ts';
 
 export class LimitQuestions {
   readonly #questions: Questions;
@@ -24,7 +25,7 @@ export class LimitQuestions {
         ...(limits === undefined
           ? []
           : [{ label: 'Same as last time', value: 'last' as const, description: limitsText(limits) }]),
-        { label: 'Customise…', value: 'customise', description: 'time, memory, CPU' },
+        { label: 'Customise…', value: 'customise', ...customisable(draft) },
       ],
       active: (value) => value === (limits === undefined ? 'defaults' : 'last'),
     });
@@ -91,6 +92,16 @@ export class LimitQuestions {
   }
 }
 
+function customisable(draft: Draft): { description: string; detail?: string } {
+  const description = [
+    'time, memory, CPU',
+    ...(draft.policy?.sessionBudget === undefined ? [] : ['budget']),
+    ...(mayChooseRuntime(draft) ? ['runtime'] : []),
+  ].join(', ');
+  const detail = runtimeFixed(draft);
+  return { description, ...(detail === undefined ? {} : { detail }) };
+}
+
 function defaultsText(framework: Framework | undefined): string {
   const { memory, cpu } = framework?.spec.resources ?? {};
   return limitsText({
@@ -100,12 +111,13 @@ function defaultsText(framework: Framework | undefined): string {
   });
 }
 
-const limitsText = ({ timeoutSeconds, memory, cpu, budget }: LaunchLimits): string =>
+const limitsText = ({ timeoutSeconds, memory, cpu, budget, runtimeClassName }: LaunchLimits): string =>
   [
     timeoutSeconds === undefined ? '' : formatDuration(timeoutSeconds * 1000),
     memory === undefined ? '' : `${memory} memory`,
     cpu === undefined ? '' : `${cpu} CPU`,
     budget === undefined ? '' : `$${budget}`,
+    runtimeClassName ?? '',
   ]
     .filter(Boolean)
     .join(', ');

@@ -28,6 +28,9 @@ export const MANAGED_BY = 'ambient-operator';
 /** The pod annotation that the downward API mounts as session.json. */
 export const ANNOTATION_RUN = 'ambient.ai/run';
 
+/** What the operator itself puts beside a session's artifacts: no agent can take its place, and it counts for none. */
+export const OPERATOR_ARTIFACTS = '.ambient/';
+
 /** Audience of the projected token with which a runner pod proves which pod it is. */
 export const TOKEN_AUDIENCE = 'ambient';
 /** Audience of the one that a pod's command is given for the model gateway: it opens nothing else. */

@@ -15,6 +15,7 @@ export const POLICY_CONDITIONS = [
 export const NOTIFICATION_EVENTS = [
   'session.created',
   'session.started',
+  'session.needs_input',
   'session.completed',
   'session.failed',
   'session.approved',

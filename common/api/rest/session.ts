@@ -25,7 +25,10 @@ const summary = {
   }),
   createdAt: Time(),
   updatedAt: Time('When its state last changed.'),
-  artifactCount: Type.Integer({ minimum: 0 }),
+  artifactCount: Type.Integer({
+    minimum: 0,
+    description: 'Without what the operator keeps beside them, below .ambient/.',
+  }),
   displayName: Type.Optional(Type.String()),
   message: Type.Optional(Type.String({ description: 'One line about what goes on.' })),
 };

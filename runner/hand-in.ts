@@ -1,7 +1,7 @@
 /** After the command: the patch, the artifacts, the last records, the result. */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CHANGES_PATCH, RUNNER_PATHS } from '../common/api/runner.ts';
+import { CHANGES_PATCH, MEMORY_ARCHIVE, RUNNER_PATHS } from '../common/api/runner.ts';
 import type { RunResult } from '../common/api/runner.ts';
 import { messageOf } from '../common/errors.ts';
 import { collectArtifacts } from './artifacts/collect.ts';
@@ -11,6 +11,7 @@ import type { Baseline } from './baseline.ts';
 import { EndpointError, isStorageFull } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Locations } from './locations.ts';
+import { packMemory } from './memory.ts';
 import { withLoss } from './outcome.ts';
 import type { Ending } from './outcome.ts';
 import type { Recorder } from './records.ts';
@@ -35,20 +36,29 @@ export interface HandInOptions {
   signal: AbortSignal;
 }
 
+/** What there is after the command. */
+export interface Work {
+  ending: Ending;
+  /** Of the source, before the command changed it. */
+  baseline?: Baseline;
+  /** Folder of what its agent remembers. */
+  memory?: string;
+}
+
 /** Uploads the patch and the artifacts. Rejects only when the operator refuses this runner or the signal aborts. */
 export async function handInFiles(
-  ending: Ending,
-  baseline: Baseline | undefined,
+  { ending, baseline, memory }: Work,
   options: HandInOptions,
 ): Promise<{ ending: Ending; skipped: SkippedFile[]; patchBytes?: number }> {
   const { recorder, locations, signal } = options;
   const patch = await makePatch(baseline, options);
+  const remembered = memory === undefined ? undefined : await makeMemory(memory, options);
   const collected = await collectArtifacts({
     endpoint: options.endpoint,
     artifacts: locations.artifacts,
     workspace: locations.workspace,
-    reserved: new Set(patch.artifact ? [CHANGES_PATCH] : []),
-    extra: patch.artifact ? [patch.artifact] : [],
+    reserved: new Set([MEMORY_ARCHIVE, ...(patch.artifact ? [CHANGES_PATCH] : [])]),
+    extra: [patch.artifact, remembered].filter((artifact) => artifact !== undefined),
     signal,
   });
   const skipped = [...patch.skipped, ...collected.skipped];
@@ -84,6 +94,20 @@ async function makePatch(
     signal.throwIfAborted();
     recorder.error(`${CHANGES_PATCH} could not be made: ${messageOf(error)}`, { name: 'artifacts' });
     return { skipped: [{ path: CHANGES_PATCH, reason: messageOf(error) }] };
+  }
+}
+
+/** Without it a session that goes on from this one is told what was said in words. */
+async function makeMemory(
+  memory: string,
+  { recorder, scratch, signal }: HandInOptions,
+): Promise<ArtifactFile | undefined> {
+  try {
+    return await packMemory(memory, scratch, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    recorder.status(`what the agent remembers is not kept: ${messageOf(error)}`, { name: 'artifacts' });
+    return undefined;
   }
 }
 

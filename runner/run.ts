@@ -16,7 +16,7 @@ import {
   leaveTerminationMessage,
   skippedInResult,
 } from './hand-in.ts';
-import type { HandInOptions } from './hand-in.ts';
+import type { HandInOptions, Work } from './hand-in.ts';
 import { inputFormatOf } from './input/format.ts';
 import { IdleWatch } from './input/idle-watch.ts';
 import { Inbox } from './input/inbox.ts';
@@ -142,7 +142,7 @@ export async function run(context: RunContext): Promise<RunResult> {
           if (inbox !== undefined) idle = watchIdle(context, recorder, inbox);
         },
       },
-    ).catch((error: unknown): { ending: Ending; baseline?: Baseline } => {
+    ).catch((error: unknown): Work => {
       if (over.signal.aborted || isRefused(error)) throw error;
       recorder.error(messageOf(error));
       return { ending: { outcome: 'RunnerError', message: sentence(messageOf(error)) } };
@@ -155,7 +155,7 @@ export async function run(context: RunContext): Promise<RunResult> {
     // stands if the runner is killed from here on
     const cutShort = withLoss(work.ending, 'The runner was killed before it had handed in everything.');
     await leaveTerminationMessage({ ...result, ...cutShort }, locations.terminationMessage);
-    const files = await handInFiles(work.ending, work.baseline, handIn);
+    const files = await handInFiles(work, handIn);
     const loss = await handInRecords(handIn);
     const ending = loss === undefined ? files.ending : withLoss(files.ending, loss);
     result = {
@@ -235,14 +235,17 @@ async function commandPhase(
   context: RunContext,
   { endpoint, recorder, scratch, inbox }: Tools,
   { onSource, onStarted }: { onSource: (commit: string) => void; onStarted: () => void },
-): Promise<{ ending: Ending; baseline?: Baseline }> {
+): Promise<Work> {
   const { description, locations, env, interruption, elapsed, link } = context;
   const gitHome = join(scratch, 'git-home');
   await mkdir(gitHome, { mode: 0o700 });
   const signal = interruption.signal;
   let baseline: Baseline | undefined;
   let resumedLog: string | undefined;
+  // A command in a container of its own has another /tmp.
+  const memory = link === undefined ? join(locations.temporary, 'memory') : undefined;
   try {
+    if (memory !== undefined) await mkdir(memory, { recursive: true });
     const from = { description, locations, env, endpoint, recorder, scratch, gitHome, elapsed, signal };
     const commit = await bringSource(from);
     if (commit !== undefined) onSource(commit);
@@ -255,12 +258,20 @@ async function commandPhase(
         session,
         scratch,
         temporary: locations.temporary,
+        memory,
         git: { cwd: locations.workspace, home: gitHome, signal },
       });
       resumedLog = resumed.log;
-      recorder.status(`goes on from session ${session}${resumed.hasChanges ? ', with its changes' : ''}`, {
-        name: 'source',
-      });
+      const [changes, remembered] = [resumed.hasChanges, resumed.remembers];
+      const what = [...(changes ? ['its changes'] : []), ...(remembered ? ['what its agent remembers'] : [])];
+      recorder.status(
+        `goes on from session ${session}${what.length === 0 ? '' : `, with ${what.join(' and ')}`}`,
+        { name: 'source' },
+      );
+      if (resumed.memoryTrouble !== undefined)
+        recorder.error(`what its agent remembers cannot be used: ${resumed.memoryTrouble}`, {
+          name: 'source',
+        });
     }
   } catch (error) {
     if (isRefused(error)) throw error;
@@ -292,7 +303,7 @@ async function commandPhase(
   const end = await execute({
     argv: description.command,
     cwd: locations.workspace,
-    env: { ...commandEnvironment(context, home, resumedLog), ...models },
+    env: { ...commandEnvironment(context, home, { resumedLog, memory }), ...models },
     recorder,
     interruption,
     ownsAllProcesses: ownsAllProcesses(context.self, env),
@@ -308,7 +319,7 @@ async function commandPhase(
   const ending = endingOf(end, interruption.cause);
   said[Symbol.dispose]();
   sayEnd(recorder, end, seconds(elapsed() - from), ending);
-  return { ending, ...(baseline && { baseline }) };
+  return { ending, ...(baseline && { baseline }), ...(memory !== undefined && { memory }) };
 }
 
 /** Without it there is no patch, which is no reason not to run. */

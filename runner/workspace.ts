@@ -1,7 +1,12 @@
 /** Prepares what the command finds: the source in the workspace, a home, its environment. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DESCRIPTION_VARIABLE, RESTRICTION_VARIABLES, RESUME_VARIABLE } from '../common/api/runner.ts';
+import {
+  DESCRIPTION_VARIABLE,
+  MEMORY_VARIABLE,
+  RESTRICTION_VARIABLES,
+  RESUME_VARIABLE,
+} from '../common/api/runner.ts';
 import type { RunDescription } from '../common/api/runner.ts';
 import type { Endpoint } from './endpoint.ts';
 import { proxyOf } from './git-process.ts';
@@ -105,7 +110,7 @@ export async function makeHome(temporary: string): Promise<string> {
 export function commandEnvironment(
   { description, locations, env }: Pick<PrepareOptions, 'description' | 'locations' | 'env'>,
   home: string,
-  resumedLog?: string,
+  { resumedLog, memory }: { resumedLog?: string | undefined; memory?: string | undefined } = {},
 ): Record<string, string> {
   const { namespace, name, uid } = description.session;
   return {
@@ -122,6 +127,7 @@ export function commandEnvironment(
     ...(env.AMBIENT_INPUTS === undefined ? {} : { AMBIENT_INPUTS: locations.inputs }),
     [DESCRIPTION_VARIABLE]: locations.description,
     ...(resumedLog === undefined ? {} : { [RESUME_VARIABLE]: resumedLog }),
+    ...(memory === undefined ? {} : { [MEMORY_VARIABLE]: memory }),
     ...restrictionVariables(description.restrictions),
   };
 }

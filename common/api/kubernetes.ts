@@ -118,6 +118,15 @@ export const Quantity = (description: string) =>
     pattern: '^[0-9]+(\\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$',
   });
 
+/** Name of a RuntimeClass, as `runtimeClassName` of a pod. */
+export const RuntimeClassName = (description: string) =>
+  Type.String({
+    description,
+    minLength: 1,
+    maxLength: 253,
+    pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+  });
+
 /** One CEL rule of `x-kubernetes-validations`. */
 export interface ValidationRule {
   rule: string;

@@ -1,7 +1,7 @@
 /** NamespacePolicy: what a tenant's sessions may do and cost. One per namespace, named `policy`. */
 import Type from 'typebox';
 import { TRIGGER_SOURCES, WEBHOOK_SOURCES } from './session.ts';
-import { Condition, Timestamp } from './kubernetes.ts';
+import { Condition, RuntimeClassName, Timestamp } from './kubernetes.ts';
 import type { KubeObject, ValidationRule } from './kubernetes.ts';
 import { MODEL_PROVIDERS } from './models.ts';
 import { POLICY_NAME } from './names.ts';
@@ -173,6 +173,23 @@ export const NamespacePolicySpec = Type.Object({
           fileSystem: Type.Optional(Type.Boolean({ description: 'Writes only below the workspace.' })),
           execution: Type.Optional(Type.Boolean({ description: 'No execution of commands by the agent.' })),
         }),
+      ),
+    }),
+  ),
+  isolation: Type.Optional(
+    Type.Object({
+      runtimeClasses: Type.Optional(
+        Type.Object(
+          {
+            default: Type.Optional(
+              RuntimeClassName("Of sessions that name none; absent: the nodes' own runtime."),
+            ),
+            allowed: Type.Optional(
+              Globs('Globs of RuntimeClasses that sessions may name instead; absent: none but the default.'),
+            ),
+          },
+          { description: 'What containers of sessions run in, such as gVisor or Kata Containers.' },
+        ),
       ),
     }),
   ),

@@ -20,9 +20,9 @@
  *   GET  /runner/v1/control?wait=S      Control; held up to S (≤ 30) seconds while there is nothing new. With &after=N also what
  *                                       was said to the session after message N, which the runner thereby acknowledges
  *   GET  /runner/v1/source              the uploaded archive; Range
- *   GET  /runner/v1/resume/changes.patch, /runner/v1/resume/log
- *                                       of the session that this one goes on from: what it changed, and its records as NDJSON.
- *                                       404 when it left none
+ *   GET  /runner/v1/resume/changes.patch, /runner/v1/resume/log, /runner/v1/resume/memory
+ *                                       of the session that this one goes on from: what it changed, its records as NDJSON, and
+ *                                       its MEMORY_ARCHIVE. 404 when it left none
  *   PUT  /runner/v1/artifacts/{path}    bytes of one file, each path segment percent-encoded. Headers: Content-Type,
  *                                       X-Ambient-Digest sha256:…, X-Ambient-Type (artifact type). 201; 422 digest mismatch;
  *                                       400 unsafe path; 507 store full. Same path again replaces.
@@ -50,6 +50,9 @@
  *
  * A session with `resume` begins with the source of another one and what that changed; its own changes.patch is against the
  * source, hence all that both changed. AMBIENT_RESUME names a file with the other's log for the command to read.
+ * AMBIENT_MEMORY names a folder for what an agent wants to know of itself in such a session: what lies there at the end, at most
+ * MEMORY_BYTES_MAX, is put as MEMORY_ARCHIVE, a gzip'd tar of regular files, and lies there again when somebody resumes it. A
+ * command in a container of its own has no such folder.
  *
  * What it cannot report over HTTP it leaves in the container's termination message: RunResult as JSON.
  */
@@ -110,6 +113,12 @@ export const ARCHIVE = { files: 'files', history: 'history.bundle', shallow: 'hi
 
 /** By which a resumed command finds the log of the session that it goes on from. */
 export const RESUME_VARIABLE = 'AMBIENT_RESUME';
+/** The folder of what an agent remembers from one session to the one that goes on from it. */
+export const MEMORY_VARIABLE = 'AMBIENT_MEMORY';
+/** The artifact that keeps it: the only one below .ambient/ that runners put. */
+export const MEMORY_ARCHIVE = '.ambient/memory.tar.gz';
+/** Of all its files together. */
+export const MEMORY_BYTES_MAX = 32 * 1024 * 1024;
 
 /** How long the runner may need after the command has ended, for the last records, artifacts and the result. */
 export const HAND_IN_SECONDS = 60;

@@ -1,6 +1,6 @@
 /** Session: one piece of work given to one agent. The schema is the source of the CRD and of the types. */
 import Type from 'typebox';
-import { ATOMIC, Condition, FreeObject, Quantity, Timestamp } from './kubernetes.ts';
+import { ATOMIC, Condition, FreeObject, Quantity, RuntimeClassName, Timestamp } from './kubernetes.ts';
 import type { KubeObject, ValidationRule } from './kubernetes.ts';
 import { USER_MAX } from './names.ts';
 
@@ -385,6 +385,11 @@ export const SessionSpec = Type.Object(
         default: { timeoutSeconds: DEFAULT_TIMEOUT_SECONDS, gracePeriodSeconds: DEFAULT_GRACE_SECONDS },
       }),
     ),
+    runtimeClassName: Type.Optional(
+      RuntimeClassName(
+        'RuntimeClass of the pod, one that the namespace allows; absent: the default of its policy.',
+      ),
+    ),
   },
   { ...ATOMIC, 'x-kubernetes-validations': immutable('the spec of a Session') },
 );
@@ -506,6 +511,7 @@ export const SessionStatus = Type.Object(
               description: 'Limits of the pod.',
             }),
           ),
+          runtimeClassName: Type.Optional(RuntimeClassName("Of the pod; absent: the nodes' own runtime.")),
           startTime: Type.Optional(Timestamp()),
           completionTime: Type.Optional(Timestamp()),
           exitCode: Type.Optional(Type.Integer()),

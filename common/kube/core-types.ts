@@ -97,6 +97,7 @@ export interface PodSpec {
   serviceAccountName?: string;
   automountServiceAccountToken?: boolean;
   enableServiceLinks?: boolean;
+  runtimeClassName?: string;
   terminationGracePeriodSeconds?: number;
   activeDeadlineSeconds?: number;
   nodeName?: string;
@@ -183,6 +184,12 @@ export interface Namespace extends KubeObject {
   status?: { phase?: 'Active' | 'Terminating' };
 }
 
+/** node.k8s.io/v1 */
+export interface RuntimeClass extends KubeObject {
+  kind: 'RuntimeClass';
+  handler: string;
+}
+
 export interface Secret extends KubeObject {
   kind: 'Secret';
   type?: string;
@@ -264,6 +271,8 @@ export interface ObjectReference {
 export interface Event extends KubeObject {
   kind: 'Event';
   eventTime?: string | null;
+  series?: { count: number; lastObservedTime: string };
+  deprecatedLastTimestamp?: string | null;
   reportingController?: string;
   reportingInstance?: string;
   action?: string;

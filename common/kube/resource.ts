@@ -19,6 +19,7 @@ import type {
   Node,
   PersistentVolumeClaim,
   Pod,
+  RuntimeClass,
   Secret,
   Service,
   ServiceAccount,
@@ -97,6 +98,12 @@ export const endpointSlices = namespacedResource<EndpointSlice>(
   'v1',
   'endpointslices',
   'EndpointSlice',
+);
+export const runtimeClasses = clusterResource<RuntimeClass>(
+  'node.k8s.io',
+  'v1',
+  'runtimeclasses',
+  'RuntimeClass',
 );
 export const apiServices = clusterResource<ApiService>(
   'apiregistration.k8s.io',

@@ -117,11 +117,19 @@ export function admit(spec: SessionSpec, bytes: number, frameworks: readonly Fra
       formatList(problems.filter(({ whose }) => whose === worst.whose).map(({ message }) => message)),
     );
 
+  // Credentials are mounted where the runner fetches: in an image that whoever launches has chosen, they would be that person's.
+  const chosenImage = image.value[0] ?? '';
+  if (chosenImage !== version.image && framework.spec.sidecar === undefined && bringsCredentials(spec))
+    return refuse(
+      'InvalidFramework',
+      `Framework "${type}" takes its image from the session, which may not have credentials then: sources and inputs that need some are fetched in an image that the Framework itself names. Ask whoever manages the frameworks of this cluster for one with a sidecar.`,
+    );
+
   return {
     accepted: true,
     plan: {
       ...planOf(framework, version, spec.limits),
-      image: image.value[0] ?? '',
+      image: chosenImage,
       config: checked.config,
       command: command.value,
       env: env.value,
@@ -160,6 +168,10 @@ export function planOf(
     },
   };
 }
+
+const bringsCredentials = (spec: SessionSpec): boolean =>
+  spec.source?.git?.credentials !== undefined ||
+  (spec.artifacts?.references ?? []).some(({ credentials }) => credentials !== undefined);
 
 type Refused = Extract<Admission, { accepted: false }>;
 

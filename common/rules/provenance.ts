@@ -66,7 +66,7 @@ export function statementOf(
   sha256: (text: string) => string,
 ): ProvenanceStatement {
   const { metadata, spec, status } = session;
-  const { image, startTime, policy } = status?.workload ?? {};
+  const { image, startTime, policy, runtimeClassName } = status?.workload ?? {};
   const { trigger } = spec;
   return {
     _type: STATEMENT_TYPE,
@@ -96,6 +96,7 @@ export function statementOf(
           approvedBy: status?.approval?.by,
           policy,
           image,
+          runtimeClassName,
           limits: status?.workload?.resources,
         }),
         resolvedDependencies: dependenciesOf(session, run),

@@ -115,7 +115,7 @@ const namesView = ({ allowed, blocked }: EffectivePolicy['models']): PolicyView[
   blocked: [...blocked],
 });
 
-const restrictionRows = ({ restrictions }: EffectivePolicy): RestrictionRow[] => [
+const restrictionRows = ({ restrictions, runtimeClasses }: EffectivePolicy): RestrictionRow[] => [
   {
     label: 'Network',
     isRestricted: restrictions.network,
@@ -131,7 +131,18 @@ const restrictionRows = ({ restrictions }: EffectivePolicy): RestrictionRow[] =>
     isRestricted: restrictions.execution,
     text: restrictions.execution ? 'the agent runs no commands' : 'the agent may run commands',
   },
+  {
+    label: 'Runtime',
+    isRestricted: runtimeClasses.default !== undefined,
+    text: runtimeText(runtimeClasses),
+  },
 ];
+
+function runtimeText({ default: standard, allowed }: EffectivePolicy['runtimeClasses']): string {
+  const others = allowed.filter((name) => name !== standard);
+  const may = others.length === 0 ? '' : `; sessions may name ${others.join(', ')}`;
+  return `${standard ?? "the nodes' own"}${may}`;
+}
 
 function approvalFacts(spec: NamespacePolicySpec | undefined, { approval }: EffectivePolicy): Fact[] {
   const { triggers, budget } = approval.autoApprove;

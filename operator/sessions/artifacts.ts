@@ -1,6 +1,7 @@
 /** What a session made: put by its runner, listed and fetched by people. */
 import type { Readable } from 'node:stream';
 import type { Artifact } from '../../common/api/live.ts';
+import { MEMORY_ARCHIVE } from '../../common/api/runner.ts';
 import { ARTIFACT_TYPES, ARTIFACTS_IN_STATUS_MAX, isTerminal } from '../../common/api/session.ts';
 import type { GeneratedArtifact, Session } from '../../common/api/session.ts';
 import { AmbientError } from '../../common/errors.ts';
@@ -78,7 +79,7 @@ export class Artifacts {
   ): Promise<Artifact> {
     const ref = refOf(session);
     const path = safeArtifactPath(artifact.path);
-    if (path.startsWith(OPERATOR_ARTIFACTS))
+    if (path.startsWith(OPERATOR_ARTIFACTS) && path !== MEMORY_ARCHIVE)
       throw new AmbientError('unsafe_path', `below ${OPERATOR_ARTIFACTS} only the operator writes`);
     const { type = 'output', contentType = UNKNOWN_CONTENT, digest } = artifact;
     if (!isArtifactType(type)) {

@@ -50,7 +50,7 @@ interface State {
 export class SessionLog {
   readonly #options: Required<SessionLogOptions>;
   readonly #states = new Map<string, State>();
-  /** Ends of the queues of those who append, by session UID. */
+  /** By session UID. */
   readonly #appending = new InTurn();
   readonly #followers = new Map<string, Set<() => void>>();
   readonly #merging = new Map<string, Promise<void>>();

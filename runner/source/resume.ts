@@ -1,13 +1,19 @@
-/** What a session goes on from: the changes of another one, laid over its source, and the log of that one in a file. */
+/**
+ * What a session goes on from: the changes of another one, laid over its source, the log of that one in a file, and what its
+ * agent remembers.
+ */
 import { createWriteStream } from 'node:fs';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { CHANGES_PATCH, RUNNER_PATHS } from '../../common/api/runner.ts';
+import { CHANGES_PATCH, MEMORY_BYTES_MAX, RUNNER_PATHS } from '../../common/api/runner.ts';
+import { messageOf } from '../../common/errors.ts';
 import { EndpointError } from '../endpoint.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { git, GitError } from '../git-process.ts';
 import type { GitOptions } from '../git-process.ts';
+import { unpackMemory } from '../memory.ts';
 import { SourceError } from './source-error.ts';
 
 /** Of the other session's log: an agent has no use for more. */
@@ -21,6 +27,8 @@ export interface ResumeOptions {
   scratch: string;
   /** Folder that the command can read. */
   temporary: string;
+  /** Empty folder for what the other's agent remembers; undefined where a command has none. */
+  memory: string | undefined;
   git: GitOptions;
 }
 
@@ -29,6 +37,10 @@ export interface ResumedFrom {
   hasChanges: boolean;
   /** The other's log; undefined when it is not kept any more. */
   log: string | undefined;
+  /** What its agent remembers is there. */
+  remembers: boolean;
+  /** Why what it remembers cannot be used. */
+  memoryTrouble?: string;
 }
 
 /** Throws SourceError when the changes do not fit the source; refusals by the operator pass through. */
@@ -37,6 +49,7 @@ export async function bringResumed({
   session,
   scratch,
   temporary,
+  memory,
   git: options,
 }: ResumeOptions): Promise<ResumedFrom> {
   const patch = join(scratch, 'resumed.patch');
@@ -55,7 +68,31 @@ export async function bringResumed({
     }
   const log = join(temporary, 'resumed.ndjson');
   const hasLog = await fetchFile(endpoint, 'log', log, options.signal, LOG_BYTES_MAX);
-  return { hasChanges, log: hasLog ? log : undefined };
+  const remembered = memory === undefined ? {} : await bringMemory(endpoint, memory, scratch, options.signal);
+  return { hasChanges, log: hasLog ? log : undefined, remembers: false, ...remembered };
+}
+
+/** One that is no good is as good as none: the log tells the same in words. */
+async function bringMemory(
+  endpoint: Endpoint,
+  folder: string,
+  scratch: string,
+  signal: AbortSignal,
+): Promise<Pick<ResumedFrom, 'remembers' | 'memoryTrouble'>> {
+  const archive = join(scratch, 'resumed-memory.tar.gz');
+  // One byte more than there may be: then it is damaged.
+  if (!(await fetchFile(endpoint, 'memory', archive, signal, MEMORY_BYTES_MAX + 1)))
+    return { remembers: false };
+  try {
+    await unpackMemory(await readFile(archive), folder);
+    return { remembers: true };
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder);
+    return { remembers: false, memoryTrouble: messageOf(error) };
+  } finally {
+    await rm(archive, { force: true });
+  }
 }
 
 /** False when there is none. */

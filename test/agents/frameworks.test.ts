@@ -1,26 +1,14 @@
 /** The frameworks of vendors' agents as their images hold them: runner, start, agent; models behind the operator's address. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { parse } from 'yaml';
-import type { Framework } from '../../common/api/framework.ts';
 import type { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
-import type { RunDescription } from '../../common/api/runner.ts';
-import { admit } from '../../common/rules/admission.ts';
-import { effectivePolicy } from '../../common/rules/policy/effective.ts';
-import { narrowedPolicy } from '../../common/rules/policy/narrow.ts';
-import { describeRun } from '../../operator/controllers/session/run-description.ts';
 import { buildTargets } from '../../scripts/build.ts';
 import { frameworkContext } from '../../scripts/framework-images.ts';
 import { FRAMEWORK_IMAGES } from '../../scripts/framework-programs.ts';
 import type { FrameworkImage } from '../../scripts/framework-programs.ts';
-import { aSession } from '../support/fixtures.ts';
-import { canIsolate, runIsolatedSession } from '../support/provider/isolated.ts';
+import { AGENT_TOKEN, runAgentSession } from '../support/provider/agent-session.ts';
+import { canIsolate } from '../support/provider/isolated.ts';
 import type { SessionPlan, SessionRun } from '../support/provider/isolated.ts';
 import { skipBecause } from '../support/skip.ts';
-
-const TOKEN = 'the-token-for-models';
-const manifests = join(import.meta.dirname, '../../manifests/frameworks');
 
 describe('frameworks of real agents', function () {
   this.timeout(300_000);
@@ -33,30 +21,14 @@ describe('frameworks of real agents', function () {
     for (const name of FRAMEWORK_IMAGES) contexts.set(name, await frameworkContext(name, console.log));
   });
 
-  /** As the operator would describe it, by the repository's own Framework. */
-  async function session(
-    name: FrameworkImage,
+  const session = (
+    framework: FrameworkImage,
     config: Record<string, unknown>,
     answers: SessionPlan['answers'],
     policy: NamespacePolicySpec = {},
     files: Record<string, string> = {},
-  ): Promise<SessionRun> {
-    const framework = parse(await readFile(join(manifests, `${name}.yaml`), 'utf8')) as Framework;
-    const built = aSession().of(name, config).build();
-    const admission = admit(built.spec, 1, [framework]);
-    assert.ok(admission.accepted, admission.accepted ? '' : admission.message);
-    const endpoint = { url: 'https://not-used', ca: '' };
-    const narrowed = narrowedPolicy(built.spec, effectivePolicy(policy));
-    const {
-      command,
-      endpoint: _,
-      ...description
-    }: RunDescription = describeRun(built, admission.plan, endpoint, narrowed);
-    const inImage = command.map((part) => part.replace(/^\/runner\//, `${contexts.get(name) ?? ''}/runner/`));
-    const run = await runIsolatedSession({ answers, token: TOKEN, command: inImage, description, files });
-    assert.deepEqual([run.violations, run.stderr], [[], run.stderr]);
-    return run;
-  }
+  ): Promise<SessionRun> =>
+    runAgentSession({ framework, image: contexts.get(framework) ?? '', config, answers, policy, files });
 
   const typesOf = ({ records }: SessionRun): string[] => [
     ...new Set(records.filter(({ type }) => type !== 'status').map(({ type }) => type)),
@@ -89,7 +61,7 @@ describe('frameworks of real agents', function () {
     // What the gateway refuses is not asked for.
     assert.ok(first?.tools.includes('Bash') && !first.tools.includes('WebSearch'), first?.tools.join());
     assert.equal(first?.model, 'claude-sonnet-4-5');
-    assert.deepEqual([...new Set(run.asked.map(({ key }) => key))], [TOKEN]);
+    assert.deepEqual([...new Set(run.asked.map(({ key }) => key))], [AGENT_TOKEN]);
     assert.match(JSON.stringify(first?.body['system']), /Be brief\./);
     assert.match(JSON.stringify(first?.body['messages']), /--help me with notes\.txt/);
     const kinds = ['inputTokens', 'outputTokens', 'cacheReadTokens', 'cacheWriteTokens', 'costUsd'];
@@ -195,7 +167,7 @@ describe('frameworks of real agents', function () {
     assert.ok(first?.tools.includes('exec_command') && !first.tools.includes('web_search'));
     assert.equal(first?.model, 'gpt-5.5');
     assert.equal((first?.body['reasoning'] as { effort: string }).effort, 'high');
-    assert.deepEqual([...new Set(run.asked.map(({ key }) => key))], [TOKEN]);
+    assert.deepEqual([...new Set(run.asked.map(({ key }) => key))], [AGENT_TOKEN]);
     assert.match(JSON.stringify(first?.body['input']), /Be \\"brief\\"/);
     assert.match(JSON.stringify(first?.body['input']), /--help me with notes\.txt/);
     const kinds = ['inputTokens', 'outputTokens', 'cacheReadTokens', 'thinkingTokens'];

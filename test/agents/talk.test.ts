@@ -1,20 +1,10 @@
 /** Talking with a real agent: it works, is told more, is told to leave off, and ends when nobody says anything. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { parse } from 'yaml';
-import type { Framework } from '../../common/api/framework.ts';
-import { admit } from '../../common/rules/admission.ts';
-import { effectivePolicy } from '../../common/rules/policy/effective.ts';
-import { narrowedPolicy } from '../../common/rules/policy/narrow.ts';
-import { describeRun } from '../../operator/controllers/session/run-description.ts';
 import { buildTargets } from '../../scripts/build.ts';
 import { frameworkContext } from '../../scripts/framework-images.ts';
-import { aSession } from '../support/fixtures.ts';
-import { canIsolate, runIsolatedSession } from '../support/provider/isolated.ts';
+import { runAgentSession } from '../support/provider/agent-session.ts';
+import { canIsolate } from '../support/provider/isolated.ts';
 import { skipBecause } from '../support/skip.ts';
-
-const manifest = join(import.meta.dirname, '../../manifests/frameworks/claude-code-chat.yaml');
 
 describe('a conversation with a real agent', function () {
   this.timeout(300_000);
@@ -28,17 +18,11 @@ describe('a conversation with a real agent', function () {
   });
 
   it('Claude Code takes what is said meanwhile as part of one conversation, and ends by itself when idle', async () => {
-    const framework = parse(await readFile(manifest, 'utf8')) as Framework;
-    const session = aSession()
-      .of('claude-code-chat', { prompt: 'Greet me.' })
-      .spec({ limits: { timeoutSeconds: 100, gracePeriodSeconds: 10, idleSeconds: 5 } })
-      .build();
-    const admission = admit(session.spec, 1, [framework]);
-    assert.ok(admission.accepted, admission.accepted ? '' : admission.message);
-    const narrowed = narrowedPolicy(session.spec, effectivePolicy({}));
-    const described = describeRun(session, admission.plan, { url: 'https://not-used', ca: '' }, narrowed);
-    const { command, endpoint: _, ...description } = described;
-    const run = await runIsolatedSession({
+    const run = await runAgentSession({
+      framework: 'claude-code-chat',
+      image: context,
+      config: { prompt: 'Greet me.' },
+      spec: { limits: { timeoutSeconds: 100, gracePeriodSeconds: 10, idleSeconds: 5 } },
       answers: [
         { text: 'Hello.', tokens: { input: 10, output: 1 } },
         {
@@ -47,13 +31,8 @@ describe('a conversation with a real agent', function () {
         },
         { text: 'It is written.', tokens: { input: 30, output: 3 } },
       ],
-      token: 'the-token-for-models',
-      command: command.map((part) => part.replace(/^\/runner\//, `${context}/runner/`)),
-      description,
-      files: {},
       said: [{ afterAsked: 1, text: 'Write down that there is more.' }],
     });
-    assert.deepEqual([run.violations, run.stderr], [[], '']);
     assert.equal(run.result?.outcome, 'Succeeded', run.stdout.slice(-3000));
     const told = run.records
       .filter(({ type }) => type === 'assistant' || type === 'user')

@@ -5,8 +5,14 @@ import type { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 import { POLICY_NAME, RUNNER_NETWORK_POLICY } from '../../common/api/names.ts';
 import type { Session } from '../../common/api/session.ts';
 import type { NetworkPolicy } from '../../common/kube/core-types.ts';
-import { frameworks, namespacePolicies, networkPolicies } from '../../common/kube/resource.ts';
+import {
+  frameworks,
+  namespacePolicies,
+  networkPolicies,
+  runtimeClasses,
+} from '../../common/kube/resource.ts';
 import { sameJson } from '../../common/kube/patch.ts';
+import { findCondition } from '../../common/rules/conditions.ts';
 import { runnerNetworkPolicy } from '../../operator/controllers/runner-network.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
@@ -14,7 +20,17 @@ import { applyFrameworks, loadImages } from '../support/deploy.ts';
 import { aFramework, aPolicy } from '../support/fixtures.ts';
 import { liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
-import { aCommand, endOf, finished, launch, logOf, running, stopSession } from '../support/sessions.ts';
+import {
+  aCommand,
+  endOf,
+  finished,
+  inPhase,
+  launch,
+  logOf,
+  running,
+  stopSession,
+  workloadOf,
+} from '../support/sessions.ts';
 import { skipBecause } from '../support/skip.ts';
 import { until } from '../support/until.ts';
 
@@ -212,6 +228,78 @@ describe('a restricted namespace', function () {
       output,
       /AMBIENT_RESTRICT_EXECUTION=true\nAMBIENT_RESTRICT_FILE_SYSTEM=true\nAMBIENT_RESTRICT_NETWORK=true/,
     );
+  });
+
+  describe('runs its sessions in a RuntimeClass', () => {
+    /** The node's own runtime under another name: what is asked for is seen in the pod, whatever it is. */
+    const present = `sandboxed-${Date.now()}`;
+    let namespace: string;
+    const isolate = async (isolation: NonNullable<NamespacePolicySpec['isolation']>): Promise<void> => {
+      const { metadata } = await cluster.client.apply(
+        namespacePolicies,
+        { ...aPolicy(namespace, { isolation }), metadata: { name: POLICY_NAME, namespace } },
+        { fieldManager: 'test', force: true },
+      );
+      await until(async () => {
+        const { status } = await cluster.client.get(namespacePolicies, metadata);
+        return status?.observedGeneration === metadata.generation ? true : undefined;
+      }, 'the operator knows the policy');
+    };
+    const runtimeClassOf = async (session: Session): Promise<string | undefined> =>
+      (await workloadOf(cluster.client, session)).pods[0]?.spec.runtimeClassName;
+
+    before(async () => {
+      namespace = await cluster.namespace('runtime');
+      await cluster.client.create(runtimeClasses, {
+        apiVersion: 'node.k8s.io/v1',
+        kind: 'RuntimeClass',
+        metadata: { name: present },
+        handler: 'runc',
+      });
+      cleanup.defer(() => cluster.client.delete(runtimeClasses, { name: present }));
+    });
+
+    it('that its policy names, and in no other', async () => {
+      await isolate({ runtimeClasses: { default: present } });
+      const session = await finished(
+        cluster.client,
+        await launch(cluster.client, aCommand(namespace, 'true')),
+      );
+      assert.equal(endOf(session), 'Completed/Succeeded', session.status?.message);
+      assert.equal(await runtimeClassOf(session), present);
+      assert.equal(session.status?.workload?.runtimeClassName, present);
+      const refused = await finished(
+        cluster.client,
+        await launch(
+          cluster.client,
+          aCommand(namespace, 'true').spec({ runtimeClassName: 'runc-of-somebody' }),
+        ),
+      );
+      assert.equal(endOf(refused), 'Failed/PolicyViolation', refused.status?.message);
+      assert.match(
+        refused.status?.message ?? '',
+        /spec\.runtimeClassName is "runc-of-somebody": spec\.isolation\.runtimeClasses\.allowed of the namespace's policy does not list it\. Allowed: /,
+      );
+    });
+
+    it('and says so when the cluster has none of that name', async () => {
+      await isolate({ runtimeClasses: { default: present, allowed: ['nowhere'] } });
+      const session = await launch(
+        cluster.client,
+        aCommand(namespace, 'true').spec({ runtimeClassName: 'nowhere' }),
+      );
+      await inPhase(
+        cluster.client,
+        session,
+        ({ status }) => /this cluster has no RuntimeClass "nowhere"/.test(status?.message ?? ''),
+        'it says what is missing',
+      );
+      await stopSession(cluster.client, session);
+      const { status } = await cluster.client.get(namespacePolicies, { namespace, name: POLICY_NAME });
+      const valid = findCondition(status?.conditions, 'ConfigValid');
+      assert.equal(valid?.status, 'False');
+      assert.match(valid.message, /runtimeClasses\.allowed\[0\]: this cluster has no RuntimeClass "nowhere"/);
+    });
   });
 
   it('lets nothing out where the network is restricted, if the cluster enforces NetworkPolicy', async function () {

@@ -25,6 +25,7 @@ export function policyMistakes(spec: NamespacePolicySpec, now?: number): PolicyM
     ...budget(spec.models?.budget),
     ...gatewayMistakes(spec.models),
     ...names('tools', spec.tools),
+    ...entries('spec.isolation.runtimeClasses.allowed', spec.isolation?.runtimeClasses?.allowed),
     ...approval(spec),
     ...retention(spec.retention),
     ...notificationMistakes(spec.notifications),

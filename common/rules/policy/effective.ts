@@ -35,6 +35,8 @@ export interface EffectivePolicy {
   models: NameRules;
   tools: NameRules;
   restrictions: Restrictions;
+  /** RuntimeClasses: of sessions that name none (undefined: the nodes' own runtime), and globs of those that may be named. */
+  runtimeClasses: { default: string | undefined; allowed: readonly string[] };
   /** Globs of PersistentVolumeClaims that may be inputs. */
   claims: readonly string[];
   /** Undefined: no limit per month, and sessions have only limits of their own. */
@@ -61,7 +63,7 @@ export const DEFAULT_RETENTION = { sessions: '90d', artifacts: '30d', auditLogs:
 
 /** Of a policy as the API server stores it, or of a namespace without one. */
 export function effectivePolicy(spec: NamespacePolicySpec | undefined): EffectivePolicy {
-  const { frameworks, models, tools, approval, retention, concurrency } = spec ?? {};
+  const { frameworks, models, tools, isolation, approval, retention, concurrency } = spec ?? {};
   return {
     frameworks: { allowed: frameworks?.allowed, blocked: frameworks?.blocked ?? [] },
     models: { allowed: models?.allowed, blocked: models?.blocked ?? [] },
@@ -70,6 +72,10 @@ export function effectivePolicy(spec: NamespacePolicySpec | undefined): Effectiv
       network: tools?.restrictions?.network ?? false,
       fileSystem: tools?.restrictions?.fileSystem ?? false,
       execution: tools?.restrictions?.execution ?? false,
+    },
+    runtimeClasses: {
+      default: isolation?.runtimeClasses?.default,
+      allowed: [isolation?.runtimeClasses?.default ?? [], isolation?.runtimeClasses?.allowed ?? []].flat(),
     },
     claims: spec?.inputs?.claims ?? [],
     budget: budgetOf(models?.budget),

@@ -13,7 +13,7 @@ import type { SessionSpec } from '../../api/session.ts';
 import { inputsOf } from '../inputs.ts';
 import { formatMoney, parseMoney } from '../money.ts';
 import type { EffectivePolicy, NameRules } from './effective.ts';
-import { coversGlob, matchesGlob } from './glob.ts';
+import { coversGlob, matchesAny, matchesGlob } from './glob.ts';
 import { narrowedPolicy } from './narrow.ts';
 import type { SessionPolicy } from './narrow.ts';
 import { executionBreach } from './restrictions.ts';
@@ -53,6 +53,7 @@ export function evaluate(spec: SessionSpec, policy: EffectivePolicy, isExecuting
     ...approval(spec.policy?.approvalRequired, policy),
     ...network(spec, policy),
     ...execution(spec, policy, isExecuting),
+    ...runtimeClass(spec, policy),
     ...inputs(spec, policy),
   ];
   return { violations: violations.slice(0, VIOLATIONS_MAX), session: narrowedPolicy(spec, policy) };
@@ -227,4 +228,12 @@ function execution(
 ): Violation[] {
   const breach = executionBreach({ name: framework.type, executes: isExecuting === true }, restrictions);
   return breach === undefined ? [] : [violation(breach)];
+}
+
+function runtimeClass({ runtimeClassName }: SessionSpec, { runtimeClasses }: EffectivePolicy): Violation[] {
+  const { allowed } = runtimeClasses;
+  if (runtimeClassName === undefined || matchesAny(allowed, runtimeClassName)) return [];
+  const rule = 'spec.isolation.runtimeClasses.allowed';
+  const because = 'does not list it';
+  return [violation({ rule, field: 'spec.runtimeClassName', value: runtimeClassName, allowed, because })];
 }

@@ -15,6 +15,8 @@ export interface SessionPolicy {
   models: NarrowedNames;
   tools: NarrowedNames;
   restrictions: Restrictions;
+  /** Undefined: the nodes' own runtime. */
+  runtimeClass: string | undefined;
   /** What the session may spend in all; undefined: no limit. */
   budget: Money | undefined;
   approvalRequired: boolean;
@@ -26,6 +28,7 @@ export function narrowedPolicy(spec: SessionSpec, policy: EffectivePolicy): Sess
     models: narrow(policy.models, modelConstraints?.allowed, undefined),
     tools: narrow(policy.tools, toolConstraints?.allowed, toolConstraints?.blocked),
     restrictions: policy.restrictions,
+    runtimeClass: spec.runtimeClassName ?? policy.runtimeClasses.default,
     budget: budgetOf(modelConstraints?.budget, policy),
     approvalRequired: policy.approval.required || approvalRequired === true,
   };

@@ -22,6 +22,7 @@ import { UID_INDEX } from '../session/cleanup.ts';
 import { eventsBetween, tell } from './events.ts';
 import { statusOf } from './status.ts';
 import { KeyChecks } from './key-checks.ts';
+import { RuntimeClassChecks, runtimeClassExists } from './runtime-class-checks.ts';
 
 export { Settlements } from './settle.ts';
 
@@ -50,6 +51,7 @@ export class PolicyController {
   readonly #subscriptions = new DisposableStack();
   readonly #written = new Map<string, Written>();
   readonly #checks: KeyChecks;
+  readonly #runtimeClasses: RuntimeClassChecks;
 
   constructor(options: PolicyControllerOptions) {
     this.#options = options;
@@ -57,6 +59,10 @@ export class PolicyController {
     this.#checks = new KeyChecks({
       read: (namespace, reference, signal) => readSecret(client, namespace, reference, signal),
       holders: (hash) => reflectors.namespacePolicies.store.countByIndex(WEBHOOK_HASH_INDEX, hash),
+      clock,
+    });
+    this.#runtimeClasses = new RuntimeClassChecks({
+      exists: (name, signal) => runtimeClassExists(client, name, signal),
       clock,
     });
     this.#queue = new WorkQueue<string>({
@@ -120,10 +126,14 @@ export class PolicyController {
     const sessions = reflectors.sessions.store;
     const isThere = (uid: string): boolean => sessions.countByIndex(UID_INDEX, uid) > 0;
     const total = sessions.list(namespace).length;
-    const mistakes = await this.#checks.of(policy, signal);
+    const mistakes = [
+      ...(await this.#checks.of(policy, signal)),
+      ...(await this.#runtimeClasses.of(policy, signal)),
+    ];
     const next = statusOf(policy, { account, total, isThere, now: clock.now(), mistakes });
-    const again = this.#checks.againMs(policy);
-    const later: Result = again === undefined ? undefined : { requeueAfterMs: again };
+    const again = [this.#checks.againMs(policy), this.#runtimeClasses.againMs(policy)];
+    const soonest = Math.min(...again.filter((each) => each !== undefined));
+    const later: Result = soonest === Infinity ? undefined : { requeueAfterMs: soonest };
     const patch = mergePatchOf(policy.status ?? {}, next);
     if (patch === undefined) return later;
     const wait = (written?.at ?? -Infinity) + FIGURES_MS - clock.elapsed();

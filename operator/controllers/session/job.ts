@@ -40,12 +40,14 @@ export const jobNameOf = (uid: string): string => `ambient-${uid}`;
 /**
  * @param run content of /ambient/session.json
  * @param restrictions as far as a pod can hold them; of execution it can nothing, since no volume Kubernetes makes is noexec
+ * @param runtimeClassName what its containers run in, such as gVisor or Kata Containers; undefined: the nodes' own runtime
  */
 export function buildJob(
   session: Session,
   plan: RunPlan,
   run: string,
   { fileSystem }: Pick<Restrictions, 'fileSystem'> = NO_RESTRICTIONS,
+  runtimeClassName?: string,
 ): Job {
   const { name, namespace = '', uid = '', labels = {} } = session.metadata;
   const queue = labels[LABEL_KUEUE_QUEUE];
@@ -81,6 +83,7 @@ export function buildJob(
           serviceAccountName: RUNNER_SERVICE_ACCOUNT,
           automountServiceAccountToken: false,
           enableServiceLinks: false,
+          ...(runtimeClassName === undefined ? {} : { runtimeClassName }),
           // Of the pod, not of the Job: time in a scheduler's queue does not count, and the pod stays to be looked at.
           activeDeadlineSeconds: deadlineSeconds(plan),
           terminationGracePeriodSeconds: gracePeriodSeconds + HAND_IN_SECONDS,

@@ -8,7 +8,7 @@ import type { FailureReason, Outcome } from '../../../common/rules/outcome.ts';
 import { formatDuration } from '../../../common/rules/wording.ts';
 import { isOlder } from '../resource-version.ts';
 import { jobNameOf } from './job.ts';
-import { lastWarningAbout } from './job-events.ts';
+import { lastWarningAbout, whyNotStarted } from './job-events.ts';
 import { podFacts } from './pod-facts.ts';
 import type { PodFacts, PodTrouble } from './pod-facts.ts';
 import { stopOf, timeLeftToStop } from './stop.ts';
@@ -46,7 +46,7 @@ export async function observe(look: Look): Promise<StepResult> {
     case 'running':
       return running(look, facts);
     case 'waiting':
-      return waiting(look, facts);
+      return await waiting(look, facts);
   }
 }
 
@@ -73,27 +73,53 @@ function running(look: Look, facts: PodFacts): StepResult {
   return { lookAgainMs: Math.max(1000, overdue + 31_000) };
 }
 
-function waiting(look: Look, facts: PodFacts): StepResult {
+async function waiting(look: Look, facts: PodFacts): Promise<StepResult> {
   // Nobody listens in there yet, so there is nothing to wait for.
   if (look.session.status?.stop !== undefined) return stopNow(look, facts);
-  if (facts.trouble === undefined) {
-    look.controller.memory.clearTrouble(look.uid);
+  return facts.trouble === undefined
+    ? await startExpected(look, facts)
+    : inTrouble(look, facts, facts.trouble);
+}
+
+/** A node that can start the pod is expected to have done so, or to be pulling its image, after this; then we ask what it says. */
+const START_EXPECTED_MS = 60_000;
+
+async function startExpected(look: Look, facts: PodFacts): Promise<StepResult> {
+  const { uid, draft, controller, pod, signal } = look;
+  const { memory, client, clock } = controller;
+  const wait = (lookAgainMs: number): StepResult => {
     // No message for each step of an ordinary start: it would be worth a write to nobody.
-    look.draft.message(WAITING);
-    return facts.deleting ? { lookAgainMs: POD_RETRY_MS } : 'done';
-  }
-  return inTrouble(look, facts, facts.trouble);
+    draft.message(WAITING);
+    return { lookAgainMs };
+  };
+  const now = clock.elapsed();
+  const isKnown = memory.of(uid).trouble?.kind === 'node';
+  const since = isKnown ? -Infinity : memory.trouble(uid, 'starting', '', now).since;
+  const expected = since + START_EXPECTED_MS - now;
+  if (expected > 0) return wait(facts.deleting ? POD_RETRY_MS : expected);
+  const why = pod === undefined ? undefined : await whyNotStarted(client, pod, signal);
+  if (why !== undefined)
+    return inTrouble(look, facts, { kind: 'node', message: `The node cannot start the pod (${why}).` });
+  memory.trouble(uid, 'starting', '', now);
+  return wait(POD_RETRY_MS);
 }
 
 /** Trouble that passes by itself within moments, as with pods that come at once, would be worth a write to nobody. */
 const TELL_AFTER_MS = 3000;
 
-const TROUBLE: Record<'image' | 'container' | 'hopeless', { reason: FailureReason; remedy: string }> = {
+const TROUBLE: Record<
+  'image' | 'container' | 'node' | 'hopeless',
+  { reason: FailureReason; remedy: string }
+> = {
   image: {
     reason: 'ImagePullFailed',
     remedy: "Check the name of the image in the framework, and that the cluster's nodes can pull it.",
   },
   container: { reason: 'ContainerNotStarted', remedy: "Check the framework's image." },
+  node: {
+    reason: 'ContainerNotStarted',
+    remedy: 'Ask whoever runs the cluster: its nodes lack something that the session needs.',
+  },
   hopeless: { reason: 'ImagePullFailed', remedy: 'Correct the name of the image in the framework.' },
 };
 
@@ -114,7 +140,8 @@ function inTrouble(look: Look, facts: PodFacts, { kind, message }: PodTrouble): 
   const { reason, remedy } = TROUBLE[kind];
   if (left > 0) {
     draft.message(`${trouble.message} Kubernetes tries again.`);
-    return { lookAgainMs: left };
+    // No watch tells of events.
+    return { lookAgainMs: kind === 'node' ? Math.min(left, POD_RETRY_MS) : left };
   }
   const tried =
     kind === 'hopeless' ? '' : ` This went on for ${formatDuration(controller.settings.startPatienceMs)}.`;

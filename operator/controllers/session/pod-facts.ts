@@ -4,8 +4,8 @@ import type { Pod } from '../../../common/kube/core-types.ts';
 import { RUNNER_CONTAINER } from './job.ts';
 
 export interface PodTrouble {
-  /** unschedulable heals when the cluster has room; image and container may heal; hopeless never. */
-  kind: 'unschedulable' | 'image' | 'container' | 'hopeless';
+  /** unschedulable heals when the cluster has room; image, container and node may heal; hopeless never. */
+  kind: 'unschedulable' | 'image' | 'container' | 'node' | 'hopeless';
   message: string;
 }
 

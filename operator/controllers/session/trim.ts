@@ -53,7 +53,8 @@ function trimMetadata(metadata: ObjectMeta): ObjectMeta {
 }
 
 export function trimJob(job: Job): Job {
-  const [container] = job.spec.template.spec.containers;
+  const { containers, runtimeClassName } = job.spec.template.spec;
+  const [container] = containers;
   const limits = container?.resources?.limits;
   const conditions = job.status?.conditions?.filter(({ type }) => type === 'Complete' || type === 'Failed');
   return {
@@ -70,6 +71,7 @@ export function trimJob(job: Job): Job {
               ...(limits === undefined ? {} : { resources: { limits } }),
             },
           ],
+          ...(runtimeClassName === undefined ? {} : { runtimeClassName }),
         },
       },
       ...(job.spec.suspend === undefined ? {} : { suspend: job.spec.suspend }),

@@ -69,8 +69,8 @@ async function create(look: Look): Promise<StepResult> {
     // First the account, which a Job controller that does not find it tries again only after ten seconds, and the NetworkPolicy,
     // without which no pod shall start.
     await controller.prepareNamespace(namespace, signal);
-    const plain = withBrought(buildJob(session, plan, run, policy.restrictions), session);
-    const made = withSidecar(plain, plan, description);
+    const alone = buildJob(session, plan, run, policy.restrictions, policy.runtimeClass);
+    const made = withSidecar(withBrought(alone, session), plan, description);
     const governing = controller.policies.object(namespace)?.metadata;
     if (governing !== undefined)
       made.metadata.labels = {
@@ -132,7 +132,8 @@ async function refused(look: Look, error: unknown): Promise<StepResult> {
 function noteCreated({ draft, session, plan }: Look, job: Job): void {
   if (session.status?.workload?.jobName !== undefined) return;
   if (plan?.input === 'messages') draft.openInput();
-  const [container] = job.spec.template.spec.containers;
+  const { containers, runtimeClassName } = job.spec.template.spec;
+  const [container] = containers;
   const limits = container?.resources?.limits;
   draft.condition({
     type: 'WorkloadCreated',
@@ -144,6 +145,7 @@ function noteCreated({ draft, session, plan }: Look, job: Job): void {
     jobName: job.metadata.name,
     ...(container?.image === undefined ? {} : { image: container.image }),
     ...(limits === undefined ? {} : { resources: limits }),
+    ...(runtimeClassName === undefined ? {} : { runtimeClassName }),
     ...policyOf(job),
   });
   draft.message(WAITING);

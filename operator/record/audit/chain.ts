@@ -42,7 +42,7 @@ export interface ChainOptions {
 }
 
 /** A segment is closed once it has so many bytes: what is written again with each record stays little. */
-export const SEGMENT_BYTES = 64 * 1024;
+export const SEGMENT_BYTES = 16 * 1024;
 /** A namespace that is quiet for so long gives back the memory of its segment, and begins another one. */
 const IDLE_MS = 600_000;
 const BATCH_MAX = 500;

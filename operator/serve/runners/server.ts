@@ -7,6 +7,8 @@ import {
   CHANGES_PATCH,
   HEADER_ARTIFACT_TYPE,
   HEADER_DIGEST,
+  MEMORY_ARCHIVE,
+  MEMORY_BYTES_MAX,
   RUNNER_PATHS,
 } from '../../../common/api/runner.ts';
 import { isTerminal } from '../../../common/api/session.ts';
@@ -247,6 +249,12 @@ async function sendSource(
   });
 }
 
+/** Artifacts by what runners call them. */
+const RESUMED: ReadonlyMap<string, string> = new Map([
+  [CHANGES_PATCH, CHANGES_PATCH],
+  ['memory', MEMORY_ARCHIVE],
+]);
+
 /** Of the session that this one goes on from; nothing else of it is given out. */
 async function sendResumed(
   { artifacts, log }: RunnerServerOptions,
@@ -262,14 +270,15 @@ async function sendResumed(
     await pipeline(Readable.from(linesOf(log, old)), response, { signal });
     return;
   }
-  if (path !== CHANGES_PATCH) throw new AmbientError('not_found', 'runners have no such path');
+  const artifactPath = RESUMED.get(path);
+  if (artifactPath === undefined) throw new AmbientError('not_found', 'runners have no such path');
   await sendObject(exchange, {
     describe: async () => {
-      const { size, digest, contentType, createdAt } = await artifacts.describe(old, path);
+      const { size, digest, contentType, createdAt } = await artifacts.describe(old, artifactPath);
       return { size, digest, contentType, createdAt: new Date(createdAt) };
     },
     open: async (range) => {
-      const { artifact, body } = await artifacts.get(old, path, range);
+      const { artifact, body } = await artifacts.get(old, artifactPath, range);
       return { digest: artifact.digest, body };
     },
     fileName: path,
@@ -295,7 +304,8 @@ async function takeArtifact(
       contentType: headers['content-type'],
       digest: single(headers[HEADER_DIGEST]),
     },
-    bodyStream(request, artifactBytesMax),
+    // Of little files, compressed.
+    bodyStream(request, path === MEMORY_ARCHIVE ? 2 * MEMORY_BYTES_MAX : artifactBytesMax),
     signal,
   );
   meters.artifactBytes.inc(artifact.size);

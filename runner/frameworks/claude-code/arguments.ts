@@ -4,9 +4,10 @@
  * `--tools`, so that the model is not even offered others, and policy's in the settings given on the command line, which neither a
  * file in the workspace nor one in the home can take back.
  */
-import { MODELS_TOKEN_VARIABLE, RESUME_VARIABLE } from '../../../common/api/runner.ts';
+import { MODELS_TOKEN_VARIABLE } from '../../../common/api/runner.ts';
 import type { RunDescription } from '../../../common/api/runner.ts';
 import { isLeft, numberOf, textOf, wantedTools } from '../description.ts';
+import { resumedFrom } from '../resumed.ts';
 
 /**
  * Those of use to a session that nobody watches. A newer tool is none of them until its name stands here. WebSearch is not:
@@ -23,11 +24,13 @@ const NETWORK: ReadonlySet<string> = new Set(['WebFetch', 'WebSearch']);
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-export function claudeArguments(description: RunDescription, env: Env): string[] {
+/** `conversation`: of the session that this one goes on from. */
+export function claudeArguments(description: RunDescription, env: Env, conversation?: string): string[] {
   const prompt = textOf(description, 'prompt') ?? '';
   const model = textOf(description, 'model');
   const turns = numberOf(description, 'maxTurns');
-  const system = [textOf(description, 'systemPrompt'), resumedFrom(env)].filter(Boolean).join('\n\n');
+  const resumed = resumedFrom(env, conversation !== undefined);
+  const system = [textOf(description, 'systemPrompt'), resumed].filter(Boolean).join('\n\n');
   const talks = description.input === 'messages';
   const wanted = wantedTools(description);
   const tools = toolsOf(description, wanted);
@@ -38,6 +41,8 @@ export function claudeArguments(description: RunDescription, env: Env): string[]
     ...(talks ? ['--input-format', 'stream-json'] : []),
     // acceptEdits would also let commands pass that change files.
     ...['--permission-mode', 'dontAsk', '--permission-prompts', 'none', '--strict-mcp-config'],
+    // Else it says again what the system prompt was there, whatever this session's is.
+    ...(conversation === undefined ? [] : ['--resume', conversation, '--system-prompt-snapshot', 'off']),
     ...(model === undefined ? [] : ['--model', model]),
     ...(turns === undefined ? [] : ['--max-turns', String(turns)]),
     ...(system === '' ? [] : ['--append-system-prompt', system]),
@@ -48,14 +53,6 @@ export function claudeArguments(description: RunDescription, env: Env): string[]
     // What follows is the prompt, whatever it begins with.
     ...(talks ? [] : ['--', prompt]),
   ];
-}
-
-/** It remembers nothing of the session before it, but can read what was said there. */
-function resumedFrom(env: Env): string | undefined {
-  const log = env[RESUME_VARIABLE];
-  return log === undefined
-    ? undefined
-    : `This goes on from an earlier session, whose changes are in the working directory. What was said and done there is in ${log}, a JSON object a line, oldest first; read it where it helps.`;
 }
 
 const nameOf = (tool: string): string => /^[^(]*/.exec(tool)?.[0] ?? tool;

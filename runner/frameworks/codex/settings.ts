@@ -6,6 +6,7 @@
 import { MODELS_TOKEN_VARIABLE } from '../../../common/api/runner.ts';
 import type { RunDescription } from '../../../common/api/runner.ts';
 import { isLeft, textOf, wantedTools } from '../description.ts';
+import { resumedFrom } from '../resumed.ts';
 
 /** The variable that its Framework names for the gateway's address. */
 export const BASE_URL_VARIABLE = 'OPENAI_BASE_URL';
@@ -29,22 +30,28 @@ const ALWAYS = [
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-export function codexArguments(description: RunDescription, env: Env): string[] {
+/** `conversation`: of the session that this one goes on from. */
+export function codexArguments(description: RunDescription, env: Env, conversation?: string): string[] {
   const model = textOf(description, 'model');
   const effort = textOf(description, 'reasoningEffort');
-  const instructions = textOf(description, 'systemPrompt');
+  const resumed = resumedFrom(env, conversation !== undefined);
+  const instructions = [textOf(description, 'systemPrompt'), resumed].filter(Boolean).join('\n\n');
   const settings = [
     ...ALWAYS,
     ...providerOf(env),
     ...offOf(description),
     ...(effort === undefined ? [] : [`model_reasoning_effort=${toml(effort)}`]),
-    ...(instructions === undefined ? [] : [`developer_instructions=${toml(instructions)}`]),
+    ...(instructions === '' ? [] : [`developer_instructions=${toml(instructions)}`]),
   ];
   return [
-    ...['exec', '--json', '--skip-git-repo-check', '--ignore-rules'],
+    'exec',
+    ...(conversation === undefined ? [] : ['resume']),
+    ...['--json', '--skip-git-repo-check', '--ignore-rules'],
     ...settings.flatMap((setting) => ['-c', setting]),
     ...(model === undefined ? [] : ['--model', model]),
-    ...['--', textOf(description, 'prompt') ?? ''],
+    '--',
+    ...(conversation === undefined ? [] : [conversation]),
+    textOf(description, 'prompt') ?? '',
   ];
 }
 

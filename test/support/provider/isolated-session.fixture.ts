@@ -5,6 +5,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { json } from 'node:stream/consumers';
+import { MEMORY_ARCHIVE } from '../../../common/api/runner.ts';
 import { RunnerEndpoint } from '../runner-endpoint.ts';
 import { RunnerPod } from '../runner-process.ts';
 import { Provider } from './provider.ts';
@@ -20,6 +21,8 @@ endpoint.models = (request, response) => {
   request.url = request.url?.replace(/^\/models\/[a-z]+/, '');
   provider.take(request, response);
 };
+for (const [name, content] of Object.entries(plan.resumed ?? {}))
+  endpoint.resumed.set(name, Buffer.from(content, 'base64'));
 await using pod = await RunnerPod.make({
   endpoint,
   description: plan.description,
@@ -46,11 +49,13 @@ const names = await readdir(pod.workspace);
 const texts = await Promise.all(
   names.map((name) => readFile(join(pod.workspace, name), 'utf8').catch(() => '')),
 );
+const memory = endpoint.artifacts.get(MEMORY_ARCHIVE)?.content;
 const result: SessionRun = {
   ...{ code, stdout, stderr, asked: provider.asked, strays: provider.strays, records: endpoint.records },
   result: endpoint.results[0],
   violations: endpoint.violations,
   files: Object.fromEntries(names.map((name, index) => [name, texts[index] ?? ''])),
   patch: endpoint.artifacts.get('changes.patch')?.content?.toString() ?? '',
+  ...(memory === undefined ? {} : { memory: memory.toString('base64') }),
 };
 process.stdout.write(JSON.stringify(result));

@@ -52,6 +52,8 @@ export interface SessionPlan {
   description: Partial<Omit<RunDescription, 'command'>>;
   /** In the workspace. */
   files: Record<string, string>;
+  /** Of the session that this one goes on from: base64, by name below /resume/. */
+  resumed?: Record<string, string>;
   /** What is said to the session once the model was asked so many times, in order. */
   said?: { afterAsked: number; kind?: 'message' | 'interrupt'; text?: string }[];
 }
@@ -68,6 +70,8 @@ export interface SessionRun {
   /** Of the workspace. */
   files: Record<string, string>;
   patch: string;
+  /** What its agent remembers, as a session that goes on from this one is given it: base64. */
+  memory?: string;
 }
 
 export async function runIsolatedSession(plan: SessionPlan): Promise<SessionRun> {

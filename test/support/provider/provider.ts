@@ -1,4 +1,5 @@
 /** A stand-in for model providers: answers what the test's script says, over HTTP, and remembers what it was asked. */
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -32,6 +33,8 @@ export class Provider implements AsyncDisposable {
   /** Requests that belong to no protocol spoken here: those of agents that call home. */
   readonly strays: string[] = [];
   readonly #options: ProviderOptions;
+  /** No two answers have the same id, whoever gives them: agents rely on it. */
+  readonly #run = randomUUID().slice(0, 8);
   readonly #server: Server;
   #port = 0;
 
@@ -75,6 +78,7 @@ export class Provider implements AsyncDisposable {
     const asked = askedIn(pathname, request, JSON.parse(sent) as Record<string, unknown>);
     this.asked.push(asked);
     const number = this.asked.length;
+    const id = `${this.#run}${number}`;
     const answer = this.#options.answer(asked, number);
     if (answer.status !== undefined) {
       response.writeHead(answer.status, { 'content-type': 'application/json' });
@@ -83,11 +87,11 @@ export class Provider implements AsyncDisposable {
     }
     if (asked.body['stream'] !== true && protocol.whole !== undefined) {
       response.writeHead(200, { 'content-type': 'application/json' });
-      response.end(JSON.stringify(protocol.whole(answer, asked.model, String(number))));
+      response.end(JSON.stringify(protocol.whole(answer, asked.model, id)));
       return;
     }
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
-    for (const { event, data } of protocol.stream(answer, asked.model, String(number)))
+    for (const { event, data } of protocol.stream(answer, asked.model, id))
       response.write(`${event === undefined ? '' : `event: ${event}\n`}data: ${JSON.stringify(data)}\n\n`);
     response.end();
   }

@@ -54,6 +54,22 @@ describe('arguments of vendors’ agents', () => {
     assert.match(after(args, '--append-system-prompt') ?? '', /earlier session[^]*\/tmp\/resumed\.ndjson/);
   });
 
+  it('go on with a conversation that is remembered', () => {
+    const id = '3f0c9b1e-0000-4000-8000-000000000001';
+    const claude = claudeArguments(described({ prompt: 'task' }), { AMBIENT_RESUME: '/tmp/log' }, id);
+    assert.equal(after(claude, '--resume'), id);
+    assert.equal(after(claude, '--system-prompt-snapshot'), 'off');
+    assert.doesNotMatch(claude.join(' '), /\/tmp\/log/);
+    const codex = codexArguments(described({ prompt: 'task' }), { AMBIENT_RESUME: '/tmp/log' }, id);
+    assert.deepEqual(
+      [codex.slice(0, 2), codex.slice(-3)],
+      [
+        ['exec', 'resume'],
+        ['--', id, 'task'],
+      ],
+    );
+  });
+
   it('give Claude Code no tool that policy does not leave', () => {
     const wanted = fc.option(fc.array(fc.constantFrom('Bash', 'Bash(git *)', 'Read', 'WebFetch', 'Task')), {
       nil: undefined,

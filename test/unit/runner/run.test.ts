@@ -55,6 +55,7 @@ describe('a run', function () {
       [
         'AMBIENT_ARTIFACTS',
         'AMBIENT_DESCRIPTION',
+        'AMBIENT_MEMORY',
         'AMBIENT_NAMESPACE',
         'AMBIENT_SESSION',
         'AMBIENT_SESSION_UID',
@@ -148,12 +149,12 @@ describe('a run', function () {
     assert.deepEqual(endpoint.texts('output'), ['one', 'two']);
   });
 
-  it('leaves nothing of its own in the temporary folder but the home', async () => {
+  it('leaves nothing of its own in the temporary folder but home and memory', async () => {
     await using endpoint = await RunnerEndpoint.start();
     await using pod = await RunnerPod.make({ endpoint });
     await pod.run('sh', '-c', 'ls -a $HOME; git config --get user.name');
     assert.deepEqual(endpoint.texts('output').slice(-1), ['Ambient Session']);
-    assert.deepEqual(await readdir(pod.temporary), ['home']);
+    assert.deepEqual((await readdir(pod.temporary)).sort(), ['home', 'memory']);
   });
 
   it('works on when the command removes everything in the temporary folder', async () => {

@@ -32,6 +32,7 @@ describe('admission', () => {
       resources: { cpu: '3', memory: '3Gi' },
     }),
     aFramework('broken', { command: ['--x={{config.command}}'] }),
+    aFramework('any', { versions: [{ name: '1', image: '{{config.command}}' }], configSchema: strict }),
     aFramework('odd', { configSchema: { type: 'object', properties: { a: { pattern: '(' } } } }),
   ];
 
@@ -110,7 +111,7 @@ describe('admission', () => {
       spec({ type: 'nope' }),
       1,
       'UnknownFramework',
-      /no framework "nope".*broken, generic, odd/,
+      /no framework "nope".*any, broken, generic, odd/,
     ],
     [
       'an unknown version',
@@ -148,6 +149,16 @@ describe('admission', () => {
       'InvalidFramework',
       /configSchema cannot be used/,
     ],
+    [
+      'credentials in an image of its own',
+      spec(
+        { type: 'any', config: { command: 'mine:1' } },
+        { source: { type: 'git', git: { url: 'https://git.example/a.git', credentials: 'key' } } },
+      ),
+      1,
+      'InvalidFramework',
+      /takes its image from the session, which may not have credentials/,
+    ],
   ];
   for (const [name, given, bytes, reason, message] of refusals)
     it(`refuses ${name}, with a message that helps`, () => {
@@ -156,6 +167,13 @@ describe('admission', () => {
       assert.equal(admission.reason, reason);
       assert.match(admission.message, message);
     });
+
+  it('lets a session choose its image where it brings no credentials', () => {
+    const chosen = spec({ type: 'any', config: { command: 'mine:1' } });
+    const admission = admit(chosen, 1, registry);
+    assert.ok(admission.accepted);
+    assert.equal(admission.plan.image, 'mine:1');
+  });
 
   it('tells how to install frameworks when there are none', () => {
     const admission = admit(spec({ type: 'generic' }), 1, []);

@@ -438,10 +438,17 @@ describe('the door for runners', () => {
       await log.append(old, [{ seq: 1, line: JSON.stringify(record(1)) }]);
       await artifacts.put(old, { path: 'changes.patch' }, Readable.from(['a patch']));
       await artifacts.put(old, { path: 'secret.txt' }, Readable.from(['a secret']));
+      await artifacts.put(old, { path: '.ambient/memory.tar.gz' }, Readable.from(['a memory']));
       sessions.add({ ...session, spec: { ...session.spec, resume } });
       assert.equal((await call('GET', '/runner/v1/resume/changes.patch')).text, 'a patch');
+      assert.equal((await call('GET', '/runner/v1/resume/memory')).text, 'a memory');
       assert.equal((await call('GET', '/runner/v1/resume/log')).text, `${JSON.stringify(record(1))}\n`);
-      for (const path of ['secret.txt', 'changes.patch/x', '..%2Fartifacts%2Fsecret.txt'])
+      for (const path of [
+        'secret.txt',
+        'changes.patch/x',
+        '..%2Fartifacts%2Fsecret.txt',
+        '.ambient/memory.tar.gz',
+      ])
         assert.ok((await call('GET', `/runner/v1/resume/${path}`)).status >= 400, path);
       assert.equal((await call('GET', '/runner/v1/resume')).status, 404);
     });

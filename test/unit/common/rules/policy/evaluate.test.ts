@@ -17,6 +17,7 @@ interface Ask {
   tools?: { allowed?: string[]; blocked?: string[] };
   approvalRequired?: boolean;
   source?: SessionSpec['source'];
+  runtimeClass?: string;
 }
 
 const sessionOf = ({
@@ -27,6 +28,7 @@ const sessionOf = ({
   tools,
   approvalRequired,
   source,
+  runtimeClass,
 }: Ask): SessionSpec => ({
   framework: { type: framework, ...(config && { config }) },
   policy: {
@@ -35,6 +37,7 @@ const sessionOf = ({
     ...(approvalRequired !== undefined && { approvalRequired }),
   },
   ...(source && { source }),
+  ...(runtimeClass !== undefined && { runtimeClassName: runtimeClass }),
 });
 
 const model = (name: unknown): Ask => ({ config: { model: name } });
@@ -50,6 +53,9 @@ const money = (monthly: string, perSession?: string): NamespacePolicySpec => ({
 });
 const restricted = (name: 'network' | 'fileSystem' | 'execution'): NamespacePolicySpec => ({
   tools: { restrictions: { [name]: true } },
+});
+const runtimes = (standard?: string, allowed?: string[]): NamespacePolicySpec => ({
+  isolation: { runtimeClasses: { ...(standard && { default: standard }), ...(allowed && { allowed }) } },
 });
 const git: Ask = { source: { type: 'git', git: { url: 'https://example.com/a.git' } } };
 const none: Ask = { source: { type: 'none' } };
@@ -295,6 +301,23 @@ const TABLE: Record<string, Case[]> = {
     ],
     ['a tool that executes nothing', restricted('execution'), tools('Read')],
     ['files are the pod’s business', restricted('fileSystem'), tools('Write')],
+  ],
+  'its RuntimeClass': [
+    ['none where there is a default', runtimes('gvisor'), {}],
+    ['the default by its name', runtimes('gvisor'), { runtimeClass: 'gvisor' }],
+    ['one of those allowed', runtimes('gvisor', ['kata*']), { runtimeClass: 'kata-fc' }],
+    [
+      'one that is not',
+      runtimes('gvisor', ['kata*']),
+      { runtimeClass: 'nvidia' },
+      'spec.isolation.runtimeClasses.allowed ← spec.runtimeClassName',
+    ],
+    [
+      'any where policy says nothing',
+      {},
+      { runtimeClass: 'gvisor' },
+      'spec.isolation.runtimeClasses.allowed ← spec.runtimeClassName',
+    ],
   ],
   'several things at once': [
     [

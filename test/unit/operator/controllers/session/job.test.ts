@@ -174,6 +174,20 @@ describe('the Job of a session', () => {
     assert.equal(small?.find(({ name }) => name === 'temporary')?.emptyDir?.sizeLimit, '100Mi');
   });
 
+  it('runs in the RuntimeClass that its policy gives it, and keeps it in mind', () => {
+    const session = aSession();
+    const inClass = (spec: NamespacePolicySpec, own?: string) => {
+      const built = session.spec(own === undefined ? {} : { runtimeClassName: own }).build();
+      const { restrictions, runtimeClass } = policyOf(spec, built.spec);
+      const job = buildJob(built, planOf(session), '{}', restrictions, runtimeClass);
+      return trimJob(job).spec.template.spec.runtimeClassName;
+    };
+    const runtimeClasses = { default: 'gvisor', allowed: ['kata'] };
+    assert.equal(inClass({}), undefined);
+    assert.equal(inClass({ isolation: { runtimeClasses } }), 'gvisor');
+    assert.equal(inClass({ isolation: { runtimeClasses } }, 'kata'), 'kata');
+  });
+
   it('passes a Kueue queue on and waits to be admitted', () => {
     const job = jobOf(aSession().labelled({ 'kueue.x-k8s.io/queue-name': 'team', other: 'x' }));
     assert.equal(job.spec.suspend, true);

@@ -5,7 +5,7 @@ import type { NamespacePolicy } from '../../../../../common/api/namespace-policy
 import type { Framework } from '../../../../../common/api/framework.ts';
 import type { HistoryEntry, Session } from '../../../../../common/api/session.ts';
 import type { KubeClient } from '../../../../../common/kube/client.ts';
-import type { Job, Pod } from '../../../../../common/kube/core-types.ts';
+import type { Event, Job, Pod } from '../../../../../common/kube/core-types.ts';
 import { AmbientError } from '../../../../../common/errors.ts';
 import { KubeError } from '../../../../../common/kube/errors.ts';
 import { ObjectStore } from '../../../../../common/kube/object-store.ts';
@@ -74,6 +74,8 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
     result: undefined as RunResult | undefined,
     cost: undefined as NonNullable<Session['status']>['cost'],
     serviceAccounts: 0,
+    /** What Kubernetes says of the Job and its pod. */
+    events: [] as Event[],
     jobsVersion: '1000',
     memory: new Memory(),
     turns: new Turns({
@@ -105,7 +107,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
     },
     async list() {
       requests.push('list events');
-      return { items: [], resourceVersion: '1' };
+      return { items: world.events, resourceVersion: '1' };
     },
     async delete() {
       requests.push('delete job');
@@ -525,6 +527,68 @@ describe('reconciling a session', () => {
     await c.look();
     assert.equal(c.status().phase, 'Running');
     assert.match(c.status().message ?? '', /^Running on node/);
+  });
+
+  const kubelet = (reason: string, note: string, at: string, type: Event['type'] = 'Warning'): Event => ({
+    apiVersion: 'events.k8s.io/v1',
+    kind: 'Event',
+    metadata: { name: `${reason}-${at}` },
+    deprecatedLastTimestamp: at,
+    ...{ type, reason, note },
+  });
+
+  it('says why a node cannot start the pod, which the pod itself does not tell, until it can', async () => {
+    const c = aController(aSession());
+    await c.look();
+    c.pod((pod) => pod.waiting('ContainerCreating'));
+    assert.equal(await c.look(), 60_000, 'most pods start, or pull their image, without anybody asking');
+    assert.ok(!c.requests.includes('list events'));
+    await c.clock.advance(60_000);
+    c.world.events = [
+      kubelet('FailedCreatePodSandBox', 'no runtime for "gvisor" is configured', '2030-01-01T00:01:00Z'),
+      kubelet('Scheduled', 'to node-1', '2030-01-01T00:00:00Z', 'Normal'),
+    ];
+    assert.equal(await c.look(), 3000);
+    await c.clock.advance(3000);
+    assert.equal(await c.look(), 30_000);
+    assert.match(
+      c.status().message ?? '',
+      /node cannot start the pod \(no runtime for "gvisor" is configured\)\. Kubernetes tries again/,
+    );
+    c.world.events.push(kubelet('Pulling', 'the image', '2030-01-01T00:01:30Z', 'Normal'));
+    await c.clock.advance(30_000);
+    await c.look();
+    assert.equal(c.status().message, 'Waiting for the pod to start.');
+
+    c.world.events.push(kubelet('FailedMount', 'no such volume', '2030-01-01T00:02:00Z'));
+    await c.clock.advance(60_000);
+    await c.look();
+    await c.clock.advance(300_000);
+    await c.settle();
+    assert.equal(c.condition('Failed')?.reason, 'ContainerNotStarted');
+    assert.match(c.status().message ?? '', /no such volume\)\. This went on for 5 min\. Ask whoever runs/);
+  });
+
+  it('says that the cluster lacks the RuntimeClass it was told to use', async () => {
+    const c = aController(aSession().spec({ runtimeClassName: 'gvisor' }));
+    const policy = aPolicy('default', { isolation: { runtimeClasses: { allowed: ['gvisor'] } } });
+    c.policies.upsert(policy);
+    await c.look();
+    assert.equal(c.jobs.list()[0]?.spec.template.spec.runtimeClassName, 'gvisor');
+    c.world.events = [
+      kubelet(
+        'FailedCreate',
+        'Error creating: pods "x-" is forbidden: pod rejected: RuntimeClass "gvisor" not found',
+        '2030-01-01T00:00:00Z',
+      ),
+    ];
+    await c.look();
+    await c.clock.advance(10_000);
+    await c.look();
+    assert.match(c.status().message ?? '', /cannot make the pod: this cluster has no RuntimeClass "gvisor"/);
+    await c.clock.advance(300_000);
+    await c.settle();
+    assert.equal(c.condition('Failed')?.reason, 'WorkloadRejected');
   });
 
   it('lets a session wait for room on a node as long as it takes', async () => {

@@ -150,6 +150,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
       frameworks,
       policies: new Policies(policies),
       turns: world.turns,
+      warm: { pick: () => undefined },
       audit: world.audit,
       budgetStopped: () => undefined,
       operatorUser: OPERATOR,

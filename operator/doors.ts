@@ -14,13 +14,14 @@ import type { KubeObject } from '../common/api/kubernetes.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
 import { restParts } from './rest-parts.ts';
-import { jobNameOf, trimJob, trimPod } from './controllers/session/index.ts';
+import { jobNameFor, trimJob, trimPod } from './controllers/session/index.ts';
 import type { TenancyMetrics } from './metrics.ts';
 import type { AuditTrail } from './record/audit.ts';
 import { createAdmissionServer } from './serve/admission/server.ts';
 import { createLiveServer } from './serve/live/server.ts';
 import { WatchedFrontProxy } from './serve/live/front-proxy.ts';
 import { RunnerIdentity } from './serve/runners/identity.ts';
+import { Runs } from './serve/runners/runs.ts';
 import { createRunnerServer } from './serve/runners/server.ts';
 import { createRestServer } from './serve/rest/server.ts';
 import { OperatorCertificates } from './serve/tls/certificates.ts';
@@ -190,7 +191,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       sessions,
       pods: lookup(client, pods, watches.pods, trimPod),
       jobs: lookup(client, jobs, watches.jobs, trimJob),
-      jobNameOf,
+      jobNameFor,
       now,
     });
   const models = makeModelDoor(
@@ -211,6 +212,12 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     },
     stack,
   );
+  const runs = stack.use(
+    new Runs({
+      ...lookup(client, pods, watches.pods, (pod) => pod),
+      onChange: (listener) => watches.pods.onChange(({ object }) => listener(object)),
+    }),
+  );
   const runners = createRunnerServer({
     ...shared,
     results,
@@ -218,6 +225,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     messages,
     questions: new Questions({ client, sessions, now }),
     identity: identityOf(TOKEN_AUDIENCE),
+    runs,
     models,
   });
   const admission = createAdmissionServer({

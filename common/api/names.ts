@@ -19,6 +19,11 @@ export const LABEL_SESSION = 'ambient.ai/session';
 export const LABEL_SESSION_UID = 'ambient.ai/session-uid';
 /** Of a Job: UID and generation of the NamespacePolicy that it was made under, with a dot in between. */
 export const LABEL_POLICY = 'ambient.ai/policy';
+/**
+ * Of the Job and pod of what is kept ready for a session: the digest of its template. Those that no session has yet carry the labels
+ * of a session with nothing in them, so that whatever holds for pods of sessions holds for them too.
+ */
+export const LABEL_WARM = 'ambient.ai/warm';
 export const LABEL_FRAMEWORK = 'ambient.ai/framework';
 /** Kueue's own label: passed through from Session to Job so that quota can be Kueue's. */
 export const LABEL_KUEUE_QUEUE = 'kueue.x-k8s.io/queue-name';

@@ -60,6 +60,8 @@ export const WebhookKey = Type.Object({
 export type WebhookKey = Type.Static<typeof WebhookKey>;
 export const WEBHOOK_KEYS_MAX = 50;
 
+export const WARM_PODS_MAX = 20;
+
 /** stop: a session whose budget is spent ends; pause: its calls wait until somebody raises the budget or stops it. */
 export const WHEN_SPENT = ['stop', 'pause'] as const;
 
@@ -348,6 +350,22 @@ export const NamespacePolicySpec = Type.Object({
       blocked: Type.Optional(Globs('Globs of names of frameworks; blocked wins.')),
     }),
   ),
+  warmPods: Type.Optional(
+    Type.Array(
+      Type.Object({
+        framework: Type.String({ minLength: 1, maxLength: 63 }),
+        version: Type.Optional(
+          Type.String({ minLength: 1, maxLength: 63, description: "Absent: the framework's first." }),
+        ),
+        count: Type.Integer({ minimum: 1, maximum: WARM_PODS_MAX, description: 'Kept ready at a time.' }),
+      }),
+      {
+        maxItems: 10,
+        description:
+          'Pods that wait for sessions, which then start at once. Each holds what a pod of a session requests, all the time.',
+      },
+    ),
+  ),
 });
 export type NamespacePolicySpec = Type.Static<typeof NamespacePolicySpec>;
 
@@ -417,6 +435,20 @@ export const NamespacePolicyStatus = Type.Object({
         ),
       ),
     }),
+  ),
+  warmPods: Type.Optional(
+    Type.Array(
+      Type.Object({
+        framework: Type.String({ maxLength: 63 }),
+        version: Type.Optional(Type.String({ maxLength: 63 })),
+        wanted: Type.Integer({ minimum: 0 }),
+        ready: Type.Integer({ minimum: 0 }),
+        message: Type.Optional(
+          Type.String({ maxLength: 1024, description: 'Why fewer are ready than wanted.' }),
+        ),
+      }),
+      { maxItems: 10, description: 'Of spec.warmPods, in its order.' },
+    ),
   ),
   conditions: Type.Optional(
     Type.Array(Condition(POLICY_CONDITIONS), {

@@ -38,9 +38,12 @@ import { createTlsServer, doorOf } from '../http/server.ts';
 import type { Certificates, Door } from '../http/server.ts';
 import { CONTROL_WAIT_MAX_SECONDS, controlOf } from './control.ts';
 import type { RunnerIdentity } from './identity.ts';
+import { RUN_WAIT_MAX_SECONDS } from './runs.ts';
+import type { Runs } from './runs.ts';
 
 export interface RunnerServerOptions {
   identity: RunnerIdentity;
+  runs: Runs;
   sessions: SessionLookup;
   log: SessionLog;
   artifacts: Artifacts;
@@ -67,6 +70,7 @@ type Name = keyof typeof RUNNER_PATHS;
 const METHODS: Record<Name, readonly string[]> = {
   events: ['POST'],
   control: ['GET'],
+  run: ['GET'],
   resume: ['GET'],
   source: ['GET', 'HEAD'],
   artifacts: ['PUT'],
@@ -135,6 +139,7 @@ async function handle(options: RunnerServerOptions, meters: Meters, exchange: Ex
       `${route.name} takes ${METHODS[route.name].join(' and ')} only`,
     );
   }
+  if (route.name === 'run') return await sendRun(options, exchange, route);
   const session = await sessionOf(options, exchange, route.name);
   facts.namespace = session.metadata.namespace ?? '';
   facts.session = session.metadata.name;
@@ -154,13 +159,35 @@ async function handle(options: RunnerServerOptions, meters: Meters, exchange: Ex
   }
 }
 
-async function sessionOf(
-  { identity, accesses }: RunnerServerOptions,
-  { request, signal, traceId }: Exchange,
+/** Of a pod that was kept ready: nothing but this is open to it while no session has it. */
+async function sendRun(options: RunnerServerOptions, exchange: Exchange, { query }: Route): Promise<void> {
+  const { identity, runs } = options;
+  const { request, response, facts, signal, closing } = exchange;
+  const { authorization } = request.headers;
+  const waitSeconds = Math.min(numberParam(query, 'wait', 0), RUN_WAIT_MAX_SECONDS);
+  const pod = await known(options, exchange, 'run', () => identity.podOf(authorization, signal));
+  facts.namespace = pod.metadata.namespace ?? '';
+  if (!(await runs.untilClaimed(pod, waitSeconds, AbortSignal.any([signal, closing]))))
+    return sendJson(response, 200, {});
+  const session = await sessionOf(options, exchange, 'run');
+  facts.session = session.metadata.name;
+  sendJson(response, 200, { run: await runs.of(pod, signal) });
+}
+
+const sessionOf = (options: RunnerServerOptions, exchange: Exchange, name: Name): Promise<Session> =>
+  known(options, exchange, name, () =>
+    options.identity.sessionOf(exchange.request.headers.authorization, exchange.signal),
+  );
+
+/** A stranger is recorded. */
+async function known<T>(
+  { accesses }: RunnerServerOptions,
+  { traceId }: Exchange,
   name: Name,
-): Promise<Session> {
+  identify: () => Promise<T>,
+): Promise<T> {
   try {
-    return await identity.sessionOf(request.headers.authorization, signal);
+    return await identify();
   } catch (error) {
     if (isAmbientError(error, 'unauthenticated', 'forbidden'))
       accesses.refused({ door: 'runners', resource: `runner/${name}`, error, traceId });

@@ -28,7 +28,9 @@ import { historyAppender } from './record/history.ts';
 import { Exporter } from './record/exports/exporter.ts';
 import { answerTargetOf } from './record/notifications/answers.ts';
 import { resolveAll } from './record/notifications/checked-lookup.ts';
+import type { SecretReference } from './record/notifications/placeholders.ts';
 import { readSecret } from './record/notifications/secrets.ts';
+import { PullRequests } from './record/pull-requests/opener.ts';
 import type { TenancyMetrics } from './metrics.ts';
 import type { ArtifactStore } from './store/store.ts';
 import type { Watches } from './watches.ts';
@@ -110,18 +112,19 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
       closed: config.runnerClosedCidrs,
     }),
   });
+  const outside = {
+    read: (namespace: string, reference: SecretReference) => readSecret(client, namespace, reference, signal),
+    rules: config.notify,
+    resolve: resolveAll,
+    elapsed: () => systemClock.elapsed(),
+    signal,
+  };
   const controller = new SessionController({
     ...common,
     reflectors: watches,
     records: doors.records,
-    exporter: new Exporter({
-      store,
-      read: (namespace, reference) => readSecret(client, namespace, reference, signal),
-      rules: config.notify,
-      resolve: resolveAll,
-      elapsed: () => systemClock.elapsed(),
-      signal,
-    }),
+    exporter: new Exporter({ ...outside, store }),
+    pullRequests: new PullRequests({ ...outside, audit: doors.audit, now: () => systemClock.now() }),
     policies: doors.policies,
     turns,
     audit: doors.audit,

@@ -5,10 +5,13 @@
 import type { PullRequestAccess } from '../api/namespace-policy.ts';
 import type { Session, SessionSpec } from '../api/session.ts';
 import type { EffectivePolicy } from './policy/effective.ts';
+import { shorten } from './conditions.ts';
 import { coversGlob, matchesAny } from './policy/glob.ts';
 import type { Facts } from './policy/violation.ts';
+import { oneLine } from './wording.ts';
 
 const PREFIX = 'ambient/';
+const TITLE_MAX = 100;
 /** The API of GitHub itself. */
 export const GITHUB_API = 'https://api.github.com';
 /** File systems hold no longer names; git needs some of it for its locks. */
@@ -37,6 +40,15 @@ export function branchMistake(name: string): string | undefined {
 
 /** The branch of a session that names none. */
 export const defaultBranch = (session: string): string => PREFIX + session.replaceAll('.', '-');
+
+/** Of the commit and the pull request; one that a stranger wrote does not go out in the tenant's name. */
+export function titleOf({ metadata, spec }: Pick<Session, 'metadata' | 'spec'>): string {
+  const isOutside = spec.trigger?.outside?.some(({ field }) => field === 'spec.displayName') === true;
+  const { displayName } = spec;
+  return displayName === undefined || isOutside
+    ? `Changes of session ${metadata.name}`
+    : shorten(oneLine(displayName), TITLE_MAX);
+}
 
 /**
  * The branches to try, in order; empty: its policy allows none. The second is for when the first is there already and holds

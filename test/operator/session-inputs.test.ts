@@ -11,6 +11,7 @@ import { join, normalize } from 'node:path';
 import { isTerminal } from '../../common/api/session.ts';
 import type { Session, SessionSpec } from '../../common/api/session.ts';
 import { findCondition } from '../../common/rules/conditions.ts';
+import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../../common/api/names.ts';
 import { namespacePolicies } from '../../common/kube/resource.ts';
 import { S3Store } from '../../operator/store/s3/store.ts';
 import { buildTargets } from '../../scripts/build.ts';
@@ -18,6 +19,7 @@ import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { applyFrameworks, loadImages } from '../support/deploy.ts';
 import { gitServer } from '../support/git-server.ts';
+import { githubApi } from '../support/github-api.ts';
 import { aPolicy } from '../support/fixtures.ts';
 import { liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
@@ -69,7 +71,9 @@ describe('what comes before the agent', function () {
     server.listen(0, cluster.nodeHostAddress);
     await once(server, 'listening');
     origin = `http://${cluster.nodeHostAddress}:${(server.address() as AddressInfo).port}`;
-    operator = await runOperatorProcess(cluster);
+    operator = await runOperatorProcess(cluster, {
+      flags: { 'notify-allow': `${cluster.nodeHostAddress}/32`, 'notify-http': true },
+    });
     await liveApiAvailable(cluster);
     namespace = await cluster.namespace('git');
   });
@@ -203,7 +207,16 @@ describe('what comes before the agent', function () {
       ]);
       await cluster.kubectl(['-n', at, 'apply', '-f', '-'], { input: made });
     };
+    const github = githubApi((repository, branch) =>
+      server.git(`${repository}.git`, 'for-each-ref', '--format=%(refname:short)').split('\n').includes(branch),
+    );
+    server.before = github.handle;
     await Promise.all([secret('git', server.password), secret('stale', 'an-old-one')]);
+    await secret('bot', github.token);
+    const role = ['--verb=get', '--resource=secrets', '--resource-name=bot'];
+    await cluster.kubectl(['-n', at, 'create', 'role', 'bot', ...role]);
+    const operators = `--serviceaccount=${OPERATOR_NAMESPACE}:${OPERATOR_NAME}`;
+    await cluster.kubectl(['-n', at, 'create', 'rolebinding', 'bot', '--role=bot', operators]);
     const ask = (command: string, result: SessionSpec['result']): Promise<Session> =>
       launch(
         client,
@@ -233,7 +246,15 @@ describe('what comes before the agent', function () {
     await client.apply(
       namespacePolicies,
       {
-        ...aPolicy(at, { results: { branches: ['ambient/*'] } }),
+        ...aPolicy(at, {
+          results: {
+            branches: ['ambient/*'],
+            pullRequests: {
+              url: `${server.origin}/api/v3`,
+              credential: { secretName: 'bot', key: 'token' },
+            },
+          },
+        }),
         metadata: { name: 'policy', namespace: at },
       },
       { fieldManager: 'test', force: true },
@@ -244,7 +265,10 @@ describe('what comes before the agent', function () {
       'the policy is seen',
     );
     const [first, unchanged, stale] = await Promise.all([
-      ask('echo two > file.txt; ls /ambient-git; cat /ambient/*token* | wc -l', { branch: 'ambient/fix' }),
+      ask('echo two > file.txt; ls /ambient-git; cat /ambient/*token* | wc -l', {
+        branch: 'ambient/fix',
+        pullRequest: {},
+      }),
       ask('true', { branch: 'ambient/nothing' }),
       ask('echo stale > file.txt', { branch: 'ambient/stale', credentials: 'stale' }),
     ]);
@@ -265,6 +289,18 @@ describe('what comes before the agent', function () {
     );
     assert.ok(pushed.status?.history?.some(({ event }) => event === 'ResultPushed'));
     assert.match(await logOf(client, pushed), /\/ambient-git.*No such file/);
+
+    const proposed = await inPhase(
+      client,
+      pushed,
+      ({ status }) => findCondition(status?.conditions, 'PullRequestOpened')?.status === 'True',
+      'a pull request is open',
+    );
+    assert.equal(proposed.status?.result?.pullRequest, 'https://github.example.com/team/app/pull/1');
+    assert.deepEqual(
+      github.pulls.map(({ head, base: onto, title }) => [head, onto, title]),
+      [['ambient/fix', 'main', 'Say two Ambient-Session-UID: forged']],
+    );
 
     const [second] = await Promise.all([
       ask('echo three > file.txt', { branch: 'ambient/fix' }).then((session) => told(session, /^Pushed$/)),

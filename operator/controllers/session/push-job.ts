@@ -19,7 +19,7 @@ import { MOUNTS, RUN_API_VERSION, STEP_VARIABLE } from '../../../common/api/runn
 import type { Session } from '../../../common/api/session.ts';
 import type { Job } from '../../../common/kube/core-types.ts';
 import type { RunPlan } from '../../../common/rules/admission.ts';
-import { shorten } from '../../../common/rules/conditions.ts';
+import { titleOf } from '../../../common/rules/results.ts';
 import { oneLine } from '../../../common/rules/wording.ts';
 import { CONTAINER_SECURITY, inControl, POD_SECURITY } from './job.ts';
 
@@ -29,7 +29,6 @@ export const PUSH_ATTEMPTS = 6;
 const DEADLINE_SECONDS = 3600;
 /** For people to look at its log. */
 const KEPT_SECONDS = 3600;
-const TITLE_MAX = 100;
 const EMAIL = 'session@ambient.invalid';
 const LIMITS = { cpu: '1', memory: '1Gi' } as const;
 const REQUESTS = { cpu: '50m', memory: '64Mi' } as const;
@@ -50,12 +49,12 @@ export interface PushFacts {
 
 /** Depends on the session alone, so that every attempt makes the same commit. */
 function describePush(
-  { metadata, spec, status }: Session,
+  session: Session,
   { plan, commit, branches, credentials, endpoint }: PushFacts,
 ): PushDescription {
+  const { metadata, spec, status } = session;
   const { namespace = '', name, uid = '' } = metadata;
   const { url = '', ref } = spec.source?.git ?? {};
-  const title = shorten(oneLine(spec.displayName ?? `Changes of session ${name}`), TITLE_MAX);
   const trailers = [`Ambient-Session: ${namespace}/${name}`, `Ambient-Session-UID: ${uid}`];
   if (spec.createdBy !== undefined) trailers.push(`Ambient-Launched-By: ${oneLine(spec.createdBy.user)}`);
   return {
@@ -67,7 +66,7 @@ function describePush(
     commit: {
       author: { name: `Ambient session ${name}`, email: EMAIL },
       at: status?.workload?.completionTime ?? metadata.creationTimestamp ?? '',
-      message: `${title}\n\n${trailers.join('\n')}\n`,
+      message: `${titleOf(session)}\n\n${trailers.join('\n')}\n`,
     },
     env: plan.env,
     endpoint,

@@ -14,6 +14,7 @@ import { deliver } from './deliver.ts';
 import { Draft } from './draft.ts';
 import { finish } from './finish.ts';
 import { observe } from './observe.ts';
+import { pullRequest } from './pull-request.ts';
 import { push } from './push.ts';
 import { reap } from './reap.ts';
 import { source } from './source.ts';
@@ -33,7 +34,7 @@ const LIFECYCLE: readonly Step[] = [
   finish,
 ];
 /** None waits for another. */
-const AFTERLIFE: readonly Step[] = [reap, deliver, push];
+const AFTERLIFE: readonly Step[] = [reap, deliver, push, pullRequest];
 
 /** Should the watch not tell: it may have to connect anew. */
 const RETOLD_MS = 1000;

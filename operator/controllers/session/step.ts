@@ -11,6 +11,7 @@ import type { RunPlan } from '../../../common/rules/admission.ts';
 import type { ContainerEnd, Outcome, PodEnd } from '../../../common/rules/outcome.ts';
 import type { Product, RunFacts } from '../../../common/rules/provenance.ts';
 import type { Exporter } from '../../record/exports/exporter.ts';
+import type { PullRequests } from '../../record/pull-requests/opener.ts';
 import type { Voucher } from '../../record/provenance/recorder.ts';
 import type { ArtifactSummary } from '../../sessions/artifacts.ts';
 import type { AuditTrail } from '../../record/audit.ts';
@@ -103,6 +104,7 @@ export interface SessionDependencies {
   operatorUser: string;
   records: SessionRecords;
   exporter: Pick<Exporter, 'deliver'>;
+  pullRequests: Pick<PullRequests, 'open'>;
   /** Decisions are recorded before they take effect. */
   audit: AuditTrail;
   memory: Memory;

@@ -15,6 +15,7 @@ import { Policies } from '../../../../../operator/sessions/policies.ts';
 import { appendHistory } from '../../../../../operator/record/history.ts';
 import { Committer } from '../../../../../operator/controllers/session/committer.ts';
 import type { Result } from '../../../../../operator/controllers/queue.ts';
+import type { Opening } from '../../../../../operator/record/pull-requests/opener.ts';
 import { Memory } from '../../../../../operator/controllers/session/memory.ts';
 import {
   bySessionUid,
@@ -74,6 +75,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
     sourceReady: false,
     result: undefined as RunResult | undefined,
     changed: false,
+    opening: { state: 'waiting', againMs: 60_000 } as Opening,
     pushReport: undefined as PushReport | undefined,
     cost: undefined as NonNullable<Session['status']>['cost'],
     serviceAccounts: 0,
@@ -169,6 +171,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
         cost: async () => world.cost,
         storageFull: async () => false,
       },
+      pullRequests: { open: () => world.opening },
       exporter: { deliver: () => ({ state: 'waiting', againMs: 60_000 }) },
       settings: {
         startPatienceMs: 300_000,

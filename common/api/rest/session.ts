@@ -3,8 +3,10 @@ import Type from 'typebox';
 import {
   APPROVAL_DECISIONS,
   ARTIFACT_TYPES,
+  SessionResult,
   SessionSource,
   SessionSpec,
+  SessionStatus,
   TRIGGER_SOURCES,
 } from '../session.ts';
 
@@ -87,6 +89,7 @@ export const SessionDetail = Type.Object(
       description: 'At most 100; …/artifacts lists all of them. Empty when not asked for.',
     }),
     workload: Workload,
+    result: SessionStatus.properties.result,
     cost: Type.Optional(
       Type.Object({
         total: Type.String({ description: 'USD.' }),
@@ -140,6 +143,7 @@ export const NewSession = Type.Object(
       ),
     ),
     source: Type.Optional(Type.Object(SessionSource.properties, { additionalProperties: false })),
+    result: Type.Optional(Type.Object(SessionResult.properties, { additionalProperties: false })),
     policy,
     limits: Type.Optional(
       Type.Object(Type.Partial(Type.Object(limits.properties)).properties, { additionalProperties: false }),

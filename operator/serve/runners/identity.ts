@@ -3,6 +3,7 @@ import {
   API_VERSION,
   LABEL_SESSION,
   LABEL_SESSION_UID,
+  LABEL_STEP,
   LABEL_WARM,
   TOKEN_AUDIENCE,
 } from '../../../common/api/names.ts';
@@ -34,6 +35,9 @@ export interface RunnerIdentityOptions {
   pods: PodLookup;
   jobs: JobLookup;
   sessions: SessionLookup;
+  /** LABEL_STEP of the pods; undefined: sessions' own workloads. */
+  step?: string;
+  /** Name of the session's Job that the pods are of. */
   jobNameFor: (session: Session) => string;
   now: () => Date;
 }
@@ -81,7 +85,8 @@ export class RunnerIdentity {
     const name = labels[LABEL_SESSION] ?? '';
     const uid = labels[LABEL_SESSION_UID] ?? '';
     if (name === '' || uid === '') throw forbidden(`pod ${at.name} is not a session's`);
-    const { sessions, jobNameFor } = this.#options;
+    const { sessions, step, jobNameFor } = this.#options;
+    if (labels[LABEL_STEP] !== step) throw forbidden(`pod ${at.name} is there for something else`);
     const owner = controllerOf(ownerReferences);
     let session = sessions.get(at.namespace, name);
     // Our watch of sessions may not have told yet that there is one, or that it has claimed this pod.
@@ -92,7 +97,7 @@ export class RunnerIdentity {
       throw forbidden(`session ${name} is gone`);
     await this.#checkJob(at, session, owner, signal);
     const expected = session.status?.workload?.podName;
-    if (expected !== undefined && expected !== at.name)
+    if (step === undefined && expected !== undefined && expected !== at.name)
       throw forbidden(`session ${name} runs in pod ${expected}`);
     return session;
   }

@@ -38,6 +38,8 @@ import { createTlsServer, doorOf } from '../http/server.ts';
 import type { Certificates, Door } from '../http/server.ts';
 import { CONTROL_WAIT_MAX_SECONDS, controlOf } from './control.ts';
 import type { RunnerIdentity } from './identity.ts';
+import type { PushDoor } from './push.ts';
+import { sendArtifact } from './send-artifact.ts';
 import { RUN_WAIT_MAX_SECONDS } from './runs.ts';
 import type { Runs } from './runs.ts';
 
@@ -55,6 +57,8 @@ export interface RunnerServerOptions {
   accesses: Accesses;
   /** Serves what lies below /models. */
   models?: ModelDoor;
+  /** Serves the pods that push. */
+  push?: PushDoor;
   certificates: Certificates;
   logger: Logger;
   metrics: Registry;
@@ -110,7 +114,10 @@ export function createRunnerServer(options: RunnerServerOptions): Door {
     ),
   };
   const listener = listenerOf({
-    handle: (exchange) => modelsOf(options, exchange)?.handle(exchange) ?? handle(options, meters, exchange),
+    handle: (exchange) =>
+      modelsOf(options, exchange)?.handle(exchange) ??
+      pushOf(options, exchange)?.handle(exchange) ??
+      handle(options, meters, exchange),
     refuse: (exchange, error) => {
       const models = modelsOf(options, exchange);
       if (models === undefined) refuse(exchange, error);
@@ -128,6 +135,9 @@ export function createRunnerServer(options: RunnerServerOptions): Door {
 
 const modelsOf = ({ models }: RunnerServerOptions, { request }: Exchange): ModelDoor | undefined =>
   models?.isFor(request.url ?? '') === true ? models : undefined;
+
+const pushOf = ({ push }: RunnerServerOptions, { request }: Exchange): PushDoor | undefined =>
+  push?.isFor(request.url ?? '') === true ? push : undefined;
 
 async function handle(options: RunnerServerOptions, meters: Meters, exchange: Exchange): Promise<void> {
   const { request, facts } = exchange;
@@ -299,17 +309,7 @@ async function sendResumed(
   }
   const artifactPath = RESUMED.get(path);
   if (artifactPath === undefined) throw new AmbientError('not_found', 'runners have no such path');
-  await sendObject(exchange, {
-    describe: async () => {
-      const { size, digest, contentType, createdAt } = await artifacts.describe(old, artifactPath);
-      return { size, digest, contentType, createdAt: new Date(createdAt) };
-    },
-    open: async (range) => {
-      const { artifact, body } = await artifacts.get(old, artifactPath, range);
-      return { digest: artifact.digest, body };
-    },
-    fileName: path,
-  });
+  await sendArtifact(exchange, artifacts, old, artifactPath, path);
 }
 
 async function* linesOf(log: SessionLog, session: Session): AsyncGenerator<string, void, undefined> {

@@ -2,7 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { MODELS_TOKEN_AUDIENCE, OPERATOR_NAME, TOKEN_AUDIENCE } from '../common/api/names.ts';
+import {
+  MODELS_TOKEN_AUDIENCE,
+  OPERATOR_NAME,
+  PUSH_TOKEN_AUDIENCE,
+  TOKEN_AUDIENCE,
+} from '../common/api/names.ts';
+import { PUSH_STEP } from '../common/api/push.ts';
 import { operatorUser } from '../common/rules/approval.ts';
 import type { Session } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
@@ -14,12 +20,15 @@ import type { KubeObject } from '../common/api/kubernetes.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
 import { restParts } from './rest-parts.ts';
-import { jobNameOf, trimJob, trimPod } from './controllers/session/index.ts';
+import { jobNameFor, pushJobNameOf, trimJob, trimPod } from './controllers/session/index.ts';
+import type { TenancyMetrics } from './metrics.ts';
 import type { AuditTrail } from './record/audit.ts';
 import { createAdmissionServer } from './serve/admission/server.ts';
 import { createLiveServer } from './serve/live/server.ts';
 import { WatchedFrontProxy } from './serve/live/front-proxy.ts';
 import { RunnerIdentity } from './serve/runners/identity.ts';
+import { PushDoor } from './serve/runners/push.ts';
+import { Runs } from './serve/runners/runs.ts';
 import { createRunnerServer } from './serve/runners/server.ts';
 import { createRestServer } from './serve/rest/server.ts';
 import { OperatorCertificates } from './serve/tls/certificates.ts';
@@ -41,6 +50,7 @@ import { Questions } from './sessions/questions.ts';
 import { StoredRecords } from './sessions/records.ts';
 import { Policies } from './sessions/policies.ts';
 import { Resumes } from './sessions/resumes.ts';
+import { PushReports } from './sessions/push-reports.ts';
 import { RetentionForecasts } from './sessions/retention-forecast.ts';
 import { Results } from './sessions/result.ts';
 import { Sources } from './sessions/source.ts';
@@ -57,6 +67,7 @@ export interface DoorsOptions {
   audit: AuditTrail;
   watches: Watches;
   registry: Registry;
+  tenancy: Pick<TenancyMetrics, 'budgetStopped'>;
   log: Logger;
 }
 
@@ -75,7 +86,7 @@ export interface Doors {
 
 /** Resolves when both doors listen. What was opened is closed again when something fails. */
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
-  const { config, client, store, audit, watches, registry, log } = options;
+  const { config, client, store, audit, watches, registry, tenancy, log } = options;
   await using stack = new AsyncDisposableStack();
 
   const certificates = stack.use(
@@ -108,6 +119,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     log,
   });
   const results = new Results(store);
+  const pushReports = new PushReports(store);
   const sources = new Sources({
     store,
     onComplete: (session) => {
@@ -181,15 +193,19 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     forecasts,
     frontProxy,
   });
-  const identityOf = (audience: string): RunnerIdentity =>
+  const identityOf = (
+    audience: string,
+    more?: { step: string; jobNameFor: typeof jobNameFor },
+  ): RunnerIdentity =>
     new RunnerIdentity({
       reviewer: client,
       audience,
       sessions,
       pods: lookup(client, pods, watches.pods, trimPod),
       jobs: lookup(client, jobs, watches.jobs, trimJob),
-      jobNameOf,
+      jobNameFor,
       now,
+      ...more,
     });
   const models = makeModelDoor(
     {
@@ -204,9 +220,16 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       identity: identityOf(MODELS_TOKEN_AUDIENCE),
       accesses,
       registry,
+      budgetStopped: () => tenancy.budgetStopped('session'),
       log,
     },
     stack,
+  );
+  const runs = stack.use(
+    new Runs({
+      ...lookup(client, pods, watches.pods, (pod) => pod),
+      onChange: (listener) => watches.pods.onChange(({ object }) => listener(object)),
+    }),
   );
   const runners = createRunnerServer({
     ...shared,
@@ -215,7 +238,17 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     messages,
     questions: new Questions({ client, sessions, now }),
     identity: identityOf(TOKEN_AUDIENCE),
+    runs,
     models,
+    push: new PushDoor({
+      identity: identityOf(PUSH_TOKEN_AUDIENCE, {
+        step: PUSH_STEP,
+        jobNameFor: ({ metadata }) => pushJobNameOf(metadata.uid ?? ''),
+      }),
+      artifacts,
+      reports: pushReports,
+      accesses,
+    }),
   });
   const admission = createAdmissionServer({
     admission: new Admission({
@@ -243,6 +276,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       sessionLog,
       stops,
       approvals,
+      raises,
       messages,
       resumes,
       namespaces,
@@ -302,6 +336,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     audit,
     costs,
     records: new StoredRecords({
+      pushReports,
       store,
       artifacts,
       results,

@@ -11,6 +11,8 @@ export type LaunchSource =
 export interface LaunchLimits {
   timeoutSeconds?: number;
   gracePeriodSeconds?: number;
+  /** Of a framework that takes messages. */
+  idleSeconds?: number;
   cpu?: string;
   memory?: string;
   storage?: string;

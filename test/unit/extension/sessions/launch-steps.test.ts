@@ -395,6 +395,25 @@ describe('the launch form', () => {
     assert.deepEqual(answers?.limits, { timeoutSeconds: 5400, memory: '512Mi', cpu: '500m' });
   });
 
+  it('asks how long nobody may say anything where people can talk to the agent', async () => {
+    const chat = framework('chat', { input: 'messages', displayName: 'Chat' });
+    const start = ['dev', 'demo', 'Chat', '$(circle-slash) Nothing'];
+    const { asked, answers } = await play(
+      [...start, 'Customise…', '↵', { wrong: '8d', then: '5m' }, '↵', '↵', '↵'],
+      draft(),
+      { frameworks: async () => [chat, generic] },
+    );
+    assert.match(asked[4] ?? '', /Use defaults \(1 h, 15 min of silence\)/);
+    assert.match(asked[6] ?? '', /^7\/\d+ End when nobody has said anything for.*empty for 15 min/);
+    assert.deepEqual(answers?.limits, { idleSeconds: 300 });
+    // It means nothing to one that does not listen.
+    const next = await play(
+      ['dev', 'demo', 'Command', 'x', 'Use defaults', '$(circle-slash) Nothing', 'Same as last time', '↵'],
+      draft({ last: { limits: { idleSeconds: 300, timeoutSeconds: 60 } } }),
+    );
+    assert.deepEqual(next.answers?.limits, { timeoutSeconds: 60 });
+  });
+
   describe('and the runtime', () => {
     const customised = async (
       runtimeClasses: { default?: string; allowed?: string[] } | undefined,

@@ -15,6 +15,7 @@ import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
 import { restParts } from './rest-parts.ts';
 import { jobNameFor, trimJob, trimPod } from './controllers/session/index.ts';
+import type { TenancyMetrics } from './metrics.ts';
 import type { AuditTrail } from './record/audit.ts';
 import { createAdmissionServer } from './serve/admission/server.ts';
 import { createLiveServer } from './serve/live/server.ts';
@@ -58,6 +59,7 @@ export interface DoorsOptions {
   audit: AuditTrail;
   watches: Watches;
   registry: Registry;
+  tenancy: Pick<TenancyMetrics, 'budgetStopped'>;
   log: Logger;
 }
 
@@ -76,7 +78,7 @@ export interface Doors {
 
 /** Resolves when both doors listen. What was opened is closed again when something fails. */
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
-  const { config, client, store, audit, watches, registry, log } = options;
+  const { config, client, store, audit, watches, registry, tenancy, log } = options;
   await using stack = new AsyncDisposableStack();
 
   const certificates = stack.use(
@@ -205,6 +207,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       identity: identityOf(MODELS_TOKEN_AUDIENCE),
       accesses,
       registry,
+      budgetStopped: () => tenancy.budgetStopped('session'),
       log,
     },
     stack,
@@ -251,6 +254,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       sessionLog,
       stops,
       approvals,
+      raises,
       messages,
       resumes,
       namespaces,

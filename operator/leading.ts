@@ -7,6 +7,7 @@ import { operatorUser } from '../common/rules/approval.ts';
 import { jobs } from '../common/kube/resource.ts';
 import type { Auditing } from './auditing.ts';
 import type { Config } from './config.ts';
+import { ApiServerAddresses } from './controllers/api-server-addresses.ts';
 import { delay, systemClock } from './controllers/clock.ts';
 import { LeaseLost } from './controllers/leader.ts';
 import { deliverer } from './controllers/notifications/deliverer.ts';
@@ -106,9 +107,11 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     namespacePolicies: watches.namespacePolicies,
     sessions: watches.sessions,
     policies: doors.policies,
+    apiServer: new ApiServerAddresses(watches),
     network: () => ({
       operator: { namespace: config.namespace, port: doors.ports.runners },
       url: doors.endpoint().url,
+      open: config.runnerEgress,
       closed: config.runnerClosedCidrs,
     }),
   });

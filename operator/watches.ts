@@ -5,7 +5,15 @@ import type { NamespacePolicy } from '../common/api/namespace-policy.ts';
 import type { Session } from '../common/api/session.ts';
 import type { SessionTrigger } from '../common/api/session-trigger.ts';
 import type { KubeClient } from '../common/kube/client.ts';
-import type { Job, Namespace, NetworkPolicy, Pod, ServiceAccount } from '../common/kube/core-types.ts';
+import type {
+  EndpointSlice,
+  Job,
+  Namespace,
+  NetworkPolicy,
+  Pod,
+  Service,
+  ServiceAccount,
+} from '../common/kube/core-types.ts';
 import { Reflector } from '../common/kube/reflector.ts';
 import * as resources from '../common/kube/resource.ts';
 import { dropManagedFields } from '../common/kube/trim.ts';
@@ -31,6 +39,9 @@ export interface Watches {
   sessionTriggers: Reflector<SessionTrigger>;
   serviceAccounts: Reflector<ServiceAccount>;
   networkPolicies: Reflector<NetworkPolicy>;
+  /** Of the API server. */
+  services: Reflector<Service>;
+  endpointSlices: Reflector<EndpointSlice>;
 }
 
 export function makeWatches(client: KubeClient, onError: (error: unknown) => void): Watches {
@@ -38,6 +49,7 @@ export function makeWatches(client: KubeClient, onError: (error: unknown) => voi
     labelSelector: LABEL_SESSION_UID,
     indexes: { [SESSION_INDEX]: bySessionUid, [WARM_INDEX]: byWarmNamespace },
   };
+  const ofApiServer = { namespace: 'default', fieldSelector: 'metadata.name=kubernetes' };
   return {
     sessions: new Reflector({
       client,
@@ -75,6 +87,8 @@ export function makeWatches(client: KubeClient, onError: (error: unknown) => voi
       fieldSelector: `metadata.name=${RUNNER_NETWORK_POLICY}`,
       onError,
     }),
+    services: new Reflector({ client, resource: resources.services, ...ofApiServer, onError }),
+    endpointSlices: new Reflector({ client, resource: resources.endpointSlices, ...ofApiServer, onError }),
   };
 }
 
@@ -96,6 +110,8 @@ export const allOf = ({
   sessionTriggers,
   serviceAccounts,
   networkPolicies,
+  services,
+  endpointSlices,
 }: Watches) => [
   { resource: 'sessions', reflector: sessions },
   { resource: 'jobs', reflector: jobs },
@@ -106,4 +122,6 @@ export const allOf = ({
   { resource: 'sessiontriggers', reflector: sessionTriggers },
   { resource: 'serviceaccounts', reflector: serviceAccounts },
   { resource: 'networkpolicies', reflector: networkPolicies },
+  { resource: 'services', reflector: services },
+  { resource: 'endpointslices', reflector: endpointSlices },
 ];

@@ -127,6 +127,7 @@ function detailsOf({ spec, status, metadata }: Session): Fact[] {
     ['Goes on from', resume?.session, 'code'],
     ['Source', sourceText(source)],
     ['Time limit', limits === undefined ? undefined : formatDuration(limits.timeoutSeconds * 1000)],
+    ['Idle limit', limits?.idleSeconds === undefined ? undefined : formatDuration(limits.idleSeconds * 1000)],
     ['Created', metadata.creationTimestamp, 'time'],
   ]);
 }

@@ -65,6 +65,9 @@ export const Workload = Type.Object(
     podName: Type.Optional(Type.String()),
     jobName: Type.Optional(Type.String()),
     resources: Type.Record(Type.String(), Type.String(), { description: 'Limits of the pod.' }),
+    runtimeClassName: Type.Optional(
+      Type.String({ description: "Of the pod; absent: the nodes' own runtime." }),
+    ),
     startTime: Type.Optional(Time()),
     completionTime: Type.Optional(Time()),
     exitCode: Type.Optional(Type.Integer()),
@@ -113,7 +116,7 @@ const Labels = (description: string) =>
     description,
   });
 
-const { framework, trigger, policy, limits, artifacts } = SessionSpec.properties;
+const { framework, trigger, policy, limits, artifacts, runtimeClassName } = SessionSpec.properties;
 
 /** What may be sent is checked to the last field: a misspelt limit must not go unnoticed. */
 export const NewSession = Type.Object(
@@ -139,6 +142,7 @@ export const NewSession = Type.Object(
       Type.Object(Type.Partial(Type.Object(limits.properties)).properties, { additionalProperties: false }),
     ),
     artifacts,
+    runtimeClassName,
   },
   { additionalProperties: false, description: 'A session to launch.' },
 );
@@ -205,6 +209,12 @@ export const Decision = Type.Object({
   by: Type.String(),
   at: Time(),
   reason: Type.Optional(Type.String()),
+});
+
+export const RaisedBudget = Type.Object({
+  limit: Type.String({ description: 'USD that the session may spend in all.' }),
+  by: Type.String(),
+  at: Time(),
 });
 
 export const Said = Type.Object({

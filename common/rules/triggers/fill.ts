@@ -61,7 +61,7 @@ export function fillSession(trigger: SessionTriggerSpec, options: FillOptions): 
   const filling = new Filling(options);
   const filled = mapStrings(trigger.session, (place) => filling.replace(place));
   const { event, name, delivery } = options;
-  const { displayName, framework, source, policy, limits } = filled;
+  const { displayName, framework, source, policy, limits, runtimeClassName } = filled;
   const { outside, mistakes } = filling;
   const spec: SessionSpec = {
     ...(displayName === undefined || displayName === '' ? {} : { displayName }),
@@ -85,6 +85,7 @@ export function fillSession(trigger: SessionTriggerSpec, options: FillOptions): 
             gracePeriodSeconds: limits.gracePeriodSeconds ?? DEFAULT_GRACE_SECONDS,
           },
         }),
+    ...(runtimeClassName === undefined ? {} : { runtimeClassName }),
   };
   return { spec, mistakes };
 }

@@ -105,6 +105,7 @@ describe('the door to models', () => {
         identity: { sessionOf: async () => session } as unknown as RunnerIdentity,
         accesses: anAccesses(temporary.store, audit),
         registry: new Registry(),
+        budgetStopped: () => undefined,
         log: pino({ level: 'silent' }),
       },
       stack,

@@ -63,6 +63,8 @@ export async function claim(look: Look, { jobName, podName }: WarmPod): Promise<
       ? undefined
       : await given(look, jobs, { namespace, name: jobName }, jobPatch(look, run.digest));
   if (job !== undefined && run !== undefined && job.metadata.labels?.[LABEL_WARM] === run.digest) {
+    // Somebody may have deleted the NetworkPolicy while the pod waited.
+    await controller.prepareNamespace(namespace, signal);
     const pod = await told(look, { namespace, name: podName }, run);
     if (pod !== undefined) {
       look.job = trimJob(job);

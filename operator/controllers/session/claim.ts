@@ -94,7 +94,7 @@ interface Run {
 function runOf({ session, plan, controller }: Look): Run | undefined {
   if (plan === undefined) return undefined;
   const policy = narrowedPolicy(session.spec, controller.policies.of(session.metadata.namespace ?? ''));
-  const template = templateOf(session, plan, policy);
+  const template = templateOf(session, plan, policy, controller.endpoint());
   if (template === undefined) return undefined;
   const description = JSON.stringify(describeRun(session, plan, controller.endpoint(), policy));
   if (Buffer.byteLength(description) > RUN_DESCRIPTION_BYTES_MAX) return undefined;

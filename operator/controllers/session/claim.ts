@@ -63,6 +63,8 @@ export async function claim(look: Look, { jobName, podName }: WarmPod): Promise<
       ? undefined
       : await given(look, jobs, { namespace, name: jobName }, jobPatch(look, run.digest));
   if (job !== undefined && run !== undefined && job.metadata.labels?.[LABEL_WARM] === run.digest) {
+    // Somebody may have deleted the NetworkPolicy while the pod waited.
+    await controller.prepareNamespace(namespace, signal);
     const pod = await told(look, { namespace, name: podName }, run);
     if (pod !== undefined) {
       look.job = trimJob(job);
@@ -92,7 +94,7 @@ interface Run {
 function runOf({ session, plan, controller }: Look): Run | undefined {
   if (plan === undefined) return undefined;
   const policy = narrowedPolicy(session.spec, controller.policies.of(session.metadata.namespace ?? ''));
-  const template = templateOf(session, plan, policy);
+  const template = templateOf(session, plan, policy, controller.endpoint());
   if (template === undefined) return undefined;
   const description = JSON.stringify(describeRun(session, plan, controller.endpoint(), policy));
   if (Buffer.byteLength(description) > RUN_DESCRIPTION_BYTES_MAX) return undefined;

@@ -1,4 +1,4 @@
-/** Pods that end by themselves are made again ever later. */
+/** Pods that end by themselves, or that the cluster refuses, are made again ever later. */
 import type { Clock } from '../clock.ts';
 
 const BASE_MS = 5000;

@@ -25,6 +25,7 @@ import { Backoff } from './backoff.ts';
 import { stateOf } from './kept-pod.ts';
 import type { Kept } from './kept-pod.ts';
 import { Promises } from './promises.ts';
+import type { Endpoint } from './template.ts';
 import { wishesOf } from './wishes.ts';
 import type { Wish } from './wishes.ts';
 import { warmJob } from './warm-job.ts';
@@ -47,7 +48,7 @@ export interface WarmPodsOptions {
     namespacePolicies: Reflector<NamespacePolicy>;
   };
   policies: Pick<Policies, 'of'>;
-  endpoint: () => { url: string; ca: string };
+  endpoint: () => Endpoint;
   prepareNamespace: (namespace: string, signal: AbortSignal) => Promise<void>;
   audit: AuditTrail;
   clock: Clock;
@@ -57,8 +58,6 @@ export interface WarmPodsOptions {
   log: Logger;
 }
 
-/** The cluster refuses pods: a quota has room again when other work ends, of which nobody tells us. */
-const REFUSED_RETRY_MS = 30_000;
 /** Should the watch not tell of what was made: it may have to connect anew. */
 const RETOLD_MS = 500;
 
@@ -155,7 +154,7 @@ export class WarmPods {
   }
 
   async #reconcile(namespace: string, signal: AbortSignal): Promise<Result> {
-    const { reflectors, policies } = this.#options;
+    const { reflectors, policies, endpoint } = this.#options;
     const kept = this.#kept(namespace);
     const policy = reflectors.namespacePolicies.store.get({ namespace, name: POLICY_NAME });
     const isWanted = policy?.spec.warmPods !== undefined && policy.metadata.deletionTimestamp === undefined;
@@ -167,7 +166,7 @@ export class WarmPods {
     if (isOlder(reflectors.jobs.resourceVersion, this.#made.get(namespace)))
       return { requeueAfterMs: RETOLD_MS };
     const wishes = isWanted
-      ? wishesOf(policy, reflectors.frameworks.store.list(), policies.of(namespace))
+      ? wishesOf(policy, reflectors.frameworks.store.list(), policies.of(namespace), endpoint())
       : [];
     const again: number[] = [];
     const standing: WarmStanding = [];
@@ -220,8 +219,11 @@ export class WarmPods {
       return why;
     }
     const refusal = await this.#make(namespace, policy, template, make, signal);
-    if (refusal !== undefined) again.push(REFUSED_RETRY_MS);
-    return refusal ?? trouble;
+    if (refusal === undefined) return trouble;
+    // A quota has room again when other work ends, of which nobody tells us.
+    this.#backoff.failed(key, refusal);
+    again.push(this.#backoff.of(key).leftMs);
+    return refusal;
   }
 
   /** Why the cluster refuses. */

@@ -12,6 +12,12 @@ import type { SessionPolicy } from '../../../common/rules/policy/narrow.ts';
 import { withBrought } from '../session/brought.ts';
 import { buildJob } from '../session/job.ts';
 
+/** Where runners report to, and the PEM of whom they may trust there. */
+export interface Endpoint {
+  url: string;
+  ca: string;
+}
+
 export interface Template {
   job: Job;
   /** Fits into a label. */
@@ -23,6 +29,7 @@ export function templateOf(
   session: Session,
   plan: RunPlan,
   { restrictions, runtimeClass }: Pick<SessionPolicy, 'restrictions' | 'runtimeClass'>,
+  endpoint: Endpoint,
 ): Template | undefined {
   const { namespace = '', labels } = session.metadata;
   if (labels?.[LABEL_KUEUE_QUEUE] !== undefined || plan.sidecar !== undefined) return undefined;
@@ -35,7 +42,8 @@ export function templateOf(
   // What is brought before comes with credentials, or takes its time.
   if (spec.initContainers !== undefined) return undefined;
   const { labels: shared } = job.spec.template.metadata ?? {};
-  return { job, digest: digestOf({ labels: shared, spec }) };
+  // One that waits for an operator that has moved would wait for ever.
+  return { job, digest: digestOf({ labels: shared, spec, endpoint }) };
 }
 
 const DIGITS = 32;

@@ -5,12 +5,12 @@ import { RUN_API_VERSION } from '../../../common/api/runner.ts';
 import type { WaitDescription } from '../../../common/api/runner.ts';
 import type { Job, Volume } from '../../../common/kube/core-types.ts';
 import { WARM_AGE_MS, WARM_OVERLAP_MS } from '../../../common/rules/warm-pods.ts';
-import type { Template } from './template.ts';
+import type { Endpoint, Template } from './template.ts';
 
 export function warmJob(
   { job, digest }: Template,
   policy: NamespacePolicy,
-  endpoint: { url: string; ca: string },
+  endpoint: Endpoint,
   random: () => number,
 ): Job {
   const { template } = job.spec;

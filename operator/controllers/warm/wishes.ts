@@ -7,7 +7,7 @@ import { narrowedPolicy } from '../../../common/rules/policy/narrow.ts';
 import { warmPlan } from '../../../common/rules/warm-pods.ts';
 import type { WarmWish } from '../../../common/rules/warm-pods.ts';
 import { templateOf } from './template.ts';
-import type { Template } from './template.ts';
+import type { Endpoint, Template } from './template.ts';
 
 export interface Wish extends WarmWish {
   template: Template | undefined;
@@ -18,6 +18,7 @@ export function wishesOf(
   { metadata, spec }: NamespacePolicy,
   frameworks: readonly Framework[],
   policy: EffectivePolicy,
+  endpoint: Endpoint,
 ): Wish[] {
   const seen = new Set<string>();
   return (spec.warmPods ?? []).map((wish): Wish => {
@@ -29,7 +30,7 @@ export function wishesOf(
       metadata: { name: '', namespace: metadata.namespace ?? '' },
       spec: { framework: { type: wish.framework } },
     };
-    const template = templateOf(session, planned.plan, narrowedPolicy(session.spec, policy));
+    const template = templateOf(session, planned.plan, narrowedPolicy(session.spec, policy), endpoint);
     if (template !== undefined && seen.has(template.digest))
       return { ...wish, template: undefined, message: 'An entry before this one keeps the same pods ready.' };
     if (template !== undefined) seen.add(template.digest);

@@ -21,6 +21,7 @@ import { wishesOf } from '../../../../../operator/controllers/warm/wishes.ts';
 import { aFramework, aPolicy, aSession } from '../../../../support/fixtures.ts';
 import type { SessionBuilder } from '../../../../support/fixtures.ts';
 
+const endpoint = { url: 'https://operator', ca: 'PEM' };
 const MODELS: Partial<FrameworkSpec> = { models: [{ provider: 'anthropic', baseUrlEnv: 'URL' }] };
 const usual = (): SessionBuilder => aSession('it').in('team-a').of('generic', { command: 'echo it' });
 
@@ -38,12 +39,13 @@ function digestOf(
   const session = builder.build();
   const admission = admit(session.spec, 100, [aFramework('generic', framework)]);
   assert.ok(admission.accepted);
-  return templateOf(session, admission.plan, narrowedPolicy(session.spec, effectivePolicy(policy)))?.digest;
+  return templateOf(session, admission.plan, narrowedPolicy(session.spec, effectivePolicy(policy)), endpoint)
+    ?.digest;
 }
 
 function wishOf(framework: Partial<FrameworkSpec> = {}, spec: NamespacePolicySpec = {}) {
   const policy = aPolicy('team-a', { ...spec, warmPods: [{ framework: 'generic', count: 1 }] });
-  const [wish] = wishesOf(policy, [aFramework('generic', framework)], effectivePolicy(spec));
+  const [wish] = wishesOf(policy, [aFramework('generic', framework)], effectivePolicy(spec), endpoint);
   assert.ok(wish?.template, wish?.message);
   return { policy, template: wish.template };
 }
@@ -92,7 +94,7 @@ describe('the pod of a session beside what is the session’s own', () => {
     const admission = admit(queued.spec, 100, [aFramework()]);
     assert.ok(admission.accepted);
     const policy = narrowedPolicy(queued.spec, effectivePolicy(undefined));
-    assert.equal(templateOf(queued, admission.plan, policy), undefined);
+    assert.equal(templateOf(queued, admission.plan, policy, endpoint), undefined);
     const git = { url: 'https://x/y', credentials: 'secret' };
     assert.equal(digestOf(usual().spec({ source: { type: 'git', git } })), undefined);
     assert.equal(digestOf(usual(), { sidecar: { image: 'example/runner' } }), undefined);
@@ -100,8 +102,6 @@ describe('the pod of a session beside what is the session’s own', () => {
 });
 
 describe('the Job of a pod that is kept ready', () => {
-  const endpoint = { url: 'https://operator', ca: 'PEM' };
-
   it('is the policy’s, has nobody’s name, and waits', () => {
     const { policy, template } = wishOf();
     const { metadata, spec } = warmJob(template, policy, endpoint, () => 0.5);

@@ -19,6 +19,7 @@ import type { AuditTrail } from './record/audit.ts';
 import { createAdmissionServer } from './serve/admission/server.ts';
 import { createLiveServer } from './serve/live/server.ts';
 import { WatchedFrontProxy } from './serve/live/front-proxy.ts';
+import { RunnerRefusals } from './serve/runners/refusals.ts';
 import { RunnerIdentity } from './serve/runners/identity.ts';
 import { createRunnerServer } from './serve/runners/server.ts';
 import { createRestServer } from './serve/rest/server.ts';
@@ -154,13 +155,15 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     now,
   });
   const raises = new BudgetRaises({ client, store, policies, audit, now });
-  const accesses = new Accesses({
-    audit,
-    store,
-    operatorNamespace: config.namespace,
-    elapsed: () => systemClock.elapsed(),
-    onError: (err) => log.warn({ err }, 'recording an access failed'),
-  });
+  const accesses = stack.use(
+    new Accesses({
+      audit,
+      store,
+      operatorNamespace: config.namespace,
+      clock: systemClock,
+      onError: (err) => log.warn({ err }, 'recording an access failed'),
+    }),
+  );
   const shared = {
     accesses,
     sessions,
@@ -208,13 +211,15 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     },
     stack,
   );
+  const identity = identityOf(TOKEN_AUDIENCE);
   const runners = createRunnerServer({
     ...shared,
     results,
     costs,
     messages,
     questions: new Questions({ client, sessions, now }),
-    identity: identityOf(TOKEN_AUDIENCE),
+    identity,
+    refusals: new RunnerRefusals({ identity, accesses }),
     models,
   });
   const admission = createAdmissionServer({

@@ -14,7 +14,6 @@ import {
 import { isTerminal } from '../../../common/api/session.ts';
 import type { Session } from '../../../common/api/session.ts';
 import { AmbientError, isAmbientError } from '../../../common/errors.ts';
-import type { Accesses } from '../../sessions/accesses.ts';
 import type { Artifacts } from '../../sessions/artifacts.ts';
 import { chargesOf } from '../../sessions/charges.ts';
 import type { Costs } from '../../sessions/costs.ts';
@@ -38,6 +37,7 @@ import { createTlsServer, doorOf } from '../http/server.ts';
 import type { Certificates, Door } from '../http/server.ts';
 import { CONTROL_WAIT_MAX_SECONDS, controlOf } from './control.ts';
 import type { RunnerIdentity } from './identity.ts';
+import type { RunnerRefusals } from './refusals.ts';
 
 export interface RunnerServerOptions {
   identity: RunnerIdentity;
@@ -49,7 +49,7 @@ export interface RunnerServerOptions {
   costs: Pick<Costs, 'report'>;
   messages: Pick<Messages, 'after'>;
   questions: Pick<Questions, 'note'>;
-  accesses: Accesses;
+  refusals: Pick<RunnerRefusals, 'note'>;
   /** Serves what lies below /models. */
   models?: ModelDoor;
   certificates: Certificates;
@@ -127,7 +127,7 @@ const modelsOf = ({ models }: RunnerServerOptions, { request }: Exchange): Model
 
 async function handle(options: RunnerServerOptions, meters: Meters, exchange: Exchange): Promise<void> {
   const { request, facts } = exchange;
-  const route = routeOf(request.url ?? '/');
+  const route = await routeFor(options, exchange);
   facts.route = route.name;
   if (!METHODS[route.name].includes(request.method ?? '')) {
     throw new AmbientError(
@@ -154,16 +154,36 @@ async function handle(options: RunnerServerOptions, meters: Meters, exchange: Ex
   }
 }
 
-async function sessionOf(
-  { identity, accesses }: RunnerServerOptions,
-  { request, signal, traceId }: Exchange,
-  name: Name,
-): Promise<Session> {
+/** Whoever tries paths that are not there is told so when it is known who that is, and it is on record. Throws not_found, unsafe_path. */
+async function routeFor(options: RunnerServerOptions, exchange: Exchange): Promise<Route> {
+  const { url = '/', headers } = exchange.request;
   try {
-    return await identity.sessionOf(request.headers.authorization, signal);
+    return routeOf(url);
+  } catch (error) {
+    await sessionOf(options, exchange, 'unknown');
+    if (isAmbientError(error))
+      options.refusals.note({
+        authorization: headers.authorization,
+        resource: 'runner/unknown',
+        details: { path: url },
+        error,
+        traceId: exchange.traceId,
+      });
+    throw error;
+  }
+}
+
+async function sessionOf(
+  { identity, refusals }: RunnerServerOptions,
+  { request, signal, traceId }: Exchange,
+  name: Name | 'unknown',
+): Promise<Session> {
+  const { authorization } = request.headers;
+  try {
+    return await identity.sessionOf(authorization, signal);
   } catch (error) {
     if (isAmbientError(error, 'unauthenticated', 'forbidden'))
-      accesses.refused({ door: 'runners', resource: `runner/${name}`, error, traceId });
+      refusals.note({ authorization, resource: `runner/${name}`, error, traceId });
     throw error;
   }
 }

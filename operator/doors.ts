@@ -26,6 +26,7 @@ import type { AuditTrail } from './record/audit.ts';
 import { createAdmissionServer } from './serve/admission/server.ts';
 import { createLiveServer } from './serve/live/server.ts';
 import { WatchedFrontProxy } from './serve/live/front-proxy.ts';
+import { RunnerRefusals } from './serve/runners/refusals.ts';
 import { RunnerIdentity } from './serve/runners/identity.ts';
 import { PushDoor } from './serve/runners/push.ts';
 import { Runs } from './serve/runners/runs.ts';
@@ -166,13 +167,15 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     now,
   });
   const raises = new BudgetRaises({ client, store, policies, audit, now });
-  const accesses = new Accesses({
-    audit,
-    store,
-    operatorNamespace: config.namespace,
-    elapsed: () => systemClock.elapsed(),
-    onError: (err) => log.warn({ err }, 'recording an access failed'),
-  });
+  const accesses = stack.use(
+    new Accesses({
+      audit,
+      store,
+      operatorNamespace: config.namespace,
+      clock: systemClock,
+      onError: (err) => log.warn({ err }, 'recording an access failed'),
+    }),
+  );
   const shared = {
     accesses,
     sessions,
@@ -231,23 +234,26 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       onChange: (listener) => watches.pods.onChange(({ object }) => listener(object)),
     }),
   );
+  const identity = identityOf(TOKEN_AUDIENCE);
+  const pushing = identityOf(PUSH_TOKEN_AUDIENCE, {
+    step: PUSH_STEP,
+    jobNameFor: ({ metadata }) => pushJobNameOf(metadata.uid ?? ''),
+  });
   const runners = createRunnerServer({
     ...shared,
     results,
     costs,
     messages,
     questions: new Questions({ client, sessions, now }),
-    identity: identityOf(TOKEN_AUDIENCE),
+    identity,
     runs,
+    refusals: new RunnerRefusals({ identity, accesses }),
     models,
     push: new PushDoor({
-      identity: identityOf(PUSH_TOKEN_AUDIENCE, {
-        step: PUSH_STEP,
-        jobNameFor: ({ metadata }) => pushJobNameOf(metadata.uid ?? ''),
-      }),
+      identity: pushing,
       artifacts,
       reports: pushReports,
-      accesses,
+      refusals: new RunnerRefusals({ identity: pushing, accesses }),
     }),
   });
   const admission = createAdmissionServer({

@@ -9,11 +9,11 @@ import {
 } from '../../../common/api/names.ts';
 import type { OwnerReference } from '../../../common/api/kubernetes.ts';
 import type { Session } from '../../../common/api/session.ts';
-import { AmbientError } from '../../../common/errors.ts';
+import { AmbientError, isAmbientError } from '../../../common/errors.ts';
 import type { Job, Pod } from '../../../common/kube/core-types.ts';
 import type { SessionLookup } from '../../sessions/lookup.ts';
 import { Tokens } from './tokens.ts';
-import type { TokenPod, TokenReviewer } from './tokens.ts';
+import type { Bearer, TokenPod, TokenReviewer } from './tokens.ts';
 
 export interface PodLookup {
   /** What is known here and now. */
@@ -75,7 +75,25 @@ export class RunnerIdentity {
    * of owners from pod to Job to session is what counts. Throws unauthenticated, forbidden, unavailable.
    */
   async sessionOf(authorization: string | undefined, signal?: AbortSignal): Promise<Session> {
-    const at = await this.#tokens.podOf(authorization);
+    return await this.#sessionOf(await this.#tokens.podOf(authorization), signal);
+  }
+
+  /** Whom a token that was refused speaks of, and whose pod that is if it is proven. Throws what the API server's absence throws. */
+  async bearerOf(
+    authorization: string | undefined,
+  ): Promise<{ bearer: Bearer; session: Session | undefined } | undefined> {
+    const bearer = await this.#tokens.bearerOf(authorization);
+    if (bearer === undefined) return undefined;
+    if (!bearer.isProven) return { bearer, session: undefined };
+    try {
+      return { bearer, session: await this.#sessionOf(bearer.pod) };
+    } catch (error) {
+      if (isAmbientError(error)) return { bearer, session: undefined };
+      throw error;
+    }
+  }
+
+  async #sessionOf(at: TokenPod, signal?: AbortSignal): Promise<Session> {
     const pod = await this.#pod(at, signal);
     if (pod?.metadata.uid !== at.uid) throw forbidden(`pod ${at.name} is gone`);
     if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') {

@@ -14,7 +14,6 @@ import {
 import { isTerminal } from '../../../common/api/session.ts';
 import type { Session } from '../../../common/api/session.ts';
 import { AmbientError, isAmbientError } from '../../../common/errors.ts';
-import type { Accesses } from '../../sessions/accesses.ts';
 import type { Artifacts } from '../../sessions/artifacts.ts';
 import { chargesOf } from '../../sessions/charges.ts';
 import type { Costs } from '../../sessions/costs.ts';
@@ -39,6 +38,7 @@ import type { Certificates, Door } from '../http/server.ts';
 import { CONTROL_WAIT_MAX_SECONDS, controlOf } from './control.ts';
 import type { RunnerIdentity } from './identity.ts';
 import type { PushDoor } from './push.ts';
+import type { RunnerRefusals } from './refusals.ts';
 import { sendArtifact } from './send-artifact.ts';
 import { RUN_WAIT_MAX_SECONDS } from './runs.ts';
 import type { Runs } from './runs.ts';
@@ -54,7 +54,7 @@ export interface RunnerServerOptions {
   costs: Pick<Costs, 'report'>;
   messages: Pick<Messages, 'after'>;
   questions: Pick<Questions, 'note'>;
-  accesses: Accesses;
+  refusals: Pick<RunnerRefusals, 'note'>;
   /** Serves what lies below /models. */
   models?: ModelDoor;
   /** Serves the pods that push. */
@@ -141,7 +141,7 @@ const pushOf = ({ push }: RunnerServerOptions, { request }: Exchange): PushDoor 
 
 async function handle(options: RunnerServerOptions, meters: Meters, exchange: Exchange): Promise<void> {
   const { request, facts } = exchange;
-  const route = routeOf(request.url ?? '/');
+  const route = await routeFor(options, exchange);
   facts.route = route.name;
   if (!METHODS[route.name].includes(request.method ?? '')) {
     throw new AmbientError(
@@ -184,23 +184,51 @@ async function sendRun(options: RunnerServerOptions, exchange: Exchange, { query
   sendJson(response, 200, { run: await runs.of(pod, signal) });
 }
 
-const sessionOf = (options: RunnerServerOptions, exchange: Exchange, name: Name): Promise<Session> =>
+/** Whoever tries paths that are not there is told so when it is known who that is, and it is on record. Throws not_found, unsafe_path. */
+async function routeFor(options: RunnerServerOptions, exchange: Exchange): Promise<Route> {
+  const { url = '/', headers } = exchange.request;
+  try {
+    return routeOf(url);
+  } catch (error) {
+    await sessionOf(options, exchange, 'unknown');
+    if (isAmbientError(error))
+      options.refusals.note({
+        authorization: headers.authorization,
+        resource: 'runner/unknown',
+        details: { path: url },
+        error,
+        traceId: exchange.traceId,
+      });
+    throw error;
+  }
+}
+
+const sessionOf = (
+  options: RunnerServerOptions,
+  exchange: Exchange,
+  name: Name | 'unknown',
+): Promise<Session> =>
   known(options, exchange, name, () =>
     options.identity.sessionOf(exchange.request.headers.authorization, exchange.signal),
   );
 
 /** A stranger is recorded. */
 async function known<T>(
-  { accesses }: RunnerServerOptions,
-  { traceId }: Exchange,
-  name: Name,
+  { refusals }: RunnerServerOptions,
+  { request, traceId }: Exchange,
+  name: Name | 'unknown',
   identify: () => Promise<T>,
 ): Promise<T> {
   try {
     return await identify();
   } catch (error) {
     if (isAmbientError(error, 'unauthenticated', 'forbidden'))
-      accesses.refused({ door: 'runners', resource: `runner/${name}`, error, traceId });
+      refusals.note({
+        authorization: request.headers.authorization,
+        resource: `runner/${name}`,
+        error,
+        traceId,
+      });
     throw error;
   }
 }

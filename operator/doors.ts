@@ -20,13 +20,16 @@ import type { KubeObject } from '../common/api/kubernetes.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
 import { restParts } from './rest-parts.ts';
-import { jobNameOf, pushJobNameOf, trimJob, trimPod } from './controllers/session/index.ts';
+import { jobNameFor, pushJobNameOf, trimJob, trimPod } from './controllers/session/index.ts';
+import type { TenancyMetrics } from './metrics.ts';
 import type { AuditTrail } from './record/audit.ts';
 import { createAdmissionServer } from './serve/admission/server.ts';
 import { createLiveServer } from './serve/live/server.ts';
 import { WatchedFrontProxy } from './serve/live/front-proxy.ts';
+import { RunnerRefusals } from './serve/runners/refusals.ts';
 import { RunnerIdentity } from './serve/runners/identity.ts';
 import { PushDoor } from './serve/runners/push.ts';
+import { Runs } from './serve/runners/runs.ts';
 import { createRunnerServer } from './serve/runners/server.ts';
 import { createRestServer } from './serve/rest/server.ts';
 import { OperatorCertificates } from './serve/tls/certificates.ts';
@@ -65,6 +68,7 @@ export interface DoorsOptions {
   audit: AuditTrail;
   watches: Watches;
   registry: Registry;
+  tenancy: Pick<TenancyMetrics, 'budgetStopped'>;
   log: Logger;
 }
 
@@ -83,7 +87,7 @@ export interface Doors {
 
 /** Resolves when both doors listen. What was opened is closed again when something fails. */
 export async function openDoors(options: DoorsOptions): Promise<Doors> {
-  const { config, client, store, audit, watches, registry, log } = options;
+  const { config, client, store, audit, watches, registry, tenancy, log } = options;
   await using stack = new AsyncDisposableStack();
 
   const certificates = stack.use(
@@ -163,13 +167,15 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     now,
   });
   const raises = new BudgetRaises({ client, store, policies, audit, now });
-  const accesses = new Accesses({
-    audit,
-    store,
-    operatorNamespace: config.namespace,
-    elapsed: () => systemClock.elapsed(),
-    onError: (err) => log.warn({ err }, 'recording an access failed'),
-  });
+  const accesses = stack.use(
+    new Accesses({
+      audit,
+      store,
+      operatorNamespace: config.namespace,
+      clock: systemClock,
+      onError: (err) => log.warn({ err }, 'recording an access failed'),
+    }),
+  );
   const shared = {
     accesses,
     sessions,
@@ -192,7 +198,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   });
   const identityOf = (
     audience: string,
-    more?: { step: string; jobNameOf: typeof jobNameOf },
+    more?: { step: string; jobNameFor: typeof jobNameFor },
   ): RunnerIdentity =>
     new RunnerIdentity({
       reviewer: client,
@@ -200,7 +206,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       sessions,
       pods: lookup(client, pods, watches.pods, trimPod),
       jobs: lookup(client, jobs, watches.jobs, trimJob),
-      jobNameOf,
+      jobNameFor,
       now,
       ...more,
     });
@@ -217,23 +223,37 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       identity: identityOf(MODELS_TOKEN_AUDIENCE),
       accesses,
       registry,
+      budgetStopped: () => tenancy.budgetStopped('session'),
       log,
     },
     stack,
   );
+  const runs = stack.use(
+    new Runs({
+      ...lookup(client, pods, watches.pods, (pod) => pod),
+      onChange: (listener) => watches.pods.onChange(({ object }) => listener(object)),
+    }),
+  );
+  const identity = identityOf(TOKEN_AUDIENCE);
+  const pushing = identityOf(PUSH_TOKEN_AUDIENCE, {
+    step: PUSH_STEP,
+    jobNameFor: ({ metadata }) => pushJobNameOf(metadata.uid ?? ''),
+  });
   const runners = createRunnerServer({
     ...shared,
     results,
     costs,
     messages,
     questions: new Questions({ client, sessions, now }),
-    identity: identityOf(TOKEN_AUDIENCE),
+    identity,
+    runs,
+    refusals: new RunnerRefusals({ identity, accesses }),
     models,
     push: new PushDoor({
-      identity: identityOf(PUSH_TOKEN_AUDIENCE, { step: PUSH_STEP, jobNameOf: pushJobNameOf }),
+      identity: pushing,
       artifacts,
       reports: pushReports,
-      accesses,
+      refusals: new RunnerRefusals({ identity: pushing, accesses }),
     }),
   });
   const admission = createAdmissionServer({
@@ -262,6 +282,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       sessionLog,
       stops,
       approvals,
+      raises,
       messages,
       resumes,
       namespaces,

@@ -10,6 +10,7 @@ import { readSecret } from './record/notifications/secrets.ts';
 import { ModelDoor } from './serve/models/door.ts';
 import { modelMeters } from './serve/models/meters.ts';
 import type { RunnerIdentity } from './serve/runners/identity.ts';
+import { RunnerRefusals } from './serve/runners/refusals.ts';
 import type { Accesses } from './sessions/accesses.ts';
 import type { Costs } from './sessions/costs.ts';
 import type { SessionLookup } from './sessions/lookup.ts';
@@ -35,13 +36,28 @@ export interface ModelDoorParts {
   identity: RunnerIdentity;
   accesses: Accesses;
   registry: Registry;
+  /** A session was told to stop for want of money. */
+  budgetStopped: () => void;
   log: Logger;
 }
 
 const PROCESS_BYTES = 6;
 
 export function makeModelDoor(parts: ModelDoorParts, stack: AsyncDisposableStack): ModelDoor {
-  const { rules, client, store, audit, sessions, policies, costs, identity, accesses, registry, log } = parts;
+  const {
+    rules,
+    client,
+    store,
+    audit,
+    sessions,
+    policies,
+    costs,
+    identity,
+    accesses,
+    registry,
+    budgetStopped,
+    log,
+  } = parts;
   const elapsed = (): number => systemClock.elapsed();
   const meters = modelMeters(registry);
   // In the order in which they end last: calls are cut, then charged, then nothing is connected any more.
@@ -70,7 +86,7 @@ export function makeModelDoor(parts: ModelDoorParts, stack: AsyncDisposableStack
         onError: (err) => log.warn({ err }, 'recording a refused call failed'),
       }),
       shortages: new Shortages({
-        states: new BudgetStates({ client, store, audit, now: () => new Date() }),
+        states: new BudgetStates({ client, store, audit, now: () => new Date(), onStopped: budgetStopped }),
         sessions,
         policies,
         clock: systemClock,
@@ -82,5 +98,5 @@ export function makeModelDoor(parts: ModelDoorParts, stack: AsyncDisposableStack
       log,
     }),
   );
-  return new ModelDoor({ gateway, identity, accesses, meters });
+  return new ModelDoor({ gateway, identity, refusals: new RunnerRefusals({ identity, accesses }), meters });
 }

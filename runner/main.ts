@@ -12,8 +12,9 @@ import { runnerExitCode, sentence } from './outcome.ts';
 import type { Mirror } from './records.ts';
 import { pushStep } from './result/push-step.ts';
 import { run } from './run.ts';
-import { readRunDescription } from './session-file.ts';
+import { readSessionFile } from './session-file.ts';
 import { bring } from './source/bring.ts';
+import { awaitRun, describeToCommand } from './waiting.ts';
 
 const PATIENCE_SECONDS = 300;
 
@@ -24,6 +25,8 @@ const mirror: Mirror = {
   say: (line) => void process.stdout.write(`[ambient] ${line}\n`),
 };
 const now = (): Date => new Date();
+const elapsed = (): number => performance.now();
+const random = (): number => Math.random();
 const locations = locationsFrom(process.env);
 
 async function main(link: Link | undefined): Promise<RunResult> {
@@ -36,17 +39,22 @@ async function main(link: Link | undefined): Promise<RunResult> {
       else interruption.raise({ kind: 'terminated', signal }, graceSeconds);
     });
   try {
-    const description = await readRunDescription(locations.description);
+    const mounted = await readSessionFile(locations.description);
+    const waits = 'waits' in mounted;
+    const { signal } = interruption;
+    const description = waits
+      ? await awaitRun(mounted, { locations, mirror, elapsed, random, signal })
+      : mounted;
     graceSeconds = description.limits.gracePeriodSeconds;
     return await run({
       description,
-      locations,
+      locations: waits ? await describeToCommand(description, locations) : locations,
       env: process.env,
       interruption,
       mirror,
       now,
-      elapsed: () => performance.now(),
-      random: () => Math.random(),
+      elapsed,
+      random,
       self: { pid: process.pid, ppid: process.ppid },
       ...(link && { link }),
       patienceSeconds: Number(process.env.AMBIENT_PATIENCE_SECONDS ?? PATIENCE_SECONDS),

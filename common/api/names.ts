@@ -21,6 +21,11 @@ export const LABEL_SESSION_UID = 'ambient.ai/session-uid';
 export const LABEL_STEP = 'ambient.ai/step';
 /** Of a Job: UID and generation of the NamespacePolicy that it was made under, with a dot in between. */
 export const LABEL_POLICY = 'ambient.ai/policy';
+/**
+ * Of the Job and pod of what is kept ready for a session: the digest of its template. Those that no session has yet carry the labels
+ * of a session with nothing in them, so that whatever holds for pods of sessions holds for them too.
+ */
+export const LABEL_WARM = 'ambient.ai/warm';
 export const LABEL_FRAMEWORK = 'ambient.ai/framework';
 /** Kueue's own label: passed through from Session to Job so that quota can be Kueue's. */
 export const LABEL_KUEUE_QUEUE = 'kueue.x-k8s.io/queue-name';
@@ -29,6 +34,9 @@ export const MANAGED_BY = 'ambient-operator';
 
 /** The pod annotation that the downward API mounts as session.json. */
 export const ANNOTATION_RUN = 'ambient.ai/run';
+
+/** What the operator itself puts beside a session's artifacts: no agent can take its place, and it counts for none. */
+export const OPERATOR_ARTIFACTS = '.ambient/';
 
 /** Audience of the projected token with which a runner pod proves which pod it is. */
 export const TOKEN_AUDIENCE = 'ambient';

@@ -1,6 +1,6 @@
 /** SessionTrigger: which events of a source start a session in its namespace, and what that session is. */
 import Type from 'typebox';
-import { Condition, Timestamp } from './kubernetes.ts';
+import { Condition, RuntimeClassName, Timestamp } from './kubernetes.ts';
 import type { KubeObject, ValidationRule } from './kubernetes.ts';
 import {
   SESSION_LIMITS,
@@ -60,6 +60,11 @@ export const TriggerSession = Type.Object(
     result: Type.Optional(SessionResult),
     policy: Type.Optional(SessionPolicy),
     limits: Type.Optional(Type.Partial(Type.Object(SESSION_LIMITS))),
+    runtimeClassName: Type.Optional(
+      RuntimeClassName(
+        'RuntimeClass of the pod, one that the namespace allows; absent: the default of its policy.',
+      ),
+    ),
   },
   { description: 'The session to make. Strings of it may hold {{event.NAME}} and {{payload.PATH}}.' },
 );

@@ -582,6 +582,20 @@ export const SessionStatus = Type.Object(
         ATOMIC,
       ),
     ),
+    warmPod: Type.Optional(
+      Type.Object(
+        {
+          jobName: Type.String({ maxLength: 253 }),
+          podName: Type.String({ maxLength: 253 }),
+          claimedAt: Timestamp(),
+        },
+        {
+          ...ATOMIC,
+          description:
+            "A pod that was kept ready and is this session's now, or is about to be; absent: its pod is made for it.",
+        },
+      ),
+    ),
     budget: Type.Optional(
       Type.Object(
         {

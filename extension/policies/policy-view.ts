@@ -115,11 +115,11 @@ const namesView = ({ allowed, blocked }: EffectivePolicy['models']): PolicyView[
   blocked: [...blocked],
 });
 
-const restrictionRows = ({ restrictions, runtimeClasses }: EffectivePolicy): RestrictionRow[] => [
+const restrictionRows = ({ restrictions, egress, runtimeClasses }: EffectivePolicy): RestrictionRow[] => [
   {
     label: 'Network',
-    isRestricted: restrictions.network,
-    text: restrictions.network ? 'nothing but what the operator provides' : 'as the cluster allows',
+    isRestricted: restrictions.network || egress !== undefined,
+    text: networkText(restrictions.network ? [] : egress),
   },
   {
     label: 'Files',
@@ -137,6 +137,13 @@ const restrictionRows = ({ restrictions, runtimeClasses }: EffectivePolicy): Res
     text: runtimeText(runtimeClasses),
   },
 ];
+
+function networkText(egress: EffectivePolicy['egress']): string {
+  if (egress === undefined) return 'as the cluster allows';
+  return egress.length === 0
+    ? 'nothing but what the operator provides'
+    : `what the operator provides, and ${egress.map(({ cidr }) => cidr).join(', ')}`;
+}
 
 function runtimeText({ default: standard, allowed }: EffectivePolicy['runtimeClasses']): string {
   const others = allowed.filter((name) => name !== standard);

@@ -27,7 +27,10 @@ const summary = {
   }),
   createdAt: Time(),
   updatedAt: Time('When its state last changed.'),
-  artifactCount: Type.Integer({ minimum: 0 }),
+  artifactCount: Type.Integer({
+    minimum: 0,
+    description: 'Without what the operator keeps beside them, below .ambient/.',
+  }),
   displayName: Type.Optional(Type.String()),
   message: Type.Optional(Type.String({ description: 'One line about what goes on.' })),
 };
@@ -67,6 +70,9 @@ export const Workload = Type.Object(
     podName: Type.Optional(Type.String()),
     jobName: Type.Optional(Type.String()),
     resources: Type.Record(Type.String(), Type.String(), { description: 'Limits of the pod.' }),
+    runtimeClassName: Type.Optional(
+      Type.String({ description: "Of the pod; absent: the nodes' own runtime." }),
+    ),
     startTime: Type.Optional(Time()),
     completionTime: Type.Optional(Time()),
     exitCode: Type.Optional(Type.Integer()),
@@ -116,7 +122,7 @@ const Labels = (description: string) =>
     description,
   });
 
-const { framework, trigger, policy, limits, artifacts } = SessionSpec.properties;
+const { framework, trigger, policy, limits, artifacts, runtimeClassName } = SessionSpec.properties;
 
 /** What may be sent is checked to the last field: a misspelt limit must not go unnoticed. */
 export const NewSession = Type.Object(
@@ -143,6 +149,7 @@ export const NewSession = Type.Object(
       Type.Object(Type.Partial(Type.Object(limits.properties)).properties, { additionalProperties: false }),
     ),
     artifacts,
+    runtimeClassName,
   },
   { additionalProperties: false, description: 'A session to launch.' },
 );
@@ -209,6 +216,12 @@ export const Decision = Type.Object({
   by: Type.String(),
   at: Time(),
   reason: Type.Optional(Type.String()),
+});
+
+export const RaisedBudget = Type.Object({
+  limit: Type.String({ description: 'USD that the session may spend in all.' }),
+  by: Type.String(),
+  at: Time(),
 });
 
 export const Said = Type.Object({

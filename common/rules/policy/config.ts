@@ -5,6 +5,7 @@
 import type { NamespacePolicySpec } from '../../api/namespace-policy.ts';
 import { parseMoney } from '../money.ts';
 import { DEFAULT_RETENTION } from './effective.ts';
+import { egressMistakes } from './egress-mistakes.ts';
 import { coversGlob } from './glob.ts';
 import { entries, error, warning } from './mistake.ts';
 import { gatewayMistakes } from './gateway-mistakes.ts';
@@ -26,6 +27,7 @@ export function policyMistakes(spec: NamespacePolicySpec, now?: number): PolicyM
     ...budget(spec.models?.budget),
     ...gatewayMistakes(spec.models),
     ...names('tools', spec.tools),
+    ...egressMistakes(spec),
     ...entries('spec.isolation.runtimeClasses.allowed', spec.isolation?.runtimeClasses?.allowed),
     ...resultsMistakes(spec.results),
     ...approval(spec),

@@ -4,6 +4,7 @@
  */
 import { DEFAULT_MAX_SESSIONS, DEFAULT_SESSION_BUDGET } from '../../api/namespace-policy.ts';
 import type {
+  EgressRule,
   ModelPrice,
   ModelProviderAccess,
   NamespacePolicySpec,
@@ -36,6 +37,8 @@ export interface EffectivePolicy {
   models: NameRules;
   tools: NameRules;
   restrictions: Restrictions;
+  /** What sessions reach besides the operator and DNS; undefined: what the operator opens to all. */
+  egress: readonly EgressRule[] | undefined;
   /** RuntimeClasses: of sessions that name none (undefined: the nodes' own runtime), and globs of those that may be named. */
   runtimeClasses: { default: string | undefined; allowed: readonly string[] };
   /** Globs of PersistentVolumeClaims that may be inputs. */
@@ -76,6 +79,7 @@ export function effectivePolicy(spec: NamespacePolicySpec | undefined): Effectiv
       fileSystem: tools?.restrictions?.fileSystem ?? false,
       execution: tools?.restrictions?.execution ?? false,
     },
+    egress: spec?.network?.egress,
     runtimeClasses: {
       default: isolation?.runtimeClasses?.default,
       allowed: [isolation?.runtimeClasses?.default ?? [], isolation?.runtimeClasses?.allowed ?? []].flat(),

@@ -63,7 +63,7 @@ export function fillSession(trigger: SessionTriggerSpec, options: FillOptions): 
   const filling = new Filling(options);
   const filled = mapStrings(trigger.session, (place) => filling.replace(place));
   const { event, name, delivery } = options;
-  const { displayName, framework, source, result, policy, limits } = filled;
+  const { displayName, framework, source, result, policy, limits, runtimeClassName } = filled;
   const { outside, mistakes } = filling;
   const spec: SessionSpec = {
     ...(displayName === undefined || displayName === '' ? {} : { displayName }),
@@ -88,6 +88,7 @@ export function fillSession(trigger: SessionTriggerSpec, options: FillOptions): 
             gracePeriodSeconds: limits.gracePeriodSeconds ?? DEFAULT_GRACE_SECONDS,
           },
         }),
+    ...(runtimeClassName === undefined ? {} : { runtimeClassName }),
   };
   return { spec, mistakes };
 }

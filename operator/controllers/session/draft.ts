@@ -63,6 +63,12 @@ export class Draft {
     this.#status.workload = { ...this.#status.workload, ...known };
   }
 
+  /** Undefined: its pod is made for it after all. */
+  warmPod(pod: SessionStatus['warmPod']): void {
+    if (pod === undefined) delete this.#status.warmPod;
+    else this.#status.warmPod = pod;
+  }
+
   /** What people say reaches its command. */
   openInput(): void {
     this.#status.input = { ...this.#status.input, open: true };

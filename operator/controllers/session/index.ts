@@ -13,13 +13,13 @@ import { Committer } from './committer.ts';
 import type { AppendHistory } from './committer.ts';
 import { Memory } from './memory.ts';
 import { podFacts } from './pod-facts.ts';
-import { makeReconcile, sessionKey } from './reconcile.ts';
+import { isOfRun, makeReconcile, sessionKey } from './reconcile.ts';
 import type { SessionKey } from './reconcile.ts';
 import type { SessionDependencies } from './step.ts';
 import { isNews } from './trim.ts';
 
 export { bySessionUid, SESSION_INDEX } from './reconcile.ts';
-export { jobNameOf } from './job.ts';
+export { jobNameFor, jobNameOf } from './job.ts';
 export { pushJobNameOf } from './push-job.ts';
 export { trimJob, trimPod, trimSession } from './trim.ts';
 export { Turns } from './turns.ts';
@@ -150,7 +150,8 @@ export class SessionController {
       name: labels[LABEL_SESSION] ?? '',
     });
     const uid = labels[LABEL_SESSION_UID];
-    if (uid === undefined || labels[LABEL_STEP] !== undefined || session?.metadata.uid !== uid) return;
+    const isOther = labels[LABEL_STEP] !== undefined;
+    if (uid === undefined || isOther || session?.metadata.uid !== uid || !isOfRun(pod, session)) return;
     const { container, end } = podFacts(pod, this.#options.clock.now());
     this.#memory.note(uid, {
       ...(container === undefined ? {} : { containerEnd: container }),

@@ -50,6 +50,10 @@ export const RUNNER_CONTAINER = 'runner';
 /** Derived from the UID alone, so that creating it again after a crash finds it there. */
 export const jobNameOf = (uid: string): string => `ambient-${uid}`;
 
+/** Of the Job that is a session's: made for it, or kept ready and claimed. */
+export const jobNameFor = ({ metadata, status }: Session): string =>
+  status?.warmPod?.jobName ?? jobNameOf(metadata.uid ?? '');
+
 /**
  * @param run content of /ambient/session.json
  * @param restrictions as far as a pod can hold them; of execution it can nothing, since no volume Kubernetes makes is noexec
@@ -153,7 +157,7 @@ export function buildJob(
   };
 }
 
-const deadlineSeconds = ({ limits }: RunPlan): number =>
+export const deadlineSeconds = ({ limits }: RunPlan): number =>
   limits.timeoutSeconds + limits.gracePeriodSeconds + HAND_IN_SECONDS + DEADLINE_MARGIN_SECONDS;
 
 /** Many commands read their key once: it is good for as long as they can run. */

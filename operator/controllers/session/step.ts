@@ -17,6 +17,7 @@ import type { ArtifactSummary } from '../../sessions/artifacts.ts';
 import type { AuditTrail } from '../../record/audit.ts';
 import type { Policies } from '../../sessions/policies.ts';
 import type { Clock } from '../clock.ts';
+import type { WarmPods } from '../warm/index.ts';
 import type { Draft } from './draft.ts';
 import type { Memory } from './memory.ts';
 import type { Turns } from './turns.ts';
@@ -98,6 +99,7 @@ export interface SessionDependencies {
   frameworks: ObjectStore<Framework>;
   policies: Pick<Policies, 'of' | 'object'>;
   turns: Turns;
+  warm: Pick<WarmPods, 'pick'>;
   /** A session was told to stop for its own budget, or its namespace's. */
   budgetStopped: (by: 'session' | 'namespace') => void;
   /** The user that the operator itself is. */

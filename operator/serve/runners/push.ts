@@ -2,20 +2,20 @@
 import { PUSH_REPORT, pushPath } from '../../../common/api/push.ts';
 import { CHANGES_PATCH } from '../../../common/api/runner.ts';
 import { AmbientError, isAmbientError } from '../../../common/errors.ts';
-import type { Accesses } from '../../sessions/accesses.ts';
 import type { Artifacts } from '../../sessions/artifacts.ts';
 import type { PushReports } from '../../sessions/push-reports.ts';
 import { readJson } from '../http/body.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { sendArtifact } from './send-artifact.ts';
 import type { RunnerIdentity } from './identity.ts';
+import type { RunnerRefusals } from './refusals.ts';
 
 export interface PushDoorOptions {
   /** Of the tokens with audience `ambient-push` alone. */
   identity: RunnerIdentity;
   artifacts: Artifacts;
   reports: PushReports;
-  accesses: Accesses;
+  refusals: Pick<RunnerRefusals, 'note'>;
 }
 
 const REPORT_BYTES_MAX = 64 * 1024;
@@ -49,12 +49,13 @@ export class PushDoor {
   }
 
   async #sessionOf({ request, signal, traceId }: Exchange) {
-    const { identity, accesses } = this.#options;
+    const { identity, refusals } = this.#options;
+    const { authorization } = request.headers;
     try {
-      return await identity.sessionOf(request.headers.authorization, signal);
+      return await identity.sessionOf(authorization, signal);
     } catch (error) {
       if (isAmbientError(error, 'unauthenticated', 'forbidden'))
-        accesses.refused({ door: 'runners', resource: 'runner/push', error, traceId });
+        refusals.note({ authorization, resource: 'runner/push', error, traceId });
       throw error;
     }
   }

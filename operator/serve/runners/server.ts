@@ -14,7 +14,6 @@ import {
 import { isTerminal } from '../../../common/api/session.ts';
 import type { Session } from '../../../common/api/session.ts';
 import { AmbientError, isAmbientError } from '../../../common/errors.ts';
-import type { Accesses } from '../../sessions/accesses.ts';
 import type { Artifacts } from '../../sessions/artifacts.ts';
 import { chargesOf } from '../../sessions/charges.ts';
 import type { Costs } from '../../sessions/costs.ts';
@@ -39,10 +38,14 @@ import type { Certificates, Door } from '../http/server.ts';
 import { CONTROL_WAIT_MAX_SECONDS, controlOf } from './control.ts';
 import type { RunnerIdentity } from './identity.ts';
 import type { PushDoor } from './push.ts';
+import type { RunnerRefusals } from './refusals.ts';
 import { sendArtifact } from './send-artifact.ts';
+import { RUN_WAIT_MAX_SECONDS } from './runs.ts';
+import type { Runs } from './runs.ts';
 
 export interface RunnerServerOptions {
   identity: RunnerIdentity;
+  runs: Runs;
   sessions: SessionLookup;
   log: SessionLog;
   artifacts: Artifacts;
@@ -51,7 +54,7 @@ export interface RunnerServerOptions {
   costs: Pick<Costs, 'report'>;
   messages: Pick<Messages, 'after'>;
   questions: Pick<Questions, 'note'>;
-  accesses: Accesses;
+  refusals: Pick<RunnerRefusals, 'note'>;
   /** Serves what lies below /models. */
   models?: ModelDoor;
   /** Serves the pods that push. */
@@ -71,6 +74,7 @@ type Name = keyof typeof RUNNER_PATHS;
 const METHODS: Record<Name, readonly string[]> = {
   events: ['POST'],
   control: ['GET'],
+  run: ['GET'],
   resume: ['GET'],
   source: ['GET', 'HEAD'],
   artifacts: ['PUT'],
@@ -137,7 +141,7 @@ const pushOf = ({ push }: RunnerServerOptions, { request }: Exchange): PushDoor 
 
 async function handle(options: RunnerServerOptions, meters: Meters, exchange: Exchange): Promise<void> {
   const { request, facts } = exchange;
-  const route = routeOf(request.url ?? '/');
+  const route = await routeFor(options, exchange);
   facts.route = route.name;
   if (!METHODS[route.name].includes(request.method ?? '')) {
     throw new AmbientError(
@@ -145,6 +149,7 @@ async function handle(options: RunnerServerOptions, meters: Meters, exchange: Ex
       `${route.name} takes ${METHODS[route.name].join(' and ')} only`,
     );
   }
+  if (route.name === 'run') return await sendRun(options, exchange, route);
   const session = await sessionOf(options, exchange, route.name);
   facts.namespace = session.metadata.namespace ?? '';
   facts.session = session.metadata.name;
@@ -164,16 +169,66 @@ async function handle(options: RunnerServerOptions, meters: Meters, exchange: Ex
   }
 }
 
-async function sessionOf(
-  { identity, accesses }: RunnerServerOptions,
-  { request, signal, traceId }: Exchange,
-  name: Name,
-): Promise<Session> {
+/** Of a pod that was kept ready: nothing but this is open to it while no session has it. */
+async function sendRun(options: RunnerServerOptions, exchange: Exchange, { query }: Route): Promise<void> {
+  const { identity, runs } = options;
+  const { request, response, facts, signal, closing } = exchange;
+  const { authorization } = request.headers;
+  const waitSeconds = Math.min(numberParam(query, 'wait', 0), RUN_WAIT_MAX_SECONDS);
+  const pod = await known(options, exchange, 'run', () => identity.podOf(authorization, signal));
+  facts.namespace = pod.metadata.namespace ?? '';
+  if (!(await runs.untilClaimed(pod, waitSeconds, AbortSignal.any([signal, closing]))))
+    return sendJson(response, 200, {});
+  const session = await sessionOf(options, exchange, 'run');
+  facts.session = session.metadata.name;
+  sendJson(response, 200, { run: await runs.of(pod, signal) });
+}
+
+/** Whoever tries paths that are not there is told so when it is known who that is, and it is on record. Throws not_found, unsafe_path. */
+async function routeFor(options: RunnerServerOptions, exchange: Exchange): Promise<Route> {
+  const { url = '/', headers } = exchange.request;
   try {
-    return await identity.sessionOf(request.headers.authorization, signal);
+    return routeOf(url);
+  } catch (error) {
+    await sessionOf(options, exchange, 'unknown');
+    if (isAmbientError(error))
+      options.refusals.note({
+        authorization: headers.authorization,
+        resource: 'runner/unknown',
+        details: { path: url },
+        error,
+        traceId: exchange.traceId,
+      });
+    throw error;
+  }
+}
+
+const sessionOf = (
+  options: RunnerServerOptions,
+  exchange: Exchange,
+  name: Name | 'unknown',
+): Promise<Session> =>
+  known(options, exchange, name, () =>
+    options.identity.sessionOf(exchange.request.headers.authorization, exchange.signal),
+  );
+
+/** A stranger is recorded. */
+async function known<T>(
+  { refusals }: RunnerServerOptions,
+  { request, traceId }: Exchange,
+  name: Name | 'unknown',
+  identify: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await identify();
   } catch (error) {
     if (isAmbientError(error, 'unauthenticated', 'forbidden'))
-      accesses.refused({ door: 'runners', resource: `runner/${name}`, error, traceId });
+      refusals.note({
+        authorization: request.headers.authorization,
+        resource: `runner/${name}`,
+        error,
+        traceId,
+      });
     throw error;
   }
 }

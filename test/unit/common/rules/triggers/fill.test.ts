@@ -60,6 +60,7 @@ describe('a session made of an event', () => {
       source: { type: 'git', git: { url: '{{payload.repository.clone_url}}', ref: '{{event.commit}}' } },
       config: { command: 'agent --review "$1"', args: ['{{event.title}}'] },
       limits: { memory: '1Gi' },
+      runtimeClassName: 'gvisor',
     });
     assert.deepEqual(mistakes, []);
     assert.deepEqual(spec, {
@@ -89,6 +90,7 @@ describe('a session made of an event', () => {
         },
       },
       limits: { memory: '1Gi', timeoutSeconds: 3600, gracePeriodSeconds: 30 },
+      runtimeClassName: 'gvisor',
     });
   });
 

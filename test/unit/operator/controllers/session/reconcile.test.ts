@@ -89,6 +89,8 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
       clock,
     }),
     audit: new CollectedAudit(),
+    /** The pod that is kept ready. */
+    kept: undefined as { jobName: string; podName: string } | undefined,
   };
   let version = 10;
   const nextVersion = (): string => String(++version);
@@ -118,6 +120,10 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
       requests.push('delete job');
       for (const { metadata } of jobs.list()) jobs.remove(metadata);
     },
+    async jsonPatch(_: unknown, { name }: { name: string }) {
+      requests.push(`claim ${name}`);
+      throw refusal(404, 'NotFound', 'no such object');
+    },
     async mergePatch(
       _: unknown,
       __: unknown,
@@ -131,6 +137,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
         metadata: { ...truth.metadata, resourceVersion: nextVersion() },
         status: { ...truth.status, ...patch.status },
       };
+      if (truth.status?.warmPod === null) delete truth.status.warmPod;
       // Merge patches merge objects; workload is the only one that is written in parts.
       truth.status = {
         ...truth.status,
@@ -155,6 +162,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
       frameworks,
       policies: new Policies(policies),
       turns: world.turns,
+      warm: { pick: () => world.kept },
       audit: world.audit,
       budgetStopped: () => undefined,
       operatorUser: OPERATOR,
@@ -254,6 +262,35 @@ describe('reconciling a session', () => {
     await c.look();
     await c.look();
     assert.equal(c.requests.length, 2, 'nothing is written when nothing changed');
+  });
+
+  it('makes a Job of its own when the pod that it wanted is gone, and asks for no other', async () => {
+    const c = aController(aSession());
+    c.policies.upsert(aPolicy('default', { warmPods: [{ framework: 'generic', count: 1 }] }));
+    c.world.kept = { jobName: 'warm-job', podName: 'warm-pod' };
+    await c.look();
+    assert.deepEqual(c.requests, ['patch status'], 'before anything is claimed the session says which');
+    const { warmPod, phase } = c.status();
+    assert.deepEqual([warmPod?.jobName, warmPod?.podName, phase], ['warm-job', 'warm-pod', 'Pending']);
+    await c.settle();
+    assert.deepEqual(c.requests.slice(1), [
+      'claim warm-job',
+      'get job',
+      'patch status',
+      'create job',
+      'patch status',
+    ]);
+    assert.deepEqual([c.status().warmPod, c.status().workload?.jobName], [undefined, 'ambient-uid-of-s1']);
+  });
+
+  it('is not claimed for a session that is stopped before', async () => {
+    const c = aController(aSession());
+    c.policies.upsert(aPolicy('default', { warmPods: [{ framework: 'generic', count: 1 }] }));
+    c.world.kept = { jobName: 'warm-job', podName: 'warm-pod' };
+    await c.look();
+    c.change({ stop: { requestedAt: NOW, requestedBy: 'kim', gracePeriodSeconds: 1 } });
+    await c.settle();
+    assert.deepEqual([c.status().phase, c.requests], ['Failed', ['patch status', 'patch status']]);
   });
 
   it('tells once in its history that the version is deprecated', async () => {

@@ -30,8 +30,10 @@ import { historyAppender } from './record/history.ts';
 import { Exporter } from './record/exports/exporter.ts';
 import { answerTargetOf } from './record/notifications/answers.ts';
 import { resolveAll } from './record/notifications/checked-lookup.ts';
+import type { SecretReference } from './record/notifications/placeholders.ts';
 import { readSecret } from './record/notifications/secrets.ts';
 import type { TenancyMetrics, WarmMetrics } from './metrics.ts';
+import { PullRequests } from './record/pull-requests/opener.ts';
 import type { ArtifactStore } from './store/store.ts';
 import type { Watches } from './watches.ts';
 
@@ -128,18 +130,19 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     onAsked: (isHit) => options.warm.asked(isHit),
   });
   using _warm = options.warm.watch(warm);
+  const outside = {
+    read: (namespace: string, reference: SecretReference) => readSecret(client, namespace, reference, signal),
+    rules: config.notify,
+    resolve: resolveAll,
+    elapsed: () => systemClock.elapsed(),
+    signal,
+  };
   const controller = new SessionController({
     ...common,
     reflectors: watches,
     records: doors.records,
-    exporter: new Exporter({
-      store,
-      read: (namespace, reference) => readSecret(client, namespace, reference, signal),
-      rules: config.notify,
-      resolve: resolveAll,
-      elapsed: () => systemClock.elapsed(),
-      signal,
-    }),
+    exporter: new Exporter({ ...outside, store }),
+    pullRequests: new PullRequests({ ...outside, audit: doors.audit, now: () => systemClock.now() }),
     policies: doors.policies,
     turns,
     warm,

@@ -1,4 +1,5 @@
 /** The runner: PID 1, or its direct child, in a framework image. Composes one run and exits with the truth. */
+import { PUSH_STEP } from '../common/api/push.ts';
 import { RUNNER_EXIT, STEP_VARIABLE } from '../common/api/runner.ts';
 import type { RunResult } from '../common/api/runner.ts';
 import { messageOf } from '../common/errors.ts';
@@ -9,6 +10,7 @@ import { Link } from './link.ts';
 import { locationsFrom } from './locations.ts';
 import { runnerExitCode, sentence } from './outcome.ts';
 import type { Mirror } from './records.ts';
+import { pushStep } from './result/push-step.ts';
 import { run } from './run.ts';
 import { readSessionFile } from './session-file.ts';
 import { bring } from './source/bring.ts';
@@ -74,6 +76,15 @@ if (process.env[STEP_VARIABLE] === 'source') {
   await bring(locations, process.env);
   process.exit(0);
 }
+if (process.env[STEP_VARIABLE] === PUSH_STEP)
+  process.exit(
+    await pushStep({
+      locations,
+      env: process.env,
+      say: (line) => mirror.say(line),
+      random: () => Math.random(),
+    }),
+  );
 const linkFolder = process.env[LINK_VARIABLE];
 const link = linkFolder === undefined ? undefined : await Link.make(linkFolder);
 if (linkFolder !== undefined && link === undefined) {

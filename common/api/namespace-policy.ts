@@ -15,6 +15,7 @@ export const POLICY_CONDITIONS = [
 export const NOTIFICATION_EVENTS = [
   'session.created',
   'session.started',
+  'session.needs_input',
   'session.completed',
   'session.failed',
   'session.approved',
@@ -83,6 +84,29 @@ export const ModelProviderAccess = Type.Object({
   ),
 });
 export type ModelProviderAccess = Type.Static<typeof ModelProviderAccess>;
+
+/** By whom pull requests are opened: the operator, with a token that no pod ever sees. */
+export const PullRequestAccess = Type.Object(
+  {
+    url: Type.Optional(
+      Type.String({
+        maxLength: 2048,
+        pattern: '^https?://[^\\s?#]+$',
+        description:
+          'The API of the GitHub server, as https://github.example.com/api/v3; absent: https://api.github.com.',
+      }),
+    ),
+    credential: Type.Object(
+      {
+        secretName: Type.String({ minLength: 1, maxLength: 253 }),
+        key: Type.String({ minLength: 1, maxLength: 253, description: 'In the Secret: the token.' }),
+      },
+      { description: "The Secret of this namespace with the tenant's own token; the operator's to read." },
+    ),
+  },
+  { description: 'Sessions may ask for pull requests on this server; absent: for none.' },
+);
+export type PullRequestAccess = Type.Static<typeof PullRequestAccess>;
 
 const Rate = (description: string) =>
   Type.String({ pattern: '^[0-9]{1,6}(\\.[0-9]{1,6})?$', maxLength: 13, description });
@@ -250,6 +274,16 @@ export const NamespacePolicySpec = Type.Object({
       claims: Type.Optional(
         Globs('Globs of PersistentVolumeClaims that sessions may read as inputs; absent: none.'),
       ),
+    }),
+  ),
+  results: Type.Optional(
+    Type.Object({
+      branches: Type.Optional(
+        Globs(
+          'Globs of new branches that completed sessions may push their changes to, as ambient/*; absent: none.',
+        ),
+      ),
+      pullRequests: Type.Optional(PullRequestAccess),
     }),
   ),
   approval: Type.Optional(

@@ -89,7 +89,7 @@ export const MOUNTS = {
   artifacts: '/artifacts',
   temporary: '/tmp',
   link: '/ambient-link',
-  /** Of the init container alone: the Secret of `source.git.credentials`. */
+  /** Of the container alone that clones or pushes: the Secret with which it does. */
   gitCredentials: '/ambient-git',
   /** Of the init container alone: a folder for each Secret of inputs. */
   inputCredentials: '/ambient-inputs',
@@ -97,7 +97,10 @@ export const MOUNTS = {
   inputs: '/inputs',
 } as const;
 
-/** `source` in the environment of the container that only brings the source, with credentials that no other container has. */
+/**
+ * `source` in the environment of the container that only brings the source, with credentials that no other container has; `push` in
+ * that of the pod that pushes what a session has changed.
+ */
 export const STEP_VARIABLE = 'AMBIENT_STEP';
 /** Below /tmp: how that went, for the runner, which takes it away before anybody else can write there. */
 export const HANDED_SOURCE = '.ambient-source.json';

@@ -2,7 +2,13 @@
 import Type from 'typebox';
 import { Condition, RuntimeClassName, Timestamp } from './kubernetes.ts';
 import type { KubeObject, ValidationRule } from './kubernetes.ts';
-import { SESSION_LIMITS, SessionFramework, SessionPolicy, WEBHOOK_SOURCES } from './session.ts';
+import {
+  SESSION_LIMITS,
+  SessionFramework,
+  SessionPolicy,
+  SessionResult,
+  WEBHOOK_SOURCES,
+} from './session.ts';
 
 export const TRIGGER_CONDITIONS = ['Valid'] as const;
 /** Entries of one filter. */
@@ -51,6 +57,7 @@ export const TriggerSession = Type.Object(
         ),
       }),
     ),
+    result: Type.Optional(SessionResult),
     policy: Type.Optional(SessionPolicy),
     limits: Type.Optional(Type.Partial(Type.Object(SESSION_LIMITS))),
     runtimeClassName: Type.Optional(
@@ -154,6 +161,11 @@ export const SESSION_TRIGGER_RULES: ValidationRule[] = [
     rule: "!has(self.spec.session.source) || (self.spec.session.source.type == 'git') == has(self.spec.session.source.git)",
     message: 'type git and the field git go together',
     fieldPath: '.spec.session.source',
+  },
+  {
+    rule: "!has(self.spec.session.result) || has(self.spec.session.source) && self.spec.session.source.type == 'git'",
+    message: 'a result is pushed to where the source was cloned from: it needs a source of type git',
+    fieldPath: '.spec.session.result',
   },
 ];
 

@@ -171,6 +171,7 @@ export function planOf(
 
 const bringsCredentials = (spec: SessionSpec): boolean =>
   spec.source?.git?.credentials !== undefined ||
+  spec.result?.credentials !== undefined ||
   (spec.artifacts?.references ?? []).some(({ credentials }) => credentials !== undefined);
 
 type Refused = Extract<Admission, { accepted: false }>;

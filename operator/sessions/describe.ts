@@ -41,7 +41,7 @@ export interface DetailOptions {
 
 export function detailOf(session: Session, options: DetailOptions): SessionDetail {
   const { spec, status } = session;
-  const { workload = {}, cost } = status ?? {};
+  const { workload = {}, cost, result } = status ?? {};
   const {
     podName,
     jobName,
@@ -67,6 +67,7 @@ export function detailOf(session: Session, options: DetailOptions): SessionDetai
       ...(completionTime === undefined ? {} : { completionTime }),
       ...(exitCode === undefined ? {} : { exitCode }),
     },
+    ...(result === undefined ? {} : { result }),
     ...(cost === undefined
       ? {}
       : {

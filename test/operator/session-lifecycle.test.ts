@@ -116,13 +116,14 @@ describe('a session in a real pod', function () {
     const session = await end(
       aCommand(
         namespace,
-        'ls /var/run/secrets/kubernetes.io 2>&1; touch /oops 2>&1; id -u; cat /ambient/token 2>&1 | head -c 20; env | grep -c "^KUBERNETES_" || true',
+        'ls /var/run/secrets/kubernetes.io 2>&1; touch /oops 2>&1; id -u; grep -E "^(CapEff|CapBnd|NoNewPrivs|Seccomp):" /proc/self/status; cat /ambient/token 2>&1 | head -c 20; env | grep -c "^KUBERNETES_" || true',
       ),
     );
     const log = await logOf(cluster.client, session);
     assert.match(log, /secrets\/kubernetes\.io': No such file/);
     assert.match(log, /\/oops': Read-only file system/);
     assert.match(log, /^65532$/m);
+    assert.match(log, /^CapEff:\t0+\nCapBnd:\t0+\nNoNewPrivs:\t1\nSeccomp:\t2$/m);
     const account = await cluster.client.get(serviceAccounts, { namespace, name: 'ambient-runner' });
     assert.equal(account.automountServiceAccountToken, false);
   });

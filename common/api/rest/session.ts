@@ -3,8 +3,10 @@ import Type from 'typebox';
 import {
   APPROVAL_DECISIONS,
   ARTIFACT_TYPES,
+  SessionResult,
   SessionSource,
   SessionSpec,
+  SessionStatus,
   TRIGGER_SOURCES,
 } from '../session.ts';
 
@@ -25,7 +27,10 @@ const summary = {
   }),
   createdAt: Time(),
   updatedAt: Time('When its state last changed.'),
-  artifactCount: Type.Integer({ minimum: 0 }),
+  artifactCount: Type.Integer({
+    minimum: 0,
+    description: 'Without what the operator keeps beside them, below .ambient/.',
+  }),
   displayName: Type.Optional(Type.String()),
   message: Type.Optional(Type.String({ description: 'One line about what goes on.' })),
 };
@@ -84,6 +89,7 @@ export const SessionDetail = Type.Object(
       description: 'At most 100; …/artifacts lists all of them. Empty when not asked for.',
     }),
     workload: Workload,
+    result: SessionStatus.properties.result,
     cost: Type.Optional(
       Type.Object({
         total: Type.String({ description: 'USD.' }),
@@ -137,6 +143,7 @@ export const NewSession = Type.Object(
       ),
     ),
     source: Type.Optional(Type.Object(SessionSource.properties, { additionalProperties: false })),
+    result: Type.Optional(Type.Object(SessionResult.properties, { additionalProperties: false })),
     policy,
     limits: Type.Optional(
       Type.Object(Type.Partial(Type.Object(limits.properties)).properties, { additionalProperties: false }),

@@ -88,6 +88,11 @@ export class Draft {
     this.#status.cost = cost;
   }
 
+  /** Where its changes are in the repository. */
+  result(facts: NonNullable<SessionStatus['result']>): void {
+    this.#status.result = { ...this.#status.result, ...facts };
+  }
+
   artifacts(artifacts: NonNullable<SessionStatus['artifacts']>): void {
     this.#status.artifacts = artifacts;
   }

@@ -1,6 +1,6 @@
 /** The controller of sessions: which change makes which session be looked at again. */
 import type { Session } from '../../../common/api/session.ts';
-import { LABEL_SESSION, LABEL_SESSION_UID } from '../../../common/api/names.ts';
+import { LABEL_SESSION, LABEL_SESSION_UID, LABEL_STEP } from '../../../common/api/names.ts';
 import type { Framework } from '../../../common/api/framework.ts';
 import type { NamespacePolicy } from '../../../common/api/namespace-policy.ts';
 import type { KubeObject } from '../../../common/api/kubernetes.ts';
@@ -20,6 +20,7 @@ import { isNews } from './trim.ts';
 
 export { bySessionUid, SESSION_INDEX } from './reconcile.ts';
 export { jobNameFor, jobNameOf } from './job.ts';
+export { pushJobNameOf } from './push-job.ts';
 export { trimJob, trimPod, trimSession } from './trim.ts';
 export { Turns } from './turns.ts';
 export type { AppendHistory } from './committer.ts';
@@ -149,7 +150,8 @@ export class SessionController {
       name: labels[LABEL_SESSION] ?? '',
     });
     const uid = labels[LABEL_SESSION_UID];
-    if (uid === undefined || session?.metadata.uid !== uid || !isOfRun(pod, session)) return;
+    const isOther = labels[LABEL_STEP] !== undefined;
+    if (uid === undefined || isOther || session?.metadata.uid !== uid || !isOfRun(pod, session)) return;
     const { container, end } = podFacts(pod, this.#options.clock.now());
     this.#memory.note(uid, {
       ...(container === undefined ? {} : { containerEnd: container }),

@@ -1,6 +1,7 @@
 /** What every step of a session's reconciliation gets and gives. */
 import type { Logger } from 'pino';
 import type { Framework } from '../../../common/api/framework.ts';
+import type { PushReport } from '../../../common/api/push.ts';
 import type { RunResult } from '../../../common/api/runner.ts';
 import type { Session, SessionStatus } from '../../../common/api/session.ts';
 import type { KubeClient } from '../../../common/kube/client.ts';
@@ -10,6 +11,7 @@ import type { RunPlan } from '../../../common/rules/admission.ts';
 import type { ContainerEnd, Outcome, PodEnd } from '../../../common/rules/outcome.ts';
 import type { Product, RunFacts } from '../../../common/rules/provenance.ts';
 import type { Exporter } from '../../record/exports/exporter.ts';
+import type { PullRequests } from '../../record/pull-requests/opener.ts';
 import type { Voucher } from '../../record/provenance/recorder.ts';
 import type { ArtifactSummary } from '../../sessions/artifacts.ts';
 import type { AuditTrail } from '../../record/audit.ts';
@@ -62,6 +64,10 @@ export interface SessionRecords {
   /** What the runner reported at its end, if it did. */
   result(session: Session): Promise<RunResult | undefined>;
   artifacts(session: Session): Promise<ArtifactSummary>;
+  /** It has handed in a patch. */
+  hasChanges(session: Session): Promise<boolean>;
+  /** What the pod that pushes reported last. */
+  pushReport(session: Session): Promise<PushReport | undefined>;
   /** Signs and stores what the artifacts are and how they came about; undefined without artifacts. */
   vouch(session: Session, products: readonly Product[], run: RunFacts): Promise<Voucher | undefined>;
   /** What the session has cost in all; undefined when nobody reported any. */
@@ -100,6 +106,7 @@ export interface SessionDependencies {
   operatorUser: string;
   records: SessionRecords;
   exporter: Pick<Exporter, 'deliver'>;
+  pullRequests: Pick<PullRequests, 'open'>;
   /** Decisions are recorded before they take effect. */
   audit: AuditTrail;
   memory: Memory;

@@ -3,16 +3,17 @@ import {
   API_VERSION,
   LABEL_SESSION,
   LABEL_SESSION_UID,
+  LABEL_STEP,
   LABEL_WARM,
   TOKEN_AUDIENCE,
 } from '../../../common/api/names.ts';
 import type { OwnerReference } from '../../../common/api/kubernetes.ts';
 import type { Session } from '../../../common/api/session.ts';
-import { AmbientError } from '../../../common/errors.ts';
+import { AmbientError, isAmbientError } from '../../../common/errors.ts';
 import type { Job, Pod } from '../../../common/kube/core-types.ts';
 import type { SessionLookup } from '../../sessions/lookup.ts';
 import { Tokens } from './tokens.ts';
-import type { TokenPod, TokenReviewer } from './tokens.ts';
+import type { Bearer, TokenPod, TokenReviewer } from './tokens.ts';
 
 export interface PodLookup {
   /** What is known here and now. */
@@ -34,6 +35,9 @@ export interface RunnerIdentityOptions {
   pods: PodLookup;
   jobs: JobLookup;
   sessions: SessionLookup;
+  /** LABEL_STEP of the pods; undefined: sessions' own workloads. */
+  step?: string;
+  /** Name of the session's Job that the pods are of. */
   jobNameFor: (session: Session) => string;
   now: () => Date;
 }
@@ -71,7 +75,25 @@ export class RunnerIdentity {
    * of owners from pod to Job to session is what counts. Throws unauthenticated, forbidden, unavailable.
    */
   async sessionOf(authorization: string | undefined, signal?: AbortSignal): Promise<Session> {
-    const at = await this.#tokens.podOf(authorization);
+    return await this.#sessionOf(await this.#tokens.podOf(authorization), signal);
+  }
+
+  /** Whom a token that was refused speaks of, and whose pod that is if it is proven. Throws what the API server's absence throws. */
+  async bearerOf(
+    authorization: string | undefined,
+  ): Promise<{ bearer: Bearer; session: Session | undefined } | undefined> {
+    const bearer = await this.#tokens.bearerOf(authorization);
+    if (bearer === undefined) return undefined;
+    if (!bearer.isProven) return { bearer, session: undefined };
+    try {
+      return { bearer, session: await this.#sessionOf(bearer.pod) };
+    } catch (error) {
+      if (isAmbientError(error)) return { bearer, session: undefined };
+      throw error;
+    }
+  }
+
+  async #sessionOf(at: TokenPod, signal?: AbortSignal): Promise<Session> {
     const pod = await this.#pod(at, signal);
     if (pod?.metadata.uid !== at.uid) throw forbidden(`pod ${at.name} is gone`);
     if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') {
@@ -81,7 +103,8 @@ export class RunnerIdentity {
     const name = labels[LABEL_SESSION] ?? '';
     const uid = labels[LABEL_SESSION_UID] ?? '';
     if (name === '' || uid === '') throw forbidden(`pod ${at.name} is not a session's`);
-    const { sessions, jobNameFor } = this.#options;
+    const { sessions, step, jobNameFor } = this.#options;
+    if (labels[LABEL_STEP] !== step) throw forbidden(`pod ${at.name} is there for something else`);
     const owner = controllerOf(ownerReferences);
     let session = sessions.get(at.namespace, name);
     // Our watch of sessions may not have told yet that there is one, or that it has claimed this pod.
@@ -92,7 +115,7 @@ export class RunnerIdentity {
       throw forbidden(`session ${name} is gone`);
     await this.#checkJob(at, session, owner, signal);
     const expected = session.status?.workload?.podName;
-    if (expected !== undefined && expected !== at.name)
+    if (step === undefined && expected !== undefined && expected !== at.name)
       throw forbidden(`session ${name} runs in pod ${expected}`);
     return session;
   }

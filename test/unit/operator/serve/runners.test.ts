@@ -22,7 +22,9 @@ import type { Door } from '../../../../operator/serve/http/server.ts';
 import { jobNameFor } from '../../../../operator/controllers/session/index.ts';
 import { RunnerIdentity } from '../../../../operator/serve/runners/identity.ts';
 import { Runs } from '../../../../operator/serve/runners/runs.ts';
+import { RunnerRefusals } from '../../../../operator/serve/runners/refusals.ts';
 import { createRunnerServer, EVENTS_BYTES_MAX } from '../../../../operator/serve/runners/server.ts';
+import type { Accesses } from '../../../../operator/sessions/accesses.ts';
 import { Artifacts } from '../../../../operator/sessions/artifacts.ts';
 import type { CostReport } from '../../../../operator/sessions/costs.ts';
 import { SessionLog } from '../../../../operator/sessions/log.ts';
@@ -60,6 +62,7 @@ function tokenOf(pod: Pod, more: { audience?: string; expiresAt?: number; salt?:
     'kubernetes.io': {
       namespace: pod.metadata.namespace,
       pod: { name: pod.metadata.name, uid: pod.metadata.uid },
+      serviceaccount: { name: 'ambient-runner' },
     },
   };
   return `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`;
@@ -71,12 +74,12 @@ class TestReviewer {
   reviews = 0;
   isAway = false;
 
-  grant(pod: Pod, token = tokenOf(pod)): string {
+  grant(pod: Pod, token = tokenOf(pod), audience = 'ambient'): string {
     const { name, namespace, uid = '' } = pod.metadata;
     const prefix = 'authentication.kubernetes.io';
     this.owners.set(token, {
       authenticated: true,
-      audiences: ['ambient'],
+      audiences: [audience],
       user: {
         username: `system:serviceaccount:${namespace}:ambient-runner`,
         extra: { [`${prefix}/pod-name`]: [name], [`${prefix}/pod-uid`]: [uid] },
@@ -126,6 +129,7 @@ describe('the door for runners', () => {
   let door: Door;
   let port: number;
   let audit: CollectedAudit;
+  let accesses: Accesses;
   let now: number;
   /** The watch tells of a pod. */
   let tell: (pod: Pod) => void;
@@ -152,19 +156,21 @@ describe('the door for runners', () => {
     sources = new Sources({ store });
     results = new Results(store);
     const key = (namespace: string, name: string): string => `${namespace}/${name}`;
+    const identity = new RunnerIdentity({
+      reviewer,
+      pods: {
+        get: (namespace, name) => pods.get(key(namespace, name)),
+        fetch: async (namespace, name) =>
+          unwatchedPods.get(key(namespace, name)) ?? pods.get(key(namespace, name)),
+      },
+      jobs: { get: (namespace, name) => jobs.get(key(namespace, name)) },
+      sessions,
+      jobNameFor,
+      now: () => new Date(now),
+    });
+    accesses = anAccesses(store, audit);
     door = createRunnerServer({
-      identity: new RunnerIdentity({
-        reviewer,
-        pods: {
-          get: (namespace, name) => pods.get(key(namespace, name)),
-          fetch: async (namespace, name) =>
-            unwatchedPods.get(key(namespace, name)) ?? pods.get(key(namespace, name)),
-        },
-        jobs: { get: (namespace, name) => jobs.get(key(namespace, name)) },
-        sessions,
-        jobNameFor,
-        now: () => new Date(now),
-      }),
+      identity,
       runs: new Runs({
         get: (namespace, name) => pods.get(key(namespace, name)),
         fetch: async (namespace, name) => pods.get(key(namespace, name)),
@@ -188,7 +194,7 @@ describe('the door for runners', () => {
       questions: {
         note: async (_, records) => void asked.push(...records.flatMap(({ question }) => question ?? [])),
       },
-      accesses: anAccesses(store, audit),
+      refusals: new RunnerRefusals({ identity, accesses }),
       certificates,
       logger: pino({ level: 'silent' }),
       metrics: new Registry(),
@@ -197,6 +203,7 @@ describe('the door for runners', () => {
   });
   afterEach(async () => {
     await door.close(100);
+    accesses[Symbol.dispose]();
     await log.close();
     await temporary[Symbol.asyncDispose]();
   });
@@ -315,6 +322,9 @@ describe('the door for runners', () => {
     });
   });
 
+  const recorded = (count: number): Promise<CollectedAudit['events']> =>
+    until(() => (audit.events.length >= count ? audit.events : undefined), `${count} are on record`);
+
   describe('refuses', () => {
     it('who has no good token, without asking the API server about nonsense', async () => {
       const tokens = [
@@ -334,9 +344,13 @@ describe('the door for runners', () => {
         (await call('GET', '/runner/v1/control', { headers: { authorization: 'Basic eDp5' } })).status,
         401,
       );
-      assert.equal(reviewer.reviews, 0);
-      assert.equal((await control({ token: tokenOf(pod, { salt: 'forged' }) })).status, 401);
-      assert.equal(reviewer.reviews, 1);
+      await recorded(tokens.length + 1);
+      // For the record, behind the answer: whether those that name a pod of ours are its own.
+      assert.equal(reviewer.reviews, 3);
+      const forged = tokenOf(pod, { salt: 'forged' });
+      assert.equal((await control({ token: forged })).status, 401);
+      await recorded(tokens.length + 2);
+      assert.equal(reviewer.reviews, 4);
     });
 
     it('and has on record whom', async () => {
@@ -345,12 +359,70 @@ describe('the door for runners', () => {
       stranger.metadata.uid = 'nobody';
       await call('GET', '/runner/v1/control', { token: reviewer.grant(stranger) });
       assert.equal((await call('GET', '/runner/v1/control')).status, 200);
-      const about = audit.events.map(({ namespace, resource, outcome, details }) => [
-        `${namespace} ${resource} ${outcome}`,
+      const about = (await recorded(2)).map(({ namespace, actor, resource, outcome, details }) => [
+        `${namespace} ${actor} ${resource} ${outcome}`,
         details?.['door'],
+        details?.['claimed'],
       ]);
-      const expected = ['ambient-system runner/control denied', 'runners'];
-      assert.deepEqual(about, [expected, expected]);
+      const expected = 'ambient-system system:anonymous runner/control denied';
+      // It may have been written by anybody.
+      const claimed = { namespace: 'default', pod: stranger.metadata.name, serviceAccount: 'ambient-runner' };
+      assert.deepEqual(about, [
+        [expected, 'runners', undefined],
+        [expected, 'runners', claimed],
+      ]);
+    });
+
+    it('and has on record which pod of ours it was, in the records of its session', async () => {
+      const models = reviewer.grant(
+        pod,
+        tokenOf(pod, { audience: MODELS_TOKEN_AUDIENCE }),
+        MODELS_TOKEN_AUDIENCE,
+      );
+      const other = sessions.add(aSession('other').in('team-a').running().build());
+      for (let i = 0; i < 30; i++) {
+        assert.equal((await control({ token: models })).status, 401);
+        assert.equal((await call('GET', `/runner/v1/sessions/${other.metadata.name}/events`)).status, 404);
+      }
+      assert.equal(reviewer.reviews, 2);
+      await recorded(2);
+      accesses[Symbol.dispose]();
+      const { name, uid } = session.metadata;
+      const of = (resource: string, details: object): object => ({
+        namespace: 'team-a',
+        sessionId: name,
+        sessionUid: uid,
+        actor: 'system:serviceaccount:team-a:ambient-runner',
+        action: 'view',
+        resource,
+        outcome: 'denied',
+        details: { door: 'runners', pod: pod.metadata.name, ...details },
+      });
+      const key = {
+        code: 'unauthenticated',
+        reason: 'the token is meant for somebody else',
+      };
+      const path = {
+        path: '/runner/v1/sessions/other/events',
+        code: 'not_found',
+        reason: 'runners have no such path',
+      };
+      const found = audit.events.map(({ traceId: _, ...event }) => event);
+      assert.deepEqual(
+        found.toSorted((a, b) => a.resource.localeCompare(b.resource)),
+        [
+          of('runner/control', key),
+          of('runner/control', { ...key, more: 29 }),
+          of('runner/unknown', path),
+          of('runner/unknown', { ...path, more: 29 }),
+        ],
+      );
+    });
+
+    it('paths that are not there only when it is known who asks', async () => {
+      assert.equal((await call('GET', '/runner/v1/secrets', { token: 'nonsense' })).status, 401);
+      const [event] = await recorded(1);
+      assert.equal(event?.resource, 'runner/unknown');
     });
 
     it('a token once it has expired, although it was good', async () => {

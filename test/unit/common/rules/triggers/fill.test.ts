@@ -44,6 +44,16 @@ const saying = (text: string): Delivery => ({
 });
 
 describe('a session made of an event', () => {
+  it('wants its changes where the pull request of the event wants to go, unless the trigger says where', () => {
+    const git = { url: 'https://github.com/team/repo.git' };
+    const baseOf = (pullRequest: NonNullable<Session['result']>['pullRequest']): string | undefined =>
+      fill({ source: { type: 'git', git }, result: pullRequest === undefined ? {} : { pullRequest } }).spec
+        .result?.pullRequest?.base;
+    assert.equal(baseOf({ draft: true }), 'main');
+    assert.equal(baseOf({ base: 'next' }), 'next');
+    assert.equal(baseOf(undefined), undefined);
+  });
+
   it('says what it was made of and by whom', () => {
     const { spec, mistakes } = fill({
       displayName: 'Review of {{event.number}}: {{event.title}}',

@@ -106,9 +106,18 @@ function concurrencyView(
     facts: facts([
       ['At most', maxSessions === 0 ? 'none: no session may run' : `${maxSessions} at once`],
       ['Sessions in all', total === undefined ? undefined : String(total)],
+      ['Pods kept ready', keptText(policy?.status?.warmPods)],
     ]),
   };
 }
+
+const keptText = (kept: NonNullable<NamespacePolicy['status']>['warmPods']): string | undefined =>
+  kept
+    ?.map(({ framework, version, wanted, ready, message }) => {
+      const what = version === undefined ? framework : `${framework} ${version}`;
+      return `${ready} of ${wanted} of ${what}${message === undefined ? '' : ` (${message})`}`;
+    })
+    .join('; ');
 
 const namesView = ({ allowed, blocked }: EffectivePolicy['models']): PolicyView['models'] => ({
   ...(allowed === undefined ? {} : { allowed: [...allowed] }),

@@ -588,7 +588,20 @@ describe('a session in a real pod', function () {
       await allReady(cluster.client, tenant);
       const replaced = await keptPods(cluster.client, tenant);
       assert.ok(!replaced.some(({ metadata }) => metadata.uid === kept?.metadata.uid));
+      await cluster.client.create(
+        frameworks,
+        aFramework('warm-nowhere', { versions: [{ name: '1', image: 'registry.invalid/none:1' }] }),
+      );
+      const warmPods = [{ framework: 'warm-nowhere', count: 1 }];
+      await cluster.client.mergePatch(namespacePolicies, at, { spec: { warmPods } });
+      const told = await until(
+        async () => (await cluster.client.get(namespacePolicies, at)).status?.warmPods?.[0]?.message,
+        'the status says what is wrong',
+        60_000,
+      );
+      assert.match(told, /The image "registry\.invalid\/none:1" cannot be pulled/);
       await cluster.client.mergePatch(namespacePolicies, at, { spec: { warmPods: null } });
+      await cluster.client.delete(frameworks, { name: 'warm-nowhere' });
       await until(async () => (await keptPods(cluster.client, tenant)).length === 0, 'none is kept', 60_000);
       await until(
         async () => (await cluster.client.get(namespacePolicies, at)).status?.warmPods === undefined,

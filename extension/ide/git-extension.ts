@@ -21,16 +21,39 @@ export interface GitRepository {
   checkout(name: string): Promise<void>;
 }
 
-interface GitExtension {
-  getAPI(version: 1): { readonly repositories: readonly GitRepository[] };
+interface GitApi {
+  readonly state: 'uninitialized' | 'initialized';
+  readonly onDidChangeState: vscode.Event<unknown>;
+  readonly repositories: readonly GitRepository[];
 }
+
+interface GitExtension {
+  getAPI(version: 1): GitApi;
+}
+
+/** It looks for repositories when a window opens; a person does not wait for it any longer. */
+const LOOKED_MS = 5000;
 
 /** Those that are open; undefined where git is switched off or not there. */
 export async function openRepositories(): Promise<readonly GitRepository[] | undefined> {
   try {
     const extension = vscode.extensions.getExtension<GitExtension>('vscode.git');
-    return extension === undefined ? undefined : (await extension.activate()).getAPI(1).repositories;
+    if (extension === undefined) return undefined;
+    const api = (await extension.activate()).getAPI(1);
+    if (api.state !== 'initialized') await looked(api);
+    return api.repositories;
   } catch {
     return undefined;
   }
 }
+
+const looked = ({ onDidChangeState }: GitApi): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      subscription.dispose();
+      resolve();
+    };
+    const timer = setTimeout(done, LOOKED_MS);
+    const subscription = onDidChangeState(done);
+  });

@@ -1,8 +1,10 @@
 /** The session page in a real VS Code, against a real API server. No operator runs here: the test says how sessions stand. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import type { FrameLocator } from 'playwright-core';
 import type { Session, SessionStatus } from '../../common/api/session.ts';
 import { KubeClient } from '../../common/kube/client.ts';
@@ -12,6 +14,8 @@ import { buildTargets } from '../../scripts/build.ts';
 import { clusterCapability, clusterUp } from '../cluster/index.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { applyApi } from '../support/deploy.ts';
+import { gitServer } from '../support/git-server.ts';
+import type { GitServer } from '../support/git-server.ts';
 import { skipBecause } from '../support/skip.ts';
 import { PROJECT_ROOT } from '../vscode/install.ts';
 import { openWindow, orSkip, startVscode } from '../vscode/launch.ts';
@@ -19,6 +23,7 @@ import type { VscodeServer, VscodeWindow } from '../vscode/launch.ts';
 
 const NAMESPACE = 'pages';
 const NAME = 'page-of-one';
+const REPOSITORY = 'team/app.git';
 const TITLE = 'Look after the <b>pages</b>';
 
 describe('the session page in the editor', function () {
@@ -27,6 +32,8 @@ describe('the session page in the editor', function () {
   let client: KubeClient;
   let context: string;
   let folder: string;
+  let repositories: GitServer;
+  let url: string;
   let server: VscodeServer;
   let window: VscodeWindow;
   let session: Session;
@@ -44,9 +51,17 @@ describe('the session page in the editor', function () {
     await cluster.kubectl(['create', 'namespace', NAMESPACE]);
     await buildTargets(['extension', 'webview']);
     folder = await mkdtemp(path.join(tmpdir(), 'ambient-pages-'));
+    repositories = await gitServer();
+    url = await repositories.repository(REPOSITORY, { 'file.txt': 'one\n' });
+    await git('clone', '--quiet', url.replace('//', `//x-access-token:${repositories.password}@`), '.');
     server = await orSkip(
       this,
-      startVscode({ extensionPath: PROJECT_ROOT, folder, env: { KUBECONFIG: cluster.kubeconfig } }),
+      startVscode({
+        extensionPath: PROJECT_ROOT,
+        folder,
+        env: { KUBECONFIG: cluster.kubeconfig },
+        settings: { 'git.enabled': true },
+      }),
     );
     window = await openWindow(server);
   });
@@ -56,9 +71,13 @@ describe('the session page in the editor', function () {
     await server?.stop();
     await client?.connection.close();
     await cluster?.down();
+    await repositories?.[Symbol.asyncDispose]();
     if (folder !== undefined) await rm(folder, { recursive: true, force: true });
   });
 
+  /** Not to be waited for in one piece: the server is in this process. */
+  const git = async (...args: string[]): Promise<string> =>
+    (await promisify(execFile)('git', args, { cwd: folder })).stdout.trim();
   const setStatus = (status: SessionStatus): Promise<Session> =>
     client.mergePatch(sessions, { namespace: NAMESPACE, name: NAME, subresource: 'status' }, { status });
   const open = (): Promise<void> =>
@@ -76,7 +95,11 @@ describe('the session page in the editor', function () {
       apiVersion: 'ambient.ai/v1alpha1',
       kind: 'Session',
       metadata: { name: NAME, namespace: NAMESPACE },
-      spec: { displayName: TITLE, framework: { type: 'generic', config: { command: 'true' } } },
+      spec: {
+        displayName: TITLE,
+        framework: { type: 'generic', config: { command: 'true' } },
+        source: { type: 'git', git: { url } },
+      },
     });
     await open();
     const shown = await page();
@@ -141,6 +164,21 @@ describe('the session page in the editor', function () {
       ],
     });
     await shown.locator('.state', { hasText: /completed/i }).waitFor();
+  });
+
+  it('checks out the branch that its changes were pushed to', async () => {
+    repositories.git(REPOSITORY, 'branch', 'ambient/fix', 'main');
+    await setStatus({ result: { branch: 'ambient/fix', base: 'main' } });
+    await (await page()).getByRole('button', { name: 'Open Result Branch' }).click();
+    await window.quickPick(`Check Out in ${path.basename(folder)}`);
+    await window.until(
+      'the branch is checked out',
+      async () => (await git('branch', '--show-current')) === 'ambient/fix',
+    );
+    await window.until(
+      'it follows that of the server',
+      async () => (await git('status', '--short', '--branch')) === '## ambient/fix...origin/ambient/fix',
+    );
   });
 
   it('keeps what it showed of a session that is deleted, and offers nothing that cannot be done', async () => {

@@ -79,7 +79,11 @@ export async function runOperator(
   if (audited === undefined) return;
   const audit = auditing.trail;
   const doors = await patiently('opening the doors', log, signal, () =>
-    openDoors({ config, client, store, audit, watches, registry: metrics.registry, log }),
+    openDoors({
+      ...{ config, client, store, audit, watches, log },
+      registry: metrics.registry,
+      tenancy: metrics.tenancy,
+    }),
   );
   if (doors === undefined) return;
   stack.defer(() => doors.close(DOORS_DRAIN_MS));
@@ -108,6 +112,7 @@ export async function runOperator(
         doors,
         queue: metrics.queue,
         tenancy: metrics.tenancy,
+        warm: metrics.warm,
         notifications: metrics.notifications,
         log,
       },

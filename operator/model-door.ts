@@ -36,13 +36,28 @@ export interface ModelDoorParts {
   identity: RunnerIdentity;
   accesses: Accesses;
   registry: Registry;
+  /** A session was told to stop for want of money. */
+  budgetStopped: () => void;
   log: Logger;
 }
 
 const PROCESS_BYTES = 6;
 
 export function makeModelDoor(parts: ModelDoorParts, stack: AsyncDisposableStack): ModelDoor {
-  const { rules, client, store, audit, sessions, policies, costs, identity, accesses, registry, log } = parts;
+  const {
+    rules,
+    client,
+    store,
+    audit,
+    sessions,
+    policies,
+    costs,
+    identity,
+    accesses,
+    registry,
+    budgetStopped,
+    log,
+  } = parts;
   const elapsed = (): number => systemClock.elapsed();
   const meters = modelMeters(registry);
   // In the order in which they end last: calls are cut, then charged, then nothing is connected any more.
@@ -71,7 +86,7 @@ export function makeModelDoor(parts: ModelDoorParts, stack: AsyncDisposableStack
         onError: (err) => log.warn({ err }, 'recording a refused call failed'),
       }),
       shortages: new Shortages({
-        states: new BudgetStates({ client, store, audit, now: () => new Date() }),
+        states: new BudgetStates({ client, store, audit, now: () => new Date(), onStopped: budgetStopped }),
         sessions,
         policies,
         clock: systemClock,

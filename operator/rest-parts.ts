@@ -20,6 +20,7 @@ import type { OperatorCertificates } from './serve/tls/certificates.ts';
 import type { Accesses } from './sessions/accesses.ts';
 import type { Approvals } from './sessions/approvals.ts';
 import type { Artifacts } from './sessions/artifacts.ts';
+import type { BudgetRaises } from './sessions/budget-raises.ts';
 import type { Launches } from './sessions/launch.ts';
 import { Listings } from './sessions/listing.ts';
 import type { SessionLog } from './sessions/log.ts';
@@ -43,6 +44,7 @@ export interface RestPartsOptions {
   sessionLog: SessionLog;
   stops: Stops;
   approvals: Approvals;
+  raises: BudgetRaises;
   messages: Messages;
   resumes: Resumes;
   namespaces: Namespaces;
@@ -63,7 +65,8 @@ export async function restParts(
   Pick<RestServerOptions, 'identities' | 'access' | 'limits' | 'services' | 'ready' | 'trustedProxies'>
 > {
   const { config, client, watches, sessions, artifacts, policies, accesses } = options;
-  const { sessionLog, stops, approvals, messages, resumes, namespaces, launches, certificates } = options;
+  const { sessionLog, stops, approvals, raises, messages, resumes, namespaces, launches, certificates } =
+    options;
   const oidc = await oidcOf(config);
   if (oidc !== undefined) stack.use(oidc);
   const listings = new Listings(watches.sessions.store);
@@ -78,7 +81,7 @@ export async function restParts(
       addArtifactServices(scope, guard, { sessions, artifacts, accesses, links });
       addDownloadService(scope, guard, { sessions, artifacts, accesses, links });
       addStreamServices(scope, guard, { sessions, log: sessionLog, accesses });
-      addVerbServices(scope, guard, { sessions, stops, approvals, messages, resumes, accesses });
+      addVerbServices(scope, guard, { sessions, stops, approvals, raises, messages, resumes, accesses });
       addNamespaceServices(scope, guard, { namespaces, policies, listings });
     },
     ready: () => allOf(watches).every(({ reflector }) => reflector.state.lastSync !== undefined),

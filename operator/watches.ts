@@ -20,6 +20,7 @@ import { dropManagedFields } from '../common/kube/trim.ts';
 import { byUid, UID_INDEX } from './controllers/session/cleanup.ts';
 import { bySessionUid, SESSION_INDEX, trimJob, trimPod, trimSession } from './controllers/session/index.ts';
 import { byTrigger, TRIGGER_INDEX } from './controllers/triggers/index.ts';
+import { byWarmNamespace, WARM_INDEX } from './controllers/warm/index.ts';
 import { byPhase, PHASE_INDEX } from './metrics.ts';
 import {
   byWebhookHash,
@@ -44,7 +45,10 @@ export interface Watches {
 }
 
 export function makeWatches(client: KubeClient, onError: (error: unknown) => void): Watches {
-  const ofSessions = { labelSelector: LABEL_SESSION_UID, indexes: { [SESSION_INDEX]: bySessionUid } };
+  const ofSessions = {
+    labelSelector: LABEL_SESSION_UID,
+    indexes: { [SESSION_INDEX]: bySessionUid, [WARM_INDEX]: byWarmNamespace },
+  };
   const ofApiServer = { namespace: 'default', fieldSelector: 'metadata.name=kubernetes' };
   return {
     sessions: new Reflector({

@@ -15,6 +15,7 @@ export const POLICY_CONDITIONS = [
 export const NOTIFICATION_EVENTS = [
   'session.created',
   'session.started',
+  'session.needs_input',
   'session.completed',
   'session.failed',
   'session.approved',
@@ -59,6 +60,8 @@ export const WebhookKey = Type.Object({
 export type WebhookKey = Type.Static<typeof WebhookKey>;
 export const WEBHOOK_KEYS_MAX = 50;
 
+export const WARM_PODS_MAX = 20;
+
 /** stop: a session whose budget is spent ends; pause: its calls wait until somebody raises the budget or stops it. */
 export const WHEN_SPENT = ['stop', 'pause'] as const;
 
@@ -81,6 +84,29 @@ export const ModelProviderAccess = Type.Object({
   ),
 });
 export type ModelProviderAccess = Type.Static<typeof ModelProviderAccess>;
+
+/** By whom pull requests are opened: the operator, with a token that no pod ever sees. */
+export const PullRequestAccess = Type.Object(
+  {
+    url: Type.Optional(
+      Type.String({
+        maxLength: 2048,
+        pattern: '^https?://[^\\s?#]+$',
+        description:
+          'The API of the GitHub server, as https://github.example.com/api/v3; absent: https://api.github.com.',
+      }),
+    ),
+    credential: Type.Object(
+      {
+        secretName: Type.String({ minLength: 1, maxLength: 253 }),
+        key: Type.String({ minLength: 1, maxLength: 253, description: 'In the Secret: the token.' }),
+      },
+      { description: "The Secret of this namespace with the tenant's own token; the operator's to read." },
+    ),
+  },
+  { description: 'Sessions may ask for pull requests on this server; absent: for none.' },
+);
+export type PullRequestAccess = Type.Static<typeof PullRequestAccess>;
 
 const Rate = (description: string) =>
   Type.String({ pattern: '^[0-9]{1,6}(\\.[0-9]{1,6})?$', maxLength: 13, description });
@@ -250,6 +276,16 @@ export const NamespacePolicySpec = Type.Object({
       ),
     }),
   ),
+  results: Type.Optional(
+    Type.Object({
+      branches: Type.Optional(
+        Globs(
+          'Globs of new branches that completed sessions may push their changes to, as ambient/*; absent: none.',
+        ),
+      ),
+      pullRequests: Type.Optional(PullRequestAccess),
+    }),
+  ),
   approval: Type.Optional(
     Type.Object({
       required: Type.Optional(Type.Boolean({ default: false })),
@@ -347,6 +383,22 @@ export const NamespacePolicySpec = Type.Object({
       blocked: Type.Optional(Globs('Globs of names of frameworks; blocked wins.')),
     }),
   ),
+  warmPods: Type.Optional(
+    Type.Array(
+      Type.Object({
+        framework: Type.String({ minLength: 1, maxLength: 63 }),
+        version: Type.Optional(
+          Type.String({ minLength: 1, maxLength: 63, description: "Absent: the framework's first." }),
+        ),
+        count: Type.Integer({ minimum: 1, maximum: WARM_PODS_MAX, description: 'Kept ready at a time.' }),
+      }),
+      {
+        maxItems: 10,
+        description:
+          'Pods that wait for sessions, which then start at once. Each holds what a pod of a session requests, all the time.',
+      },
+    ),
+  ),
 });
 export type NamespacePolicySpec = Type.Static<typeof NamespacePolicySpec>;
 
@@ -416,6 +468,20 @@ export const NamespacePolicyStatus = Type.Object({
         ),
       ),
     }),
+  ),
+  warmPods: Type.Optional(
+    Type.Array(
+      Type.Object({
+        framework: Type.String({ maxLength: 63 }),
+        version: Type.Optional(Type.String({ maxLength: 63 })),
+        wanted: Type.Integer({ minimum: 0 }),
+        ready: Type.Integer({ minimum: 0 }),
+        message: Type.Optional(
+          Type.String({ maxLength: 1024, description: 'Why fewer are ready than wanted.' }),
+        ),
+      }),
+      { maxItems: 10, description: 'Of spec.warmPods, in its order.' },
+    ),
   ),
   conditions: Type.Optional(
     Type.Array(Condition(POLICY_CONDITIONS), {

@@ -225,8 +225,10 @@ export interface ArtifactRow {
 
 export interface ArtifactsView {
   rows: ArtifactRow[];
-  /** All there are; more than `rows` when the list comes from the Session object. */
+  /** All there are, without `records`; more than `rows` when the list comes from the Session object. */
   total: number;
+  /** What the operator has put beside them: it stands last in `rows`. */
+  records: number;
   totalSize: string;
   /** Why the list may be incomplete. */
   note?: string;

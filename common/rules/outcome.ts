@@ -61,6 +61,8 @@ export interface RunFacts {
   /** A write to the artifact store would fail now for want of space. */
   storageFull: boolean;
   limits: { timeoutSeconds: number; memory: string };
+  /** Its calls to models waited for a higher budget when it ended. */
+  paused?: boolean;
 }
 
 /** The verdict over a run that is over. What the runner reported of its command outranks how the pod then ended. */
@@ -201,10 +203,12 @@ const outOfMemory = ({ limits }: RunFacts): Outcome =>
     `The session needed more memory than its limit of ${limits.memory}. Launch again with a higher spec.limits.memory.`,
   );
 
-const deadlineExceeded = ({ limits }: RunFacts): Outcome =>
+const deadlineExceeded = ({ limits, paused = false }: RunFacts): Outcome =>
   failed(
     'DeadlineExceeded',
-    `The session did not end within ${formatDuration(limits.timeoutSeconds * 1000)}. Launch again with a higher spec.limits.timeoutSeconds, or with less to do.`,
+    paused
+      ? `Nobody raised the budget of the session, for which its models waited, before its time limit of ${formatDuration(limits.timeoutSeconds * 1000)} ended it. Launch again with a higher budget.`
+      : `The session did not end within ${formatDuration(limits.timeoutSeconds * 1000)}. Launch again with a higher spec.limits.timeoutSeconds, or with less to do.`,
   );
 
 const storageFull = (said: string): Outcome =>

@@ -9,7 +9,7 @@ import type {
   SessionView,
 } from '../../common/api/panels.ts';
 import type { Artifact } from '../../common/api/live.ts';
-import { OPERATOR_ACTOR } from '../../common/api/names.ts';
+import { OPERATOR_ACTOR, OPERATOR_ARTIFACTS } from '../../common/api/names.ts';
 import type { GeneratedArtifact, Session } from '../../common/api/session.ts';
 import { findCondition, shorten } from '../../common/rules/conditions.ts';
 import { parseMoney, percentOf, ZERO } from '../../common/rules/money.ts';
@@ -127,6 +127,7 @@ function detailsOf({ spec, status, metadata }: Session): Fact[] {
     ['Goes on from', resume?.session, 'code'],
     ['Source', sourceText(source)],
     ['Time limit', limits === undefined ? undefined : formatDuration(limits.timeoutSeconds * 1000)],
+    ['Idle limit', limits?.idleSeconds === undefined ? undefined : formatDuration(limits.idleSeconds * 1000)],
     ['Created', metadata.creationTimestamp, 'time'],
   ]);
 }
@@ -178,10 +179,13 @@ function historyRow({ seq, timestamp, event, actor, data }: History[number]): Hi
 function artifactsView(session: Session, live: LiveArtifacts | undefined): ArtifactsView {
   const { generated = [], count = 0, totalBytes = 0 } = session.status?.artifacts ?? {};
   if (live?.items !== undefined) {
-    const sum = live.items.reduce((bytes, { size }) => bytes + size, 0);
+    const made = live.items.filter(({ path }) => !path.startsWith(OPERATOR_ARTIFACTS));
+    const records = live.items.filter(({ path }) => path.startsWith(OPERATOR_ARTIFACTS));
+    const sum = made.reduce((bytes, { size }) => bytes + size, 0);
     return {
-      rows: live.items.map((item) => artifactRow(item.path, item)),
-      total: live.items.length,
+      rows: [...made, ...records].map((item) => artifactRow(item.path, item)),
+      total: made.length,
+      records: records.length,
       totalSize: formatBytes(sum),
       ...optional('note', live.problem),
     };
@@ -192,6 +196,7 @@ function artifactsView(session: Session, live: LiveArtifacts | undefined): Artif
   return {
     rows: generated.map((item) => artifactRow(item.location, item)),
     total: Math.max(count, generated.length),
+    records: 0,
     totalSize: formatBytes(totalBytes),
     ...optional('note', note),
   };

@@ -1,11 +1,13 @@
-/** The launch form's questions about limits: time, memory, CPU. */
+/** The launch form's questions about limits: time, memory, CPU, money. */
 import type { Framework } from '../../common/api/framework.ts';
+import { DEFAULT_IDLE_SECONDS, DEFAULT_TIMEOUT_SECONDS } from '../../common/api/session.ts';
 import { formatDuration } from '../../common/rules/wording.ts';
 import type { Questions } from '../ide/questions.ts';
 import { checkBudget, checkQuantity, checkTimeout, parseSeconds } from './input-checks.ts';
 import type { LaunchLimits } from './launch-answers.ts';
 import { answered, then } from './launch-draft.ts';
 import type { Ask, Draft } from './launch-draft.ts';
+import { mayChooseRuntime, runtimeFixed } from './launch-runtime.ts';
 
 export class LimitQuestions {
   readonly #questions: Questions;
@@ -15,7 +17,7 @@ export class LimitQuestions {
   }
 
   readonly limits: Ask = async (draft, place) => {
-    const limits = draft.answers.limits ?? draft.last.limits;
+    const limits = fitting(draft.answers.limits ?? draft.last.limits, draft.chosen);
     const answer = await this.#questions.pick<'defaults' | 'last' | 'customise'>({
       ...place,
       placeholder: 'How long, and how much of the cluster?',
@@ -24,7 +26,7 @@ export class LimitQuestions {
         ...(limits === undefined
           ? []
           : [{ label: 'Same as last time', value: 'last' as const, description: limitsText(limits) }]),
-        { label: 'Customise…', value: 'customise', description: 'time, memory, CPU' },
+        { label: 'Customise…', value: 'customise', ...customisable(draft) },
       ],
       active: (value) => value === (limits === undefined ? 'defaults' : 'last'),
     });
@@ -50,6 +52,24 @@ export class LimitQuestions {
       const next: LaunchLimits = { ...limits };
       if (text.trim() === '' || seconds === undefined) delete next.timeoutSeconds;
       else next.timeoutSeconds = seconds;
+      return answered(draft, { limits: next });
+    });
+  };
+
+  /** Asked where people can talk to the agent: an end that its work does not give it. */
+  readonly idle: Ask = async (draft, place) => {
+    const limits = draft.answers.limits ?? {};
+    const answer = await this.#questions.input({
+      ...place,
+      prompt: `End when nobody has said anything for, such as 5m or 1h; empty for ${formatDuration(DEFAULT_IDLE_SECONDS * 1000)}`,
+      value: limits.idleSeconds === undefined ? '' : `${limits.idleSeconds}s`,
+      check: checkTimeout,
+    });
+    return then(answer, (text) => {
+      const seconds = parseSeconds(text);
+      const next: LaunchLimits = { ...limits };
+      if (text.trim() === '' || seconds === undefined) delete next.idleSeconds;
+      else next.idleSeconds = seconds;
       return answered(draft, { limits: next });
     });
   };
@@ -91,21 +111,49 @@ export class LimitQuestions {
   }
 }
 
+export const talks = (framework: Framework | undefined): boolean =>
+  (framework?.spec.input ?? 'none') !== 'none';
+
+/** Limits of the last launch, of another framework perhaps. */
+function fitting(
+  limits: LaunchLimits | undefined,
+  framework: Framework | undefined,
+): LaunchLimits | undefined {
+  if (limits?.idleSeconds === undefined || talks(framework)) return limits;
+  const { idleSeconds: _, ...others } = limits;
+  return Object.keys(others).length === 0 ? undefined : others;
+}
+
+function customisable(draft: Draft): { description: string; detail?: string } {
+  const description = [
+    'time, memory, CPU',
+    ...(draft.policy?.sessionBudget === undefined ? [] : ['budget']),
+    ...(mayChooseRuntime(draft) ? ['runtime'] : []),
+  ].join(', ');
+  const detail = runtimeFixed(draft);
+  return { description, ...(detail === undefined ? {} : { detail }) };
+}
+
 function defaultsText(framework: Framework | undefined): string {
   const { memory, cpu } = framework?.spec.resources ?? {};
   return limitsText({
-    timeoutSeconds: 3600,
+    timeoutSeconds: DEFAULT_TIMEOUT_SECONDS,
+    ...(talks(framework) ? { idleSeconds: DEFAULT_IDLE_SECONDS } : {}),
     ...(memory === undefined ? {} : { memory }),
     ...(cpu === undefined ? {} : { cpu }),
   });
 }
 
-const limitsText = ({ timeoutSeconds, memory, cpu, budget }: LaunchLimits): string =>
-  [
+const limitsText = (limits: LaunchLimits): string => {
+  const { timeoutSeconds, idleSeconds, memory, cpu, budget, runtimeClassName } = limits;
+  return [
     timeoutSeconds === undefined ? '' : formatDuration(timeoutSeconds * 1000),
+    idleSeconds === undefined ? '' : `${formatDuration(idleSeconds * 1000)} of silence`,
     memory === undefined ? '' : `${memory} memory`,
     cpu === undefined ? '' : `${cpu} CPU`,
     budget === undefined ? '' : `$${budget}`,
+    runtimeClassName ?? '',
   ]
     .filter(Boolean)
     .join(', ');
+};

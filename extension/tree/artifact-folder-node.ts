@@ -1,5 +1,6 @@
 /** A folder among a session's artifacts, and how a flat list of paths becomes folders and files. */
 import type { Artifact } from '../../common/api/live.ts';
+import { OPERATOR_ARTIFACTS } from '../../common/api/names.ts';
 import { count } from '../../common/rules/wording.ts';
 import { plain } from '../ide/plain-text.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
@@ -47,7 +48,10 @@ export class ArtifactFolderNode implements TreeNode {
   }
 }
 
-/** What lies directly below `prefix` ('' or ending in a slash): folders first, then files, each by name. */
+/**
+ * What lies directly below `prefix` ('' or ending in a slash): folders first, then files, each by name. Last comes what the operator
+ * has put there: nobody looks for that first.
+ */
 export function artifactNodes(
   parent: TreeNode,
   sessionId: string,
@@ -68,12 +72,15 @@ export function artifactNodes(
     if (inside === undefined) folders.set(folder, [artifact]);
     else inside.push(artifact);
   }
+  const nodeOf = ([folder, inside]: [string, Artifact[]]): TreeNode =>
+    new ArtifactFolderNode(parent, sessionId, ref, folder, inside);
+  const own = folders.get(OPERATOR_ARTIFACTS);
+  folders.delete(OPERATOR_ARTIFACTS);
   return [
-    ...[...folders]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([folder, inside]) => new ArtifactFolderNode(parent, sessionId, ref, folder, inside)),
+    ...[...folders].sort(([a], [b]) => (a < b ? -1 : 1)).map(nodeOf),
     ...files
       .sort((a, b) => (a.path < b.path ? -1 : 1))
       .map((artifact) => new ArtifactNode(parent, sessionId, ref, artifact)),
+    ...(own === undefined ? [] : [nodeOf([OPERATOR_ARTIFACTS, own])]),
   ];
 }

@@ -1,7 +1,7 @@
 /** Keeps the NetworkPolicy of runner pods in every namespace with sessions: made before the first Job, put right when it changes. */
 import type { Logger } from 'pino';
 import type { NamespacePolicy } from '../../common/api/namespace-policy.ts';
-import { RUNNER_NETWORK_POLICY } from '../../common/api/names.ts';
+import { POLICY_NAME, RUNNER_NETWORK_POLICY } from '../../common/api/names.ts';
 import { isTerminal } from '../../common/api/session.ts';
 import type { Session } from '../../common/api/session.ts';
 import type { KubeClient } from '../../common/kube/client.ts';
@@ -103,9 +103,10 @@ export class RunnerNetworkPolicies {
 
   /** A namespace where it stands already, or where something runs or will. */
   #isNeeded(namespace: string): boolean {
-    const { reflector, sessions } = this.#options;
+    const { reflector, namespacePolicies, sessions } = this.#options;
     return (
       reflector.store.get({ namespace, name: RUNNER_NETWORK_POLICY }) !== undefined ||
+      namespacePolicies.store.get({ namespace, name: POLICY_NAME })?.spec.warmPods !== undefined ||
       sessions.store.list(namespace).some(({ status }) => !isTerminal(status?.phase))
     );
   }

@@ -1,9 +1,6 @@
 /** Paths of artifacts come from agents: what is let into the store, and out to a browser or a disk. */
 import { AmbientError } from '../../common/errors.ts';
 
-/** What the operator itself puts beside a session's artifacts: no agent can take its place. */
-export const OPERATOR_ARTIFACTS = '.ambient/';
-
 /** UTF-8 bytes; also the longest key an S3 server takes. */
 export const ARTIFACT_PATH_MAX = 1024;
 

@@ -1,6 +1,7 @@
 /** What a session made: put by its runner, listed and fetched by people. */
 import type { Readable } from 'node:stream';
 import type { Artifact } from '../../common/api/live.ts';
+import { OPERATOR_ARTIFACTS } from '../../common/api/names.ts';
 import { MEMORY_ARCHIVE } from '../../common/api/runner.ts';
 import { ARTIFACT_TYPES, ARTIFACTS_IN_STATUS_MAX, isTerminal } from '../../common/api/session.ts';
 import type { GeneratedArtifact, Session } from '../../common/api/session.ts';
@@ -8,8 +9,7 @@ import { AmbientError } from '../../common/errors.ts';
 import type { Product } from '../../common/rules/provenance.ts';
 import { keys, refOf } from '../store/keys.ts';
 import type { ArtifactStore, ByteRange, ObjectInfo } from '../store/store.ts';
-import { PROVENANCE_ARTIFACT } from '../store/keys.ts';
-import { OPERATOR_ARTIFACTS, safeArtifactPath } from './artifact-path.ts';
+import { safeArtifactPath } from './artifact-path.ts';
 
 export interface NewArtifact {
   path: string;
@@ -101,17 +101,17 @@ export class Artifacts {
     return artifactOf(info, keys.artifacts(ref));
   }
 
-  /** For status: the first ARTIFACTS_IN_STATUS_MAX by path, and how many there are in all. */
+  /** For status: the first ARTIFACTS_IN_STATUS_MAX by path, and how many there are in all, without what the operator put there. */
   async summary(session: Session): Promise<ArtifactSummary> {
     const generated: GeneratedArtifact[] = [];
     const products: Product[] = [];
     let count = 0;
     let totalBytes = 0;
     for await (const { path, type, size, contentType, createdAt, digest } of this.list(session)) {
-      if (path === PROVENANCE_ARTIFACT) continue;
+      if (path.startsWith(OPERATOR_ARTIFACTS)) continue;
       count++;
       totalBytes += size;
-      if (!path.startsWith(OPERATOR_ARTIFACTS)) products.push({ path, digest });
+      products.push({ path, digest });
       if (generated.length >= ARTIFACTS_IN_STATUS_MAX) continue;
       generated.push({ type, location: path, size, contentType, createdAt, metadata: { digest } });
     }

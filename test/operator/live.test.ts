@@ -113,6 +113,7 @@ describe('the live API behind a real API server', function () {
       audit,
       watches,
       registry: new Registry(),
+      tenancy: { budgetStopped: () => undefined },
       log: pino({ level: 'silent' }),
     });
     cleanup.defer(() => doors.close(500));

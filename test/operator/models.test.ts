@@ -15,7 +15,7 @@ import type { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 import { RUNNER_PATHS } from '../../common/api/runner.ts';
 import type { Session, SessionSpec } from '../../common/api/session.ts';
 import type { KubeClient } from '../../common/kube/client.ts';
-import { namespacePolicies, secrets, sessions } from '../../common/kube/resource.ts';
+import { namespacePolicies, pods, secrets, sessions } from '../../common/kube/resource.ts';
 import { findCondition } from '../../common/rules/conditions.ts';
 import { effectivePolicy } from '../../common/rules/policy/effective.ts';
 import { BudgetRaises } from '../../operator/sessions/budget-raises.ts';
@@ -32,7 +32,7 @@ import * as answers from '../support/model-answers.ts';
 import { createModelTenant, MODEL_FLAGS, MODEL_KEYS, MODEL_SECRET } from '../support/model-tenant.ts';
 import { runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
-import { current, endOf, finished, inPhase } from '../support/sessions.ts';
+import { current, endOf, finished, inPhase, workloadOf } from '../support/sessions.ts';
 import { until } from '../support/until.ts';
 import { webReceiver } from '../support/web-receiver.ts';
 import type { WebReceiver } from '../support/web-receiver.ts';
@@ -560,6 +560,7 @@ describe('the model gateway', function () {
     assert.deepEqual([ended.status?.cost?.total, ended.status?.stop?.requestedBy], ['0.90', OPERATOR_ACTOR]);
     const records = await recordedIn(operator.storeDir, namespace);
     assert.ok(records.some(({ details }) => details?.['reason'] === 'BudgetExceeded'));
+    assert.match(await operator.metrics(), /ambient_budget_stops_total\{by="session"\} 1\n/);
     const late = await messages(pod);
     assert.ok([401, 403].includes(late.status), late.text);
     assert.equal(provider.received.length, 3);
@@ -669,6 +670,37 @@ describe('the model gateway', function () {
     assert.equal(answer.status, 403);
     assert.match(errorOf(answer).message, /told to stop|has ended/);
     assert.equal(endOf(await finished(client, pod.session)), 'Failed/Stopped');
+  });
+
+  it('says until when a paused session can wait, and when that is over what it waited for', async () => {
+    const pod = await aPod(
+      await aTenant({ budget: { monthly: '10.00', perSession: '0.00' }, whenSpent: 'pause' }),
+    );
+    const { pods: found } = await workloadOf(client, pod.session);
+    const { name = '', namespace = '' } = found[0]?.metadata ?? {};
+    const startedAt = '2030-01-02T03:04:05Z';
+    // As kubelets tell it.
+    const tell = (status: object) =>
+      client.mergePatch(pods, { namespace, name, subresource: 'status' }, { status });
+    const container = { name: 'runner', image: '', imageID: '', ready: true, restartCount: 0 };
+    await tell({
+      phase: 'Running',
+      containerStatuses: [{ ...container, state: { running: { startedAt } } }],
+    });
+    await inPhase(client, pod.session, ({ status }) => status?.phase === 'Running', 'it runs');
+    const waiting = messages(pod);
+    const paused = await inPhase(
+      client,
+      pod.session,
+      ({ status }) => status?.message?.startsWith('Paused') === true,
+      'it is paused',
+    );
+    assert.match(paused.status?.message ?? '', /its time limit ends it on 2030-01-02 at 03:05 UTC\.$/);
+    await tell({ phase: 'Failed', reason: 'DeadlineExceeded', message: 'active on the node too long' });
+    const ended = await finished(client, pod.session);
+    assert.equal(endOf(ended), 'Failed/DeadlineExceeded');
+    assert.match(ended.status?.message ?? '', /^Nobody raised the budget .* time limit of 1 min ended it\./);
+    assert.ok([401, 403].includes((await waiting).status));
   });
 
   it('charges once for what streams while the operator is restarted, or dies', async () => {

@@ -36,6 +36,7 @@ describe('streams and downloads of the REST API', function () {
   let editor: string;
   let viewer: string;
   let stranger: string;
+  let approver: string;
   let log: SessionLog;
   let artifacts: Artifacts;
 
@@ -48,6 +49,7 @@ describe('streams and downloads of the REST API', function () {
     editor = await aPerson(cluster, own, 'editor', { [own]: 'ambient-admin' });
     viewer = await aPerson(cluster, own, 'viewer', { [own]: 'ambient-viewer' });
     stranger = await aPerson(cluster, own, 'stranger');
+    approver = await aPerson(cluster, own, 'approver', { [own]: 'ambient-approver' });
     const host = cluster.nodeHostAddress;
     server = { host, port: operator.ports.rest, ca: await operatorAuthority(cluster) };
     const contract = new Contract();
@@ -310,7 +312,6 @@ describe('streams and downloads of the REST API', function () {
     // Who launched it does not decide.
     const self = await rest(at(name, '/approve'), { method: 'POST', token: editor });
     assert.equal(outcomeOf(self), '403 approval_forbidden');
-    const approver = await aPerson(cluster, own, 'approver', { [own]: 'ambient-approver' });
     const bare = await rest(at(name, '/reject'), { method: 'POST', token: approver, json: {} });
     assert.equal(outcomeOf(bare), '400 invalid_request');
     const decided = await rest(at(name, '/reject'), {
@@ -324,5 +325,31 @@ describe('streams and downloads of the REST API', function () {
       async () => (await cluster.client.get(sessions, { namespace: own, name })).status?.phase === 'Failed',
       'it ends',
     );
+  });
+
+  it('let who may approve raise the budget of a session, which tells so', async () => {
+    const limited = { approvalRequired: true, modelConstraints: { budget: '1.00' } };
+    const { name } = (await launch({ policy: limited })).metadata;
+    const raise = (token: string, json: object = { limit: '2.50' }): Promise<Answer> =>
+      rest(at(name, '/budget'), { method: 'POST', token, json });
+    assert.equal(outcomeOf(await raise(viewer)), '403 forbidden');
+    // Who launched it does not decide about its money either.
+    assert.equal(outcomeOf(await raise(editor)), '403 approval_forbidden');
+    assert.equal(outcomeOf(await raise(approver, { limit: '2.5' })), '400 invalid_request');
+    assert.equal(outcomeOf(await raise(approver, { limit: '1.00' })), '400 invalid_request');
+    const raised = await raise(approver);
+    assert.equal(outcomeOf(raised), '200', raised.text);
+    const { budget } = (await cluster.client.get(sessions, { namespace: own, name })).status ?? {};
+    assert.deepEqual(raised.json, budget);
+    assert.deepEqual(budget?.limit, '2.50');
+    const recorded = (await recordedIn(operator.storeDir, own)).filter(
+      ({ sessionId, resource }) => sessionId === name && resource === 'sessions/budget',
+    );
+    assert.deepEqual(
+      recorded.filter(({ outcome }) => outcome === 'allowed').map(({ actor }) => actor),
+      [budget?.by],
+    );
+    await stop(await cluster.client.get(sessions, { namespace: own, name }));
+    await until(async () => outcomeOf(await raise(approver)) === '409 already_finished', 'it is over');
   });
 });

@@ -8,7 +8,7 @@ import { ago } from '../kit/time-element.ts';
 import { visible } from '../kit/visible-text.ts';
 
 export function artifacts(
-  { artifacts: { rows, total, totalSize, note }, endedAt }: SessionView,
+  { artifacts: { rows, total, records, totalSize, note }, endedAt }: SessionView,
   post: Post<SessionPageRequests>,
 ): TemplateResult {
   const remark = note === undefined ? nothing : html`<p class="note" role="note">${text(note)}</p>`;
@@ -44,6 +44,9 @@ export function artifacts(
         },
       ],
     })}
-    <p class="quiet">${total === 1 ? '1 artifact' : `${total} artifacts`}, ${totalSize}</p>
+    <p class="quiet">
+      ${total === 1 ? '1 artifact' : `${total} artifacts`},
+      ${totalSize}${records === 0 ? nothing : html`; ${records} more about the session itself`}
+    </p>
   `;
 }

@@ -8,6 +8,7 @@ import {
   NamespaceList,
   NewSession,
   PERMISSIONS,
+  RaisedBudget,
   ResumedSession,
   Said,
   SESSION_STATES,
@@ -17,6 +18,7 @@ import {
 } from './session.ts';
 import {
   ApproveRequest,
+  BudgetRequest,
   InterruptRequest,
   MessageRequest,
   RejectRequest,
@@ -304,6 +306,23 @@ export const rejectSession = operation({
   body: RejectRequest,
 });
 
+export const raiseBudget = operation({
+  id: 'raiseBudget',
+  method: 'POST',
+  path: '/namespaces/{namespace}/sessions/{id}/budget',
+  tag: 'Sessions',
+  summary: 'Raise the budget of a session that goes on',
+  description:
+    'By who may approve it, and never beyond what its namespace has free this month. A session that is paused for want of money goes on.',
+  access: 'bearer',
+  params: inSession,
+  query: None,
+  headers: Type.Object({}),
+  body: BudgetRequest,
+  answers: { 200: { description: 'What it may spend now.', schema: RaisedBudget } },
+  refusals: [400, 401, 403, 404, 409, 413, 415],
+});
+
 const say = (id: string, verb: 'message' | 'interrupt', summary: string) => ({
   id,
   method: 'POST' as const,
@@ -356,6 +375,7 @@ export const OPERATIONS: readonly Operation[] = [
   stopSession,
   approveSession,
   rejectSession,
+  raiseBudget,
   messageSession,
   interruptSession,
   resumeSession,

@@ -3,8 +3,10 @@ import Type from 'typebox';
 import {
   APPROVAL_DECISIONS,
   ARTIFACT_TYPES,
+  SessionResult,
   SessionSource,
   SessionSpec,
+  SessionStatus,
   TRIGGER_SOURCES,
 } from '../session.ts';
 
@@ -25,7 +27,10 @@ const summary = {
   }),
   createdAt: Time(),
   updatedAt: Time('When its state last changed.'),
-  artifactCount: Type.Integer({ minimum: 0 }),
+  artifactCount: Type.Integer({
+    minimum: 0,
+    description: 'Without what the operator keeps beside them, below .ambient/.',
+  }),
   displayName: Type.Optional(Type.String()),
   message: Type.Optional(Type.String({ description: 'One line about what goes on.' })),
 };
@@ -65,6 +70,9 @@ export const Workload = Type.Object(
     podName: Type.Optional(Type.String()),
     jobName: Type.Optional(Type.String()),
     resources: Type.Record(Type.String(), Type.String(), { description: 'Limits of the pod.' }),
+    runtimeClassName: Type.Optional(
+      Type.String({ description: "Of the pod; absent: the nodes' own runtime." }),
+    ),
     startTime: Type.Optional(Time()),
     completionTime: Type.Optional(Time()),
     exitCode: Type.Optional(Type.Integer()),
@@ -81,6 +89,7 @@ export const SessionDetail = Type.Object(
       description: 'At most 100; …/artifacts lists all of them. Empty when not asked for.',
     }),
     workload: Workload,
+    result: SessionStatus.properties.result,
     cost: Type.Optional(
       Type.Object({
         total: Type.String({ description: 'USD.' }),
@@ -113,7 +122,7 @@ const Labels = (description: string) =>
     description,
   });
 
-const { framework, trigger, policy, limits, artifacts } = SessionSpec.properties;
+const { framework, trigger, policy, limits, artifacts, runtimeClassName } = SessionSpec.properties;
 
 /** What may be sent is checked to the last field: a misspelt limit must not go unnoticed. */
 export const NewSession = Type.Object(
@@ -134,11 +143,13 @@ export const NewSession = Type.Object(
       ),
     ),
     source: Type.Optional(Type.Object(SessionSource.properties, { additionalProperties: false })),
+    result: Type.Optional(Type.Object(SessionResult.properties, { additionalProperties: false })),
     policy,
     limits: Type.Optional(
       Type.Object(Type.Partial(Type.Object(limits.properties)).properties, { additionalProperties: false }),
     ),
     artifacts,
+    runtimeClassName,
   },
   { additionalProperties: false, description: 'A session to launch.' },
 );
@@ -205,6 +216,12 @@ export const Decision = Type.Object({
   by: Type.String(),
   at: Time(),
   reason: Type.Optional(Type.String()),
+});
+
+export const RaisedBudget = Type.Object({
+  limit: Type.String({ description: 'USD that the session may spend in all.' }),
+  by: Type.String(),
+  at: Time(),
 });
 
 export const Said = Type.Object({

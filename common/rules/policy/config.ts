@@ -11,6 +11,7 @@ import { entries, error, warning } from './mistake.ts';
 import { gatewayMistakes } from './gateway-mistakes.ts';
 import type { PolicyMistake } from './mistake.ts';
 import { notificationMistakes } from './notification-mistakes.ts';
+import { resultsMistakes } from './results-mistakes.ts';
 import { webhookMistakes } from './webhook-mistakes.ts';
 
 export type { PolicyMistake } from './mistake.ts';
@@ -28,6 +29,7 @@ export function policyMistakes(spec: NamespacePolicySpec, now?: number): PolicyM
     ...names('tools', spec.tools),
     ...egressMistakes(spec),
     ...entries('spec.isolation.runtimeClasses.allowed', spec.isolation?.runtimeClasses?.allowed),
+    ...resultsMistakes(spec.results),
     ...approval(spec),
     ...retention(spec.retention),
     ...notificationMistakes(spec.notifications),

@@ -8,6 +8,7 @@ import type {
   ModelPrice,
   ModelProviderAccess,
   NamespacePolicySpec,
+  PullRequestAccess,
   WHEN_SPENT,
 } from '../../api/namespace-policy.ts';
 import type { TRIGGER_SOURCES } from '../../api/session.ts';
@@ -42,6 +43,8 @@ export interface EffectivePolicy {
   runtimeClasses: { default: string | undefined; allowed: readonly string[] };
   /** Globs of PersistentVolumeClaims that may be inputs. */
   claims: readonly string[];
+  /** Globs of branches that results may be pushed to, and by whom pull requests are opened; undefined: by nobody. */
+  results: { branches: readonly string[]; pullRequests: PullRequestAccess | undefined };
   /** Undefined: no limit per month, and sessions have only limits of their own. */
   budget: { monthly: Money; resetDay: number; perSession: Money } | undefined;
   approval: {
@@ -82,6 +85,10 @@ export function effectivePolicy(spec: NamespacePolicySpec | undefined): Effectiv
       allowed: [isolation?.runtimeClasses?.default ?? [], isolation?.runtimeClasses?.allowed ?? []].flat(),
     },
     claims: spec?.inputs?.claims ?? [],
+    results: {
+      branches: spec?.results?.branches ?? [],
+      pullRequests: spec?.results?.pullRequests,
+    },
     budget: budgetOf(models?.budget),
     approval: {
       required: approval?.required ?? false,

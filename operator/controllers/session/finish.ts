@@ -2,6 +2,7 @@
 import { DEFAULT_TIMEOUT_SECONDS } from '../../../common/api/session.ts';
 import { Compile } from 'typebox/compile';
 import { RunResult } from '../../../common/api/runner.ts';
+import { isTrue } from '../../../common/rules/conditions.ts';
 import { judge } from '../../../common/rules/outcome.ts';
 import type { Outcome } from '../../../common/rules/outcome.ts';
 import { nextPhase } from '../../../common/rules/phase.ts';
@@ -53,6 +54,7 @@ async function judgeRun({ session, controller }: Look, ending: Ending, result: R
       timeoutSeconds: session.spec.limits?.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
       memory: session.status?.workload?.resources?.['memory'] ?? session.spec.limits?.memory ?? 'its limit',
     },
+    paused: isTrue(session.status?.conditions, 'BudgetPaused'),
   });
 }
 

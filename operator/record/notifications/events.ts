@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { NamespacePolicy, NOTIFICATION_EVENTS } from '../../../common/api/namespace-policy.ts';
-import { displayNameOf } from '../../../common/api/session.ts';
+import { displayNameOf, isTerminal } from '../../../common/api/session.ts';
 import type { Session } from '../../../common/api/session.ts';
 import { findCondition } from '../../../common/rules/conditions.ts';
 
@@ -45,9 +45,10 @@ export function sessionNotifications(session: Session): Notification[] {
     timestamp: string | undefined,
     message: string,
     reason?: string,
+    /** Which one, of those of which there are several in the life of a session; its time may be told in two ways. */
+    which = '',
   ): void => {
-    // One of each in the life of a session: its time is no part of the id, as it may be told in two ways.
-    const id = notificationId(uid, event, '');
+    const id = notificationId(uid, event, which);
     found.push({
       id,
       event,
@@ -72,6 +73,25 @@ export function sessionNotifications(session: Session): Notification[] {
       workload.startTime,
       `Session ${title} has started in namespace ${name === title ? namespace : `${namespace} (${name})`}.`,
     );
+  const [asks, paused] = isTerminal(status.phase)
+    ? []
+    : (['NeedsInput', 'BudgetPaused'] as const).map((type) => findCondition(status.conditions, type));
+  if (asks?.status === 'True') {
+    // A question may come while another one stands.
+    const which = `question ${status.input?.asked ?? 0}`;
+    add(
+      'session.needs_input',
+      asks.lastTransitionTime,
+      `Session ${title} asks: ${asks.message}`,
+      asks.reason,
+      which,
+    );
+  }
+  if (paused?.status === 'True') {
+    const { lastTransitionTime: since, reason } = paused;
+    const message = `Session ${title} is paused: ${paused.message.replace(/^Paused: /, '')}`;
+    add('session.needs_input', since, message, reason, `paused ${since}`);
+  }
   if (status.phase === 'Completed' || status.phase === 'Failed') {
     const end = findCondition(status.conditions, status.phase);
     const event = status.phase === 'Completed' ? 'session.completed' : 'session.failed';

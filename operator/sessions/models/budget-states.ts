@@ -21,6 +21,8 @@ export interface BudgetStatesOptions {
   store: ArtifactStore;
   audit: AuditTrail;
   now: () => Date;
+  /** A session was told to stop by this replica. */
+  onStopped: () => void;
 }
 
 /** Facts for history and audit: amounts as people read them. */
@@ -141,6 +143,7 @@ export class BudgetStates {
           },
           { answer: 'metadata' },
         );
+        if (change.status.stop !== undefined) this.#options.onStopped();
         return;
       } catch (error) {
         if (isNotFound(error)) return;

@@ -3,6 +3,7 @@
  * somebody raises the budget or stops the session. Clients do not wait for ever: after some minutes the call is answered as a rate
  * limit is, and they ask again.
  */
+import { DEFAULT_TIMEOUT_SECONDS } from '../../../common/api/session.ts';
 import type { Session } from '../../../common/api/session.ts';
 import { AmbientError } from '../../../common/errors.ts';
 import { usd } from '../../../common/rules/budget.ts';
@@ -48,8 +49,8 @@ export class Shortages {
       await states.stop(this.#current(session), reason, facts);
       throw new AmbientError('budget_exceeded', reason);
     }
-    const paused = `Paused: ${reason} Raise its budget, or stop it.`;
-    await states.pause(this.#current(session), paused, facts);
+    const current = this.#current(session);
+    await states.pause(current, `Paused: ${reason} ${whatNow(current)}`, facts);
     await this.#raised(session, shortage, signal);
   }
 
@@ -81,6 +82,15 @@ export class Shortages {
       await wake(clock, LOOK_MS, signal);
     }
   }
+}
+
+/** Its time goes on meanwhile: Kubernetes lets nobody give a pod more of it. */
+function whatNow({ spec, status }: Session): string {
+  const { timeoutSeconds = DEFAULT_TIMEOUT_SECONDS } = spec.limits ?? {};
+  const end = Date.parse(status?.workload?.startTime ?? '') + timeoutSeconds * 1000;
+  if (Number.isNaN(end)) return 'Raise its budget, or stop it.';
+  const [day, time = ''] = new Date(end).toISOString().split('T');
+  return `Raise its budget, or stop it; its time limit ends it on ${day} at ${time.slice(0, 5)} UTC.`;
 }
 
 async function wake(clock: ShortagesOptions['clock'], delayMs: number, signal: AbortSignal): Promise<void> {

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Session } from '../../../common/api/session.ts';
 import { AmbientError } from '../../../common/errors.ts';
-import { OPERATOR_ARTIFACTS } from '../artifact-path.ts';
+import { OPERATOR_ARTIFACTS } from '../../../common/api/names.ts';
 import { keys, refOf } from '../../store/keys.ts';
 import type { ArtifactStore } from '../../store/store.ts';
 

@@ -1,14 +1,11 @@
 /** The page of a picture in a real browser: in every theme, by keyboard, and with pictures that mean harm. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import type { AxeResults } from 'axe-core';
 import { pictureHtml } from '../../../extension/artifacts/picture-html.ts';
+import { axeProblems } from '../../support/axe.ts';
 import { orSkip } from '../../vscode/unavailable.ts';
 import { Pages, THEMES } from './page.ts';
 import type { OpenOptions, OpenPage } from './page.ts';
 
-const require = createRequire(import.meta.url);
 const svg = (inside: string, size = 'width="400" height="300"'): string =>
   `<svg xmlns="http://www.w3.org/2000/svg" ${size}>${inside}</svg>`;
 const BARS = svg('<rect x="20" y="20" width="100" height="260" fill="teal"/>');
@@ -16,12 +13,10 @@ const BARS = svg('<rect x="20" y="20" width="100" height="260" fill="teal"/>');
 describe('the page of a picture', function () {
   this.timeout(60_000);
   let pages: Pages;
-  let axe: string;
 
   before(async function () {
     this.timeout(600_000);
     pages = await orSkip(this, Pages.of('artifact', pictureHtml));
-    axe = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8');
   });
   after(() => pages?.[Symbol.asyncDispose]());
 
@@ -46,14 +41,7 @@ describe('the page of a picture', function () {
       await using open = await show(BARS, { theme });
       await open.page.locator('.about', { hasText: '400 × 300 · 100 %' }).waitFor();
       await open.screenshot(`picture-page-${theme}`);
-      await open.page.evaluate(axe);
-      const { violations } = await open.page.evaluate(() =>
-        (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
-      );
-      assert.deepEqual(
-        violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`),
-        [],
-      );
+      assert.deepEqual(await axeProblems(open.page), []);
       assert.deepEqual(open.faults, []);
     });
 

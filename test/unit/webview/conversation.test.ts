@@ -1,12 +1,10 @@
 /** The conversation on the session page, in a real browser: what it shows in every theme, how it follows, and what it refuses. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
 import { Check } from 'typebox/schema';
 import { SESSION_PAGE_REQUESTS } from '../../../common/api/panels.ts';
 import type { Conversation } from '../../../extension/panels/conversation/conversation.ts';
+import { axeProblems } from '../../support/axe.ts';
 import { orSkip } from '../../vscode/unavailable.ts';
 import { Pages, THEMES } from './page.ts';
 import type { OpenOptions, OpenPage } from './page.ts';
@@ -14,17 +12,13 @@ import { conversationOf, recordsOf, TALK } from './talk.ts';
 import type { Said } from './talk.ts';
 import { artifacts, completed, hostileLines, running, SCRIPT, stateOf } from './views.ts';
 
-const require = createRequire(import.meta.url);
-
 describe('the conversation on the session page', function () {
   this.timeout(60_000);
   let pages: Pages;
-  let axe: string;
 
   before(async function () {
     this.timeout(600_000);
     pages = await orSkip(this, Pages.of('session'));
-    axe = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8');
   });
   after(() => pages?.[Symbol.asyncDispose]());
 
@@ -35,16 +29,6 @@ describe('the conversation on the session page', function () {
     await open.tell('conversation', talk.whole());
     await open.page.locator('.talk').waitFor();
     return open;
-  };
-
-  const axeProblems = async (page: Page): Promise<string[]> => {
-    await page.evaluate(axe);
-    const { violations } = await page.evaluate(() =>
-      (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
-    );
-    return violations.flatMap(({ id, nodes }) =>
-      nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`),
-    );
   };
 
   const turns = (page: Page): Promise<string[]> =>

@@ -1,21 +1,17 @@
 /** The policy page in a real browser: what it shows and asks for, in every theme. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import type { AxeResults } from 'axe-core';
-import type { Page } from 'playwright-core';
 import { Check } from 'typebox/schema';
 import type { NamespacePolicy } from '../../../common/api/namespace-policy.ts';
 import { POLICY_PAGE_REQUESTS } from '../../../common/api/panels.ts';
 import type { PolicyPageState } from '../../../common/api/panels.ts';
 import { policyView } from '../../../extension/policies/policy-view.ts';
+import { axeProblems } from '../../support/axe.ts';
 import { aPolicy } from '../../support/fixtures.ts';
 import { orSkip } from '../../vscode/unavailable.ts';
 import { Pages, THEMES } from './page.ts';
 import type { OpenOptions, OpenPage } from './page.ts';
 import { SCRIPT } from './views.ts';
 
-const require = createRequire(import.meta.url);
 const AT = '2030-01-01T00:00:00Z';
 
 function policy(spent: string): NamespacePolicy {
@@ -78,12 +74,10 @@ const stateOf = (
 describe('the policy page', function () {
   this.timeout(60_000);
   let pages: Pages;
-  let axe: string;
 
   before(async function () {
     this.timeout(600_000);
     pages = await orSkip(this, Pages.of('policy'));
-    axe = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8');
   });
   after(() => pages?.[Symbol.asyncDispose]());
 
@@ -94,16 +88,6 @@ describe('the policy page', function () {
     await open.page.locator('h1').first().waitFor();
     return open;
   };
-  const axeProblems = async (page: Page): Promise<string[]> => {
-    await page.evaluate(axe);
-    const { violations } = await page.evaluate(() =>
-      (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
-    );
-    return violations.flatMap(({ id, nodes }) =>
-      nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`),
-    );
-  };
-
   const invalid = policy('100.00');
   const [valid] = invalid.status?.conditions ?? [];
   if (valid !== undefined) Object.assign(valid, { status: 'False', message: 'spec.tools: a contradiction' });

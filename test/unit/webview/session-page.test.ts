@@ -1,12 +1,9 @@
 /** The session page in a real browser: what it shows, asks for and keeps, in every theme, and what hostile text cannot do. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import type { AxeResults } from 'axe-core';
-import type { Page } from 'playwright-core';
 import { Check } from 'typebox/schema';
 import { SESSION_PAGE_REQUESTS } from '../../../common/api/panels.ts';
 import type { SessionPageState } from '../../../common/api/panels.ts';
+import { axeProblems } from '../../support/axe.ts';
 import { orSkip } from '../../vscode/unavailable.ts';
 import { Pages, THEMES } from './page.ts';
 import type { OpenOptions, OpenPage } from './page.ts';
@@ -27,19 +24,15 @@ import {
   stopping,
 } from './views.ts';
 
-const require = createRequire(import.meta.url);
-
 const NOT_YOU = 'The policy of the namespace names others as approvers: team-leads.';
 
 describe('the session page', function () {
   this.timeout(60_000);
   let pages: Pages;
-  let axe: string;
 
   before(async function () {
     this.timeout(600_000);
     pages = await orSkip(this, Pages.of('session'));
-    axe = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8');
   });
   after(() => pages?.[Symbol.asyncDispose]());
 
@@ -55,16 +48,6 @@ describe('the session page', function () {
     await open.page.locator('h1, .problem').first().waitFor();
     if (log !== undefined) await open.page.locator('.log').waitFor();
     return open;
-  };
-
-  const axeProblems = async (page: Page): Promise<string[]> => {
-    await page.evaluate(axe);
-    const { violations } = await page.evaluate(() =>
-      (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
-    );
-    return violations.flatMap(({ id, nodes }) =>
-      nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`),
-    );
   };
 
   for (const theme of THEMES)

@@ -1,18 +1,15 @@
 /** Talking to the agent from the session page, in a real browser: keys, what is kept, and why it cannot be done. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import type { AxeResults } from 'axe-core';
 import { Check } from 'typebox/schema';
 import { SESSION_PAGE_REQUESTS } from '../../../common/api/panels.ts';
 import type { SessionPageState } from '../../../common/api/panels.ts';
+import { axeProblems } from '../../support/axe.ts';
 import { orSkip } from '../../vscode/unavailable.ts';
 import { Pages, THEMES } from './page.ts';
 import type { OpenOptions, OpenPage } from './page.ts';
 import { conversationOf, TALK } from './talk.ts';
 import { asks, SCRIPT, talkingState } from './views.ts';
 
-const require = createRequire(import.meta.url);
 const MAY_NOT = 'You may not say something to sessions in demo.';
 
 describe('talking to the agent from the session page', function () {
@@ -38,7 +35,6 @@ describe('talking to the agent from the session page', function () {
 
   for (const theme of THEMES)
     it(`has no accessibility problem in ${theme}, open, asked or closed`, async () => {
-      const axe = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8');
       await using open = await show(talkingState(), { theme, height: 1400 });
       for (const [name, state] of [
         ['open', talkingState()],
@@ -48,15 +44,7 @@ describe('talking to the agent from the session page', function () {
         await open.tell('state', state);
         await open.page.locator('.talk-box textarea').waitFor();
         await open.screenshot(`talk-${name}-${theme}`);
-        await open.page.evaluate(axe);
-        const { violations } = await open.page.evaluate(() =>
-          (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
-        );
-        assert.deepEqual(
-          violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join()}`),
-          [],
-          name,
-        );
+        assert.deepEqual(await axeProblems(open.page), [], name);
       }
       assert.deepEqual(open.faults, []);
     });

@@ -1,8 +1,9 @@
-/** Stopping, approving and rejecting a session, talking to it, and going on from it. */
+/** Stopping, approving and rejecting a session, raising its budget, talking to it, and going on from it. */
 import {
   approveSession,
   interruptSession,
   messageSession,
+  raiseBudget,
   rejectSession,
   resumeSession,
   stopSession,
@@ -10,6 +11,7 @@ import {
 import type { ApprovalDecision } from '../../../../common/api/live.ts';
 import type { Accesses } from '../../../sessions/accesses.ts';
 import type { Approvals } from '../../../sessions/approvals.ts';
+import type { BudgetRaises } from '../../../sessions/budget-raises.ts';
 import { findSession } from '../../../sessions/lookup.ts';
 import type { SessionLookup } from '../../../sessions/lookup.ts';
 import type { Messages } from '../../../sessions/messages.ts';
@@ -25,13 +27,14 @@ export interface VerbServicesOptions {
   sessions: SessionLookup;
   stops: Stops;
   approvals: Approvals;
+  raises: Pick<BudgetRaises, 'raise'>;
   messages: Pick<Messages, 'send' | 'interrupt'>;
   resumes: Pick<Resumes, 'resume'>;
   accesses: Accesses;
 }
 
 export function addVerbServices(scope: RestScope, guard: Guard, options: VerbServicesOptions): void {
-  const { sessions, stops, approvals, messages, resumes, accesses } = options;
+  const { sessions, stops, approvals, raises, messages, resumes, accesses } = options;
 
   addService(
     scope,
@@ -142,6 +145,22 @@ export function addVerbServices(scope: RestScope, guard: Guard, options: VerbSer
       operation: rejectSession,
       right: (params) => rights.live('create', 'reject', params),
       handle: (call) => decide('Rejected', call),
+    }),
+  );
+
+  // As with decisions, who may is judged and recorded there.
+  addService(
+    scope,
+    guard,
+    service({
+      operation: raiseBudget,
+      right: (params) => rights.live('create', 'budget', params),
+      handle: async ({ params, body, caller, exchange }) => {
+        const { traceId, signal } = exchange;
+        const session = await findSession(sessions, params.namespace, params.id, signal);
+        const { limit, by, at } = await raises.raise(session, caller, body, { traceId, signal });
+        return { limit, by, at };
+      },
     }),
   );
 }

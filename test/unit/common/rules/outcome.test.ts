@@ -77,6 +77,12 @@ describe('outcome of a run', () => {
       /within 1 min 30 s.*timeoutSeconds/,
     ],
     [
+      'the deadline of one that waited for a higher budget',
+      { result: aResult('DeadlineExceeded'), paused: true },
+      'DeadlineExceeded',
+      /^Nobody raised the budget.* time limit of 1 min 30 s ended it\. Launch again with a higher budget\.$/,
+    ],
+    [
       "the pod's deadline",
       { pod: pod('Deadline'), container: container(137) },
       'DeadlineExceeded',

@@ -276,20 +276,15 @@ describe('the view of a session', () => {
     );
     assert.equal(artifactAt(session, undefined, 'a.md')?.digest, 'sha256:x');
 
-    const items = [
-      {
-        path: 'b.svg',
-        type: 'output' as const,
-        size: 3,
-        contentType: 'image/svg+xml',
-        createdAt: T(1),
-        digest: 'd',
-      },
-    ];
+    const item = (path: string, size: number) => ({
+      ...{ path, size, type: 'output' as const, contentType: 'image/svg+xml' },
+      ...{ createdAt: T(1), digest: 'd' },
+    });
+    const items = [item('.ambient/provenance.intoto.jsonl', 900), item('b.svg', 3)];
     const live = sessionView(session, { artifacts: { items } }).artifacts;
     assert.deepEqual(
-      [live.rows[0]?.path, live.total, live.totalSize, live.note],
-      ['b.svg', 1, '3 bytes', undefined],
+      [live.rows.map(({ path }) => path), live.total, live.records, live.totalSize, live.note],
+      [['b.svg', '.ambient/provenance.intoto.jsonl'], 1, 1, '3 bytes', undefined],
     );
     assert.equal(artifactAt(session, { items }, 'a.md'), undefined);
   });

@@ -58,7 +58,7 @@ describe('the YAML of a policy', () => {
     ]);
     assert.match(
       problems('spec:\n  model: {}\n')[0] ?? '',
-      /^model: spec\.model is unknown; here may stand models, tools, network, isolation, inputs, approval/,
+      /^model: spec\.model is unknown; here may stand models, tools, network, isolation, inputs, results, approval/,
     );
     assert.match(
       problems('spec:\n  approval:\n    autoApprove:\n      triggers: [mail]\n')[0] ?? '',
@@ -94,6 +94,7 @@ describe('completion in a policy', () => {
       'network',
       'isolation',
       'inputs',
+      'results',
       'approval',
       'retention',
       'notifications',

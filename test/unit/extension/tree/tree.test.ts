@@ -231,6 +231,7 @@ describe('the tree of sessions', () => {
       artifact('report.md', 2048),
       artifact('changes.patch'),
       artifact('charts/a.svg'),
+      artifact('.ambient/provenance.intoto.jsonl'),
       artifact('charts/deep/b.svg', 5_000_000),
       artifact('evil\u202Egpj.exe'),
     ]);

@@ -5,14 +5,23 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { MODELS_TOKEN_AUDIENCE, API_VERSION } from '../../../../common/api/names.ts';
+import {
+  ANNOTATION_RUN,
+  API_VERSION,
+  LABEL_SESSION,
+  LABEL_SESSION_UID,
+  LABEL_WARM,
+  MODELS_TOKEN_AUDIENCE,
+} from '../../../../common/api/names.ts';
 import type { LogRecord } from '../../../../common/api/log.ts';
 import type { Session } from '../../../../common/api/session.ts';
 import { AmbientError } from '../../../../common/errors.ts';
 import type { TokenOwner } from '../../../../common/kube/access.ts';
 import type { Job, Pod } from '../../../../common/kube/core-types.ts';
 import type { Door } from '../../../../operator/serve/http/server.ts';
+import { jobNameFor } from '../../../../operator/controllers/session/index.ts';
 import { RunnerIdentity } from '../../../../operator/serve/runners/identity.ts';
+import { Runs } from '../../../../operator/serve/runners/runs.ts';
 import { RunnerRefusals } from '../../../../operator/serve/runners/refusals.ts';
 import { createRunnerServer, EVENTS_BYTES_MAX } from '../../../../operator/serve/runners/server.ts';
 import type { Accesses } from '../../../../operator/sessions/accesses.ts';
@@ -122,6 +131,8 @@ describe('the door for runners', () => {
   let audit: CollectedAudit;
   let accesses: Accesses;
   let now: number;
+  /** The watch tells of a pod. */
+  let tell: (pod: Pod) => void;
 
   before(async () => {
     certificates = await TestCertificates.make();
@@ -154,12 +165,20 @@ describe('the door for runners', () => {
       },
       jobs: { get: (namespace, name) => jobs.get(key(namespace, name)) },
       sessions,
-      jobNameOf: (uid) => `ambient-${uid}`,
+      jobNameFor,
       now: () => new Date(now),
     });
     accesses = anAccesses(store, audit);
     door = createRunnerServer({
       identity,
+      runs: new Runs({
+        get: (namespace, name) => pods.get(key(namespace, name)),
+        fetch: async (namespace, name) => pods.get(key(namespace, name)),
+        onChange: (listener) => {
+          tell = listener;
+          return { [Symbol.dispose]: () => undefined };
+        },
+      }),
       sessions,
       log,
       artifacts,
@@ -229,6 +248,77 @@ describe('the door for runners', () => {
     it('a pod that is being deleted, for its last words', async () => {
       pod.metadata.deletionTimestamp = '2030-01-01T00:00:00Z';
       assert.equal((await events(ndjson(1, 1))).status, 200);
+    });
+  });
+
+  describe('of a pod that is kept ready', () => {
+    const run = { command: ['true'] };
+    let kept: Pod;
+    const waitForRun = (wait = 0): Promise<Answer> => call('GET', `/runner/v1/run?wait=${wait}`);
+
+    beforeEach(() => {
+      kept = structuredClone(pod);
+      Object.assign(kept.metadata, { name: 'kept', uid: 'kept-uid' });
+      kept.metadata.labels = { [LABEL_WARM]: 'digest', [LABEL_SESSION]: '', [LABEL_SESSION_UID]: '' };
+      const job = structuredClone(jobs.get(`team-a/ambient-${session.metadata.uid}`));
+      assert.ok(job);
+      job.metadata.name = 'warm-job';
+      jobs.set('team-a/warm-job', job);
+      for (const owner of kept.metadata.ownerReferences ?? []) owner.name = 'warm-job';
+      pods.set('team-a/kept', kept);
+      token = reviewer.grant(kept);
+    });
+
+    const claim = (): void => {
+      const { name, uid = '' } = session.metadata;
+      const labels = { [LABEL_WARM]: 'digest', [LABEL_SESSION]: name, [LABEL_SESSION_UID]: uid };
+      const annotations = { [ANNOTATION_RUN]: JSON.stringify(run) };
+      kept = { ...kept, metadata: { ...kept.metadata, labels, annotations } };
+      pods.set('team-a/kept', kept);
+      tell(kept);
+    };
+    const choose = (): void => {
+      sessions.status(session, {
+        warmPod: { jobName: 'warm-job', podName: 'kept', claimedAt: '2030-01-01T00:00:00Z' },
+        workload: { podName: 'kept' },
+      });
+    };
+
+    it('the token opens nothing but its wait for a run', async () => {
+      for (const [method, path] of [
+        ['GET', 'control'],
+        ['POST', 'events'],
+        ['GET', 'source'],
+        ['GET', 'resume/changes.patch'],
+        ['PUT', 'artifacts/a.txt'],
+        ['POST', 'result'],
+      ] as const)
+        assert.deepEqual([path, (await call(method, `/runner/v1/${path}`)).status], [path, 403]);
+      const { status, json } = await waitForRun();
+      assert.deepEqual([status, json], [200, {}]);
+    });
+
+    it('is told its run as soon as it is a session’s, and is the session’s from then on', async () => {
+      const waiting = waitForRun(20);
+      await until(() => reviewer.reviews === 1, 'it asks');
+      choose();
+      claim();
+      assert.deepEqual((await waiting).json, { run });
+      assert.deepEqual((await waitForRun()).json, { run }, 'also when the answer was lost');
+      assert.equal((await control()).status, 200);
+    });
+
+    it('is refused when the session has not chosen it, whatever its labels say', async () => {
+      claim();
+      assert.equal((await waitForRun()).status, 403);
+      assert.equal((await control()).status, 403);
+    });
+
+    it('is told nothing once it is being deleted: the session has another by then', async () => {
+      choose();
+      claim();
+      kept.metadata.deletionTimestamp = '2030-01-01T00:00:00Z';
+      assert.equal((await waitForRun()).status, 403);
     });
   });
 

@@ -23,7 +23,13 @@ import type { TemporaryStore } from '../../../../support/temporary-store.ts';
 import { until } from '../../../../support/until.ts';
 import { watched } from '../../../../support/watched.ts';
 
-const EVENTS = ['session.created', 'session.started', 'session.completed', 'session.failed'] as const;
+const EVENTS = [
+  'session.created',
+  'session.started',
+  'session.needs_input',
+  'session.completed',
+  'session.failed',
+] as const;
 const hook = (host: string, events: readonly (typeof EVENTS)[number][] = EVENTS) => ({
   url: `https://${host}/hook`,
   events: [...events],
@@ -184,6 +190,55 @@ describe('notifications', () => {
       'a.example session.completed s1',
     ]);
     assert.equal(new Set(ids).size, 3);
+  });
+
+  it('tell each question of a session, and each time it waits for money, while it goes on', async () => {
+    const running = tell('s1', 'Running');
+    const waits = async (
+      type: 'NeedsInput' | 'BudgetPaused',
+      status: 'True' | 'False',
+      message: string,
+      asked = 0,
+    ): Promise<void> => {
+      const condition = { type, status, reason: 'Why', message, lastTransitionTime: at() };
+      const { metadata } = sessions.store.get({ namespace: 'default', name: 's1' }) ?? running;
+      const input = { open: true, asked };
+      sessions.tell({
+        ...running,
+        metadata,
+        status: { ...running.status, phase: 'Running', input, conditions: [condition] },
+      });
+      await pass(1000);
+    };
+    const told: string[] = [];
+    answer = (_, { event, message }) => {
+      if (event === 'session.needs_input') told.push(message);
+      return delivered;
+    };
+    await waits('NeedsInput', 'True', 'Which branch?', 4);
+    await waits('NeedsInput', 'True', 'Which branch?', 4);
+    await waits('NeedsInput', 'True', 'Really?', 9);
+    await waits('NeedsInput', 'False', 'Answered.', 9);
+    await waits('BudgetPaused', 'True', 'Paused: All is spent.');
+    await waits('BudgetPaused', 'False', 'There is budget again.');
+    await waits('BudgetPaused', 'True', 'Paused: All is spent again.');
+    assert.deepEqual(told, [
+      'Session s1 asks: Which branch?',
+      'Session s1 asks: Really?',
+      'Session s1 is paused: All is spent.',
+      'Session s1 is paused: All is spent again.',
+    ]);
+    // What a session waited for when it ended is nothing that anybody could still give.
+    tell('s2', 'Failed');
+    const over = sessions.store.get({ namespace: 'default', name: 's2' });
+    const [end] = over?.status?.conditions ?? [];
+    if (over !== undefined && end !== undefined)
+      sessions.tell({
+        ...over,
+        status: { ...over.status, phase: 'Failed', conditions: [end, { ...end, type: 'BudgetPaused' }] },
+      });
+    await settled();
+    assert.equal(told.length, 4);
   });
 
   it('tell everything of a session that was over before anybody looked, and was deleted at once', async () => {

@@ -108,6 +108,7 @@ describe('the door to models', () => {
         } as unknown as RunnerIdentity,
         accesses: anAccesses(temporary.store, audit),
         registry: new Registry(),
+        budgetStopped: () => undefined,
         log: pino({ level: 'silent' }),
       },
       stack,

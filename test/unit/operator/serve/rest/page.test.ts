@@ -1,8 +1,6 @@
 /** The page of the REST API in a real browser, served by the real door. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import type { AxeResults } from 'axe-core';
 import { pino } from 'pino';
 import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
@@ -15,6 +13,7 @@ import { ReviewedTokens } from '../../../../../operator/serve/identity/token-rev
 import { AddressLimits } from '../../../../../operator/serve/rest/limits.ts';
 import { addService, service } from '../../../../../operator/serve/rest/routes.ts';
 import { createRestServer } from '../../../../../operator/serve/rest/server.ts';
+import { axeProblems } from '../../../../support/axe.ts';
 import { anAccesses, CollectedAudit } from '../../../../support/audit.ts';
 import { TestCertificates } from '../../../../support/certificates.ts';
 import { skipBecause } from '../../../../support/skip.ts';
@@ -29,7 +28,6 @@ describe('the page of the REST API', function () {
   let door: Door | undefined;
   let temporary: TemporaryStore | undefined;
   let base: string;
-  let axe: string;
 
   before(async function () {
     this.timeout(300_000);
@@ -41,7 +39,6 @@ describe('the page of the REST API', function () {
       if (error instanceof VscodeUnavailable) skipBecause(this, error.message);
       throw error;
     }
-    axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
     temporary = await temporaryStore();
     const elapsed = (): number => performance.now();
     const reviewer = {
@@ -109,20 +106,7 @@ describe('the page of the REST API', function () {
     it(`can be read and used by everybody, ${colorScheme}`, async () => {
       const { page, faults } = await open(colorScheme);
       for (const summary of await page.locator('summary').all()) await summary.click();
-      await page.evaluate(axe);
-      const { violations } = await page.evaluate(() =>
-        (window as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
-      );
-      assert.deepEqual(
-        violations.map(
-          ({ id, nodes }) =>
-            `${id}: ${nodes
-              .map(({ html }) => html)
-              .join('; ')
-              .slice(0, 500)}`,
-        ),
-        [],
-      );
+      assert.deepEqual(await axeProblems(page), []);
       assert.deepEqual(faults, []);
     });
 

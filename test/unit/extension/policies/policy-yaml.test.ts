@@ -101,6 +101,7 @@ describe('completion in a policy', () => {
       'webhookAuth',
       'concurrency',
       'frameworks',
+      'warmPods',
     ]);
     assert.deepEqual(offers('spec:\n  models:\n    budget:\n      monthly: "1.00"\n      |\n  tools: {}\n'), [
       'perSession',

@@ -1,10 +1,13 @@
 /** What a namespace's restrictions come to in a real cluster: the NetworkPolicy of runner pods, and what a pod can do. */
 import assert from 'node:assert/strict';
+import { createPrivateKey, sign } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EgressRule, NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 import { POLICY_NAME, RUNNER_NETWORK_POLICY } from '../../common/api/names.ts';
 import type { Session } from '../../common/api/session.ts';
-import type { NetworkPolicy } from '../../common/kube/core-types.ts';
+import type { NetworkPolicy, Pod } from '../../common/kube/core-types.ts';
 import {
   endpointSlices,
   frameworks,
@@ -18,10 +21,13 @@ import { sameJson } from '../../common/kube/patch.ts';
 import { findCondition } from '../../common/rules/conditions.ts';
 import { NO_RESTRICTIONS } from '../../common/rules/policy/effective.ts';
 import { runnerNetworkPolicy } from '../../operator/controllers/runner-network.ts';
+import { askingPod } from '../support/asking-pod.ts';
+import { recordedIn } from '../support/audit.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { applyFrameworks, loadImages } from '../support/deploy.ts';
 import { aFramework, aPolicy } from '../support/fixtures.ts';
+import { ask } from '../support/https.ts';
 import { liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import {
@@ -367,6 +373,147 @@ describe('a restricted namespace', function () {
       const valid = findCondition(status?.conditions, 'ConfigValid');
       assert.equal(valid?.status, 'False');
       assert.match(valid.message, /runtimeClasses\.allowed\[0\]: this cluster has no RuntimeClass "nowhere"/);
+    });
+  });
+
+  describe('holds a pod', () => {
+    let namespace: string;
+    let victim: Session;
+    let victimPod: Pod;
+    const podOf = (session: Session): Promise<Pod> =>
+      until(async () => (await workloadOf(cluster.client, session)).pods[0], 'there is a pod');
+
+    before(async () => {
+      namespace = await cluster.namespace('hostile');
+      victim = await resident(await cluster.namespace('victim'));
+      victimPod = await podOf(victim);
+      // What a pod would be told of in variables, had it service links.
+      await cluster.client.create(services, {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'neighbor', namespace },
+        spec: { ports: [{ port: 80 }] },
+      });
+    });
+    after(() => stopSession(cluster.client, victim, { gracePeriodSeconds: 0 }));
+
+    it('that tries everything: it is refused, and that is on record', async () => {
+      const { host } = new URL(`http://${cluster.nodeHostAddress}`);
+      const targets = {
+        apiServer: cluster.server,
+        live: `https://${host}:${operator.ports.live}`,
+        rest: `https://${host}:${operator.ports.rest}`,
+        victim: {
+          namespace: victim.metadata.namespace,
+          name: victim.metadata.name,
+          pod: victimPod.metadata.name,
+          podUid: victimPod.metadata.uid,
+        },
+      };
+      const encoded = (bytes: string | Buffer): string => Buffer.from(bytes).toString('base64');
+      const script = await readFile(join(import.meta.dirname, '../support/hostile-agent.ts'));
+      const run = `echo ${encoded(script)} | base64 -d > /tmp/try.mts && node /tmp/try.mts ${encoded(JSON.stringify(targets))}`;
+      const session = await launch(cluster.client, aCommand(namespace, run));
+      const ended = await finished(cluster.client, session);
+      const output = await logOf(cluster.client, ended);
+      assert.equal(endOf(ended), 'Completed/Succeeded', output);
+      const line = output.split('\n').find((each) => each.startsWith('{')) ?? '';
+      const { 'metadata service': metadata, ...found } = JSON.parse(line) as Record<string, unknown>;
+      // Here nothing listens there; what keeps it closed elsewhere is the NetworkPolicy.
+      assert.notEqual(metadata, 'reached');
+      assert.deepEqual(found, {
+        'API server without a token': 403,
+        'API server with its token': 401,
+        'another session by path': 404,
+        'artifacts of another session': 400,
+        'as another pod': 401,
+        'without a token': 401,
+        'models with the wrong token': 401,
+        'log of another session past the API server': 401,
+        'log of another session by REST': 401,
+        'its own session': 200,
+        user: 65532,
+        capabilities: ['0000000000000000', '0000000000000000'],
+        noNewPrivileges: '1',
+        seccomp: '2',
+        'first process': 'the runner',
+        'token of the API server': false,
+        'variables of services': [],
+        'root file system': 'EROFS',
+        'its own token': 'EROFS',
+        'the kernel': 'EROFS',
+      });
+
+      const pod = await podOf(session);
+      const denied = async (at: string, actor: RegExp): Promise<string[]> =>
+        (await recordedIn(operator.storeDir, at))
+          .filter((record) => record.outcome === 'denied' && actor.test(record.actor))
+          .map(({ resource, sessionId, details }) =>
+            [
+              details?.['door'],
+              resource,
+              details?.['code'],
+              sessionId ?? JSON.stringify(details?.['claimed']),
+              details?.['pod'],
+            ].join(' '),
+          )
+          .sort();
+      const by = `${session.metadata.name} ${pod.metadata.name}`;
+      assert.deepEqual(await denied(namespace, /^system:serviceaccount:hostile-.*:ambient-runner$/), [
+        `runners models/anthropic unauthenticated ${by}`,
+        `runners runner/unknown not_found ${by}`,
+        `runners runner/unknown unsafe_path ${by}`,
+      ]);
+      const { uid: _, ...claimed } = {
+        namespace: victim.metadata.namespace,
+        pod: victimPod.metadata.name,
+        serviceAccount: 'ambient-runner',
+        uid: victimPod.metadata.uid,
+      };
+      const strangers = await denied('ambient-system', /^system:anonymous$/);
+      for (const expected of [
+        `runners runner/control unauthenticated ${JSON.stringify(claimed)} `,
+        'runners runner/control unauthenticated  ',
+        'live sessions unauthenticated  ',
+        'rest sessions unauthenticated  ',
+      ])
+        assert.ok(strangers.includes(expected), `${expected} in\n${strangers.join('\n')}`);
+      assert.deepEqual(
+        await denied(victim.metadata.namespace ?? '', /./),
+        [],
+        'nothing stands against the victim',
+      );
+
+      const { spec } = pod;
+      assert.ok(!JSON.stringify(spec).includes('"hostP'), 'no host paths, ports or processes');
+      assert.ok(!/"host(Network|IPC|Users|Path|Port)":(true|"|\d)/.test(JSON.stringify(spec)));
+    });
+
+    it('to the time of its token, by the clock of the API server', async () => {
+      const at = { host: cluster.nodeHostAddress, port: operator.ports.runners };
+      const { server, token } = await askingPod(cluster.client, victim, at);
+      const key = createPrivateKey(await readFile(join(cluster.stateDir, 'pki', 'sa.key')));
+      const [header = '', payload = ''] = token.split('.');
+      const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as Record<string, unknown>;
+      /** As the API server would have signed it. */
+      const answer = async (changed: Record<string, unknown>): Promise<number> => {
+        const body = Buffer.from(JSON.stringify({ ...claims, ...changed })).toString('base64url');
+        const signature = sign('sha256', Buffer.from(`${header}.${body}`), {
+          key,
+          dsaEncoding: 'ieee-p1363',
+        });
+        const bearer = `${header}.${body}.${signature.toString('base64url')}`;
+        const headers = { authorization: `Bearer ${bearer}` };
+        return (await ask(server, '/runner/v1/control', { headers })).status;
+      };
+      const seconds = Math.floor(Date.now() / 1000);
+      assert.equal(await answer({}), 200);
+      assert.equal(await answer({ exp: seconds - 20 }), 200, 'a minute is tolerated');
+      assert.equal(await answer({ exp: seconds - 120 }), 401);
+      assert.equal(await answer({ exp: seconds - 600 }), 401);
+      assert.equal(await answer({ nbf: seconds + 20 }), 200, 'a minute is tolerated');
+      assert.equal(await answer({ nbf: seconds + 300 }), 401);
+      assert.equal(await answer({ aud: ['https://kubernetes.default.svc'] }), 401);
     });
   });
 

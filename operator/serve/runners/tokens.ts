@@ -46,6 +46,8 @@ interface Claims {
   audiences: string[];
 }
 
+/** So far ahead may the clock here be of the API server's, which is the one that counts. */
+const SKEW_MS = 300_000;
 const TOKEN_BYTES_MAX = 16 * 1024;
 const REMEMBERED = 5000;
 /** Who was refused is asked of the API server so often; what is more stays a claim. */
@@ -123,7 +125,7 @@ export class Tokens {
     const claims = claimsOf(token);
     // Nothing here is believed yet; it only spares the API server tokens that it would refuse.
     if (claims === undefined) throw refused('the token is not a pod’s');
-    if (claims.expiresAt <= now().getTime()) throw refused('the token has expired');
+    if (claims.expiresAt + SKEW_MS <= now().getTime()) throw refused('the token has expired');
     if (!claims.audiences.includes(audience)) throw refused('the token is meant for somebody else');
     if (!(await mayExist(claims.pod))) throw refused('the token’s pod is not a session’s');
     const owner = await reviewer.tokenReview(token, [audience]);

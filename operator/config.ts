@@ -1,11 +1,11 @@
 /** The operator's settings: one table of options, each a flag and an environment variable, checked before anything starts. */
 import { randomBytes } from 'node:crypto';
-import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import { HAND_IN_SECONDS } from '../common/api/runner.ts';
 import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../common/api/names.ts';
 import { AmbientError } from '../common/errors.ts';
+import { parseCidr } from '../common/rules/cidr.ts';
 import type { AddressRules } from './record/notifications/addresses.ts';
 import { listOf } from './record/notifications/addresses.ts';
 import { isMailAddress, SMTP_SECURITY } from './record/notifications/mail.ts';
@@ -83,10 +83,16 @@ const OPTIONS = {
     kind: 'text',
     about: `How pods reach the runner port. Default: https://${OPERATOR_NAME}.NAMESPACE.svc:RUNNER-PORT.`,
   },
+  'runner-egress': {
+    kind: 'text',
+    default: '0.0.0.0/0,::/0',
+    about:
+      "Comma-separated CIDRs that runner pods reach where their namespace's policy has no network.egress; none: only the operator and DNS.",
+  },
   'runner-closed-cidrs': {
     kind: 'text',
     about:
-      'Comma-separated CIDRs that runner pods do not reach, such as those of pods, services and nodes. Link-local addresses and those of cloud metadata they never reach.',
+      'Comma-separated CIDRs that runner pods do not reach whatever is opened, such as those of pods, services and nodes. The API server, link-local addresses and those of cloud metadata they never reach.',
   },
   workers: { kind: 'count', default: 20, about: 'Sessions that are looked at at the same time.' },
   'leader-election': {
@@ -202,6 +208,7 @@ export interface Config {
   healthPort: number;
   /** Undefined until the port is known, when that is 0. */
   runnerUrl: string | undefined;
+  runnerEgress: string[];
   runnerClosedCidrs: string[];
   workers: number;
   leaderElection: boolean;
@@ -271,7 +278,7 @@ export function readConfig(args: readonly string[], env: Environment): Config {
   const listed = (name: OptionName): string[] =>
     (text(name) ?? '').split(',').flatMap((each) => (each.trim() === '' ? [] : [each.trim()]));
   const cidrs = (name: OptionName): string[] => {
-    const noCidr = listed(name).find((each) => !isCidr(each));
+    const noCidr = listed(name).find((each) => parseCidr(each) === undefined);
     if (noCidr !== undefined) wrong(name, noCidr, 'CIDRs such as 10.0.0.0/8,fd00::/8');
     return listed(name);
   };
@@ -348,6 +355,7 @@ export function readConfig(args: readonly string[], env: Environment): Config {
     oidc: oidc(),
     healthPort: port('health-port'),
     runnerUrl: runnerUrl?.replace(/\/+$/, ''),
+    runnerEgress: text('runner-egress') === 'none' ? [] : cidrs('runner-egress'),
     runnerClosedCidrs: cidrs('runner-closed-cidrs'),
     workers: number('workers', 1, 1000, true),
     leaderElection: choiceOf(raw('leader-election') ?? 'true', (value) =>
@@ -381,13 +389,6 @@ export function readConfig(args: readonly string[], env: Environment): Config {
   };
   if (problems.length > 0) throw new AmbientError('invalid_request', problems.join('; '));
   return config;
-}
-
-/** As the API server checks it: an address and the length of its network. */
-function isCidr(text: string): boolean {
-  const [address = '', length = '', ...rest] = text.split('/');
-  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-  return rest.length === 0 && /^(0|[1-9]\d{0,2})$/.test(length) && Number(length) <= bits;
 }
 
 const choiceOf = (value: string, wrong: (value: string) => void): boolean => {

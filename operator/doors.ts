@@ -2,7 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { MODELS_TOKEN_AUDIENCE, OPERATOR_NAME, TOKEN_AUDIENCE } from '../common/api/names.ts';
+import {
+  MODELS_TOKEN_AUDIENCE,
+  OPERATOR_NAME,
+  PUSH_TOKEN_AUDIENCE,
+  TOKEN_AUDIENCE,
+} from '../common/api/names.ts';
+import { PUSH_STEP } from '../common/api/push.ts';
 import { operatorUser } from '../common/rules/approval.ts';
 import type { Session } from '../common/api/session.ts';
 import type { KubeClient } from '../common/kube/client.ts';
@@ -14,13 +20,16 @@ import type { KubeObject } from '../common/api/kubernetes.ts';
 import type { Config } from './config.ts';
 import { systemClock } from './controllers/clock.ts';
 import { restParts } from './rest-parts.ts';
-import { jobNameOf, trimJob, trimPod } from './controllers/session/index.ts';
+import { jobNameFor, pushJobNameOf, trimJob, trimPod } from './controllers/session/index.ts';
 import type { TenancyMetrics } from './metrics.ts';
 import type { AuditTrail } from './record/audit.ts';
 import { createAdmissionServer } from './serve/admission/server.ts';
 import { createLiveServer } from './serve/live/server.ts';
 import { WatchedFrontProxy } from './serve/live/front-proxy.ts';
+import { RunnerRefusals } from './serve/runners/refusals.ts';
 import { RunnerIdentity } from './serve/runners/identity.ts';
+import { PushDoor } from './serve/runners/push.ts';
+import { Runs } from './serve/runners/runs.ts';
 import { createRunnerServer } from './serve/runners/server.ts';
 import { createRestServer } from './serve/rest/server.ts';
 import { OperatorCertificates } from './serve/tls/certificates.ts';
@@ -42,6 +51,7 @@ import { Questions } from './sessions/questions.ts';
 import { StoredRecords } from './sessions/records.ts';
 import { Policies } from './sessions/policies.ts';
 import { Resumes } from './sessions/resumes.ts';
+import { PushReports } from './sessions/push-reports.ts';
 import { RetentionForecasts } from './sessions/retention-forecast.ts';
 import { Results } from './sessions/result.ts';
 import { Sources } from './sessions/source.ts';
@@ -110,6 +120,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     log,
   });
   const results = new Results(store);
+  const pushReports = new PushReports(store);
   const sources = new Sources({
     store,
     onComplete: (session) => {
@@ -156,13 +167,15 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     now,
   });
   const raises = new BudgetRaises({ client, store, policies, audit, now });
-  const accesses = new Accesses({
-    audit,
-    store,
-    operatorNamespace: config.namespace,
-    elapsed: () => systemClock.elapsed(),
-    onError: (err) => log.warn({ err }, 'recording an access failed'),
-  });
+  const accesses = stack.use(
+    new Accesses({
+      audit,
+      store,
+      operatorNamespace: config.namespace,
+      clock: systemClock,
+      onError: (err) => log.warn({ err }, 'recording an access failed'),
+    }),
+  );
   const shared = {
     accesses,
     sessions,
@@ -183,15 +196,19 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     forecasts,
     frontProxy,
   });
-  const identityOf = (audience: string): RunnerIdentity =>
+  const identityOf = (
+    audience: string,
+    more?: { step: string; jobNameFor: typeof jobNameFor },
+  ): RunnerIdentity =>
     new RunnerIdentity({
       reviewer: client,
       audience,
       sessions,
       pods: lookup(client, pods, watches.pods, trimPod),
       jobs: lookup(client, jobs, watches.jobs, trimJob),
-      jobNameOf,
+      jobNameFor,
       now,
+      ...more,
     });
   const models = makeModelDoor(
     {
@@ -211,14 +228,33 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     },
     stack,
   );
+  const runs = stack.use(
+    new Runs({
+      ...lookup(client, pods, watches.pods, (pod) => pod),
+      onChange: (listener) => watches.pods.onChange(({ object }) => listener(object)),
+    }),
+  );
+  const identity = identityOf(TOKEN_AUDIENCE);
+  const pushing = identityOf(PUSH_TOKEN_AUDIENCE, {
+    step: PUSH_STEP,
+    jobNameFor: ({ metadata }) => pushJobNameOf(metadata.uid ?? ''),
+  });
   const runners = createRunnerServer({
     ...shared,
     results,
     costs,
     messages,
     questions: new Questions({ client, sessions, now }),
-    identity: identityOf(TOKEN_AUDIENCE),
+    identity,
+    runs,
+    refusals: new RunnerRefusals({ identity, accesses }),
     models,
+    push: new PushDoor({
+      identity: pushing,
+      artifacts,
+      reports: pushReports,
+      refusals: new RunnerRefusals({ identity: pushing, accesses }),
+    }),
   });
   const admission = createAdmissionServer({
     admission: new Admission({
@@ -306,6 +342,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     audit,
     costs,
     records: new StoredRecords({
+      pushReports,
       store,
       artifacts,
       results,

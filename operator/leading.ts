@@ -7,6 +7,7 @@ import { operatorUser } from '../common/rules/approval.ts';
 import { jobs } from '../common/kube/resource.ts';
 import type { Auditing } from './auditing.ts';
 import type { Config } from './config.ts';
+import { ApiServerAddresses } from './controllers/api-server-addresses.ts';
 import { delay, systemClock } from './controllers/clock.ts';
 import { LeaseLost } from './controllers/leader.ts';
 import { deliverer } from './controllers/notifications/deliverer.ts';
@@ -22,14 +23,17 @@ import { RetentionController } from './controllers/retention/index.ts';
 import { Releases } from './controllers/retention/release.ts';
 import { bySessionUid, SESSION_INDEX, SessionController, Turns } from './controllers/session/index.ts';
 import { TriggerController } from './controllers/triggers/index.ts';
+import { WarmPods } from './controllers/warm/index.ts';
 import type { Doors } from './doors.ts';
 import type { AuditTrail } from './record/audit.ts';
 import { historyAppender } from './record/history.ts';
 import { Exporter } from './record/exports/exporter.ts';
 import { answerTargetOf } from './record/notifications/answers.ts';
 import { resolveAll } from './record/notifications/checked-lookup.ts';
+import type { SecretReference } from './record/notifications/placeholders.ts';
 import { readSecret } from './record/notifications/secrets.ts';
-import type { TenancyMetrics } from './metrics.ts';
+import type { TenancyMetrics, WarmMetrics } from './metrics.ts';
+import { PullRequests } from './record/pull-requests/opener.ts';
 import type { ArtifactStore } from './store/store.ts';
 import type { Watches } from './watches.ts';
 
@@ -43,6 +47,7 @@ export interface LeadingOptions {
   doors: Doors;
   queue: QueueMetrics;
   tenancy: TenancyMetrics;
+  warm: WarmMetrics;
   notifications: NotificationMetrics;
   log: Logger;
 }
@@ -104,39 +109,54 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     namespacePolicies: watches.namespacePolicies,
     sessions: watches.sessions,
     policies: doors.policies,
+    apiServer: new ApiServerAddresses(watches),
     network: () => ({
       operator: { namespace: config.namespace, port: doors.ports.runners },
       url: doors.endpoint().url,
+      open: config.runnerEgress,
       closed: config.runnerClosedCidrs,
     }),
   });
+  const prepareNamespace = async (namespace: string, stop: AbortSignal): Promise<void> => {
+    await Promise.all([accounts.ensure(namespace, stop), networks.ensure(namespace, stop)]);
+  };
+  const warm = new WarmPods({
+    ...common,
+    reflectors: watches,
+    policies: doors.policies,
+    audit: doors.audit,
+    endpoint: () => doors.endpoint(),
+    prepareNamespace,
+    onAsked: (isHit) => options.warm.asked(isHit),
+  });
+  using _warm = options.warm.watch(warm);
+  const outside = {
+    read: (namespace: string, reference: SecretReference) => readSecret(client, namespace, reference, signal),
+    rules: config.notify,
+    resolve: resolveAll,
+    elapsed: () => systemClock.elapsed(),
+    signal,
+  };
   const controller = new SessionController({
     ...common,
     reflectors: watches,
     records: doors.records,
-    exporter: new Exporter({
-      store,
-      read: (namespace, reference) => readSecret(client, namespace, reference, signal),
-      rules: config.notify,
-      resolve: resolveAll,
-      elapsed: () => systemClock.elapsed(),
-      signal,
-    }),
+    exporter: new Exporter({ ...outside, store }),
+    pullRequests: new PullRequests({ ...outside, audit: doors.audit, now: () => systemClock.now() }),
     policies: doors.policies,
     turns,
+    warm,
     audit: doors.audit,
     budgetStopped: (by) => tenancy.budgetStopped(by),
     operatorUser: operatorUser(config.namespace),
     endpoint: () => doors.endpoint(),
-    prepareNamespace: async (namespace, stop) => {
-      await Promise.all([accounts.ensure(namespace, stop), networks.ensure(namespace, stop)]);
-    },
+    prepareNamespace,
     append: historyAppender(store),
     settings: config,
     workers: config.workers,
     metrics: queue,
   });
-  const policies = new PolicyController({ ...common, reflectors: watches, turns, audit: doors.audit });
+  const policies = new PolicyController({ ...common, reflectors: watches, turns, warm, audit: doors.audit });
   using _turns = tenancy.watch(turns);
   const triggers = new TriggerController({
     ...common,
@@ -189,6 +209,7 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
   // First, so that a change has its effect on turns before anybody looks at the session.
   turns.start(watches);
   networks.start();
+  warm.start();
   controller.start();
   const catchingUp = catchUpCosts(options, signal);
   policies.start();
@@ -202,7 +223,7 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   // Every write is conditional, so that one that is under way does no harm; but none shall begin.
   const drainMs = signal.reason instanceof LeaseLost ? 0 : config.drainMs;
-  const running = [controller, policies, triggers, cleanup, networks, notifications];
+  const running = [controller, warm, policies, triggers, cleanup, networks, notifications];
   const removing = [retention, auditRetention, releases];
   await Promise.all([catchingUp, ...[...running, ...removing].map((each) => each.close(drainMs))]);
 }

@@ -112,6 +112,7 @@ export async function runOperator(
         doors,
         queue: metrics.queue,
         tenancy: metrics.tenancy,
+        warm: metrics.warm,
         notifications: metrics.notifications,
         log,
       },

@@ -10,6 +10,7 @@ import type { AuditMeters } from './record/audit/trail.ts';
 import type { NotificationMetrics } from './controllers/notifications/index.ts';
 import type { QueueMetrics } from './controllers/queue.ts';
 import type { Turns } from './controllers/session/turns.ts';
+import type { WarmPods } from './controllers/warm/index.ts';
 import type { BudgetLevel } from '../common/rules/budget.ts';
 import { formatMoney, sum } from '../common/rules/money.ts';
 
@@ -30,6 +31,7 @@ export interface OperatorMetrics {
   /** Of a store that is asked over the network. */
   storeRequest(operation: string, outcome: string, milliseconds: number): void;
   tenancy: TenancyMetrics;
+  warm: WarmMetrics;
   audit: AuditMeters & { missing(chains: number): void };
 }
 
@@ -38,6 +40,14 @@ export interface TenancyMetrics {
   budgetStopped(by: 'session' | 'namespace'): void;
   /** While this operator leads. */
   watch(turns: Turns): Disposable;
+}
+
+/** Pods that are kept ready, over all namespaces. */
+export interface WarmMetrics {
+  /** A session started where some are kept. */
+  asked(isHit: boolean): void;
+  /** While this operator leads. */
+  watch(pods: Pick<WarmPods, 'counts'>): Disposable;
 }
 
 export function makeMetrics(
@@ -156,6 +166,7 @@ export function makeMetrics(
   return {
     registry,
     tenancy: tenancyMetrics(registers),
+    warm: warmMetrics(registers),
     notifications: {
       attempted: (kind, outcome) => attempts.inc({ kind, outcome }),
       waiting: (count) => waiting.set(count),
@@ -176,6 +187,34 @@ export function makeMetrics(
       waited: (seconds) => latency.observe(seconds),
       worked: (seconds, outcome) => duration.observe({ outcome }, seconds),
       retried: () => retries.inc(),
+    },
+  };
+}
+
+function warmMetrics(registers: Registry[]): WarmMetrics {
+  let watched: Pick<WarmPods, 'counts'> | undefined;
+  new Gauge({
+    name: 'ambient_warm_pods',
+    help: 'Pods that are kept ready for sessions.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const { ready, starting } = watched?.counts() ?? { ready: 0, starting: 0 };
+      this.set({ state: 'ready' }, ready);
+      this.set({ state: 'starting' }, starting);
+    },
+  });
+  const asked = new Counter({
+    name: 'ambient_warm_claims_total',
+    help: 'Sessions of namespaces that keep pods ready, by whether there was one for them.',
+    labelNames: ['result'],
+    registers,
+  });
+  return {
+    asked: (isHit) => asked.inc({ result: isHit ? 'hit' : 'miss' }),
+    watch: (pods) => {
+      watched = pods;
+      return { [Symbol.dispose]: () => void (watched = undefined) };
     },
   };
 }

@@ -10,6 +10,7 @@ import { readSecret } from './record/notifications/secrets.ts';
 import { ModelDoor } from './serve/models/door.ts';
 import { modelMeters } from './serve/models/meters.ts';
 import type { RunnerIdentity } from './serve/runners/identity.ts';
+import { RunnerRefusals } from './serve/runners/refusals.ts';
 import type { Accesses } from './sessions/accesses.ts';
 import type { Costs } from './sessions/costs.ts';
 import type { SessionLookup } from './sessions/lookup.ts';
@@ -97,5 +98,5 @@ export function makeModelDoor(parts: ModelDoorParts, stack: AsyncDisposableStack
       log,
     }),
   );
-  return new ModelDoor({ gateway, identity, accesses, meters });
+  return new ModelDoor({ gateway, identity, refusals: new RunnerRefusals({ identity, accesses }), meters });
 }

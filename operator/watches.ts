@@ -5,13 +5,22 @@ import type { NamespacePolicy } from '../common/api/namespace-policy.ts';
 import type { Session } from '../common/api/session.ts';
 import type { SessionTrigger } from '../common/api/session-trigger.ts';
 import type { KubeClient } from '../common/kube/client.ts';
-import type { Job, Namespace, NetworkPolicy, Pod, ServiceAccount } from '../common/kube/core-types.ts';
+import type {
+  EndpointSlice,
+  Job,
+  Namespace,
+  NetworkPolicy,
+  Pod,
+  Service,
+  ServiceAccount,
+} from '../common/kube/core-types.ts';
 import { Reflector } from '../common/kube/reflector.ts';
 import * as resources from '../common/kube/resource.ts';
 import { dropManagedFields } from '../common/kube/trim.ts';
 import { byUid, UID_INDEX } from './controllers/session/cleanup.ts';
 import { bySessionUid, SESSION_INDEX, trimJob, trimPod, trimSession } from './controllers/session/index.ts';
 import { byTrigger, TRIGGER_INDEX } from './controllers/triggers/index.ts';
+import { byWarmNamespace, WARM_INDEX } from './controllers/warm/index.ts';
 import { byPhase, PHASE_INDEX } from './metrics.ts';
 import {
   byWebhookHash,
@@ -30,10 +39,17 @@ export interface Watches {
   sessionTriggers: Reflector<SessionTrigger>;
   serviceAccounts: Reflector<ServiceAccount>;
   networkPolicies: Reflector<NetworkPolicy>;
+  /** Of the API server. */
+  services: Reflector<Service>;
+  endpointSlices: Reflector<EndpointSlice>;
 }
 
 export function makeWatches(client: KubeClient, onError: (error: unknown) => void): Watches {
-  const ofSessions = { labelSelector: LABEL_SESSION_UID, indexes: { [SESSION_INDEX]: bySessionUid } };
+  const ofSessions = {
+    labelSelector: LABEL_SESSION_UID,
+    indexes: { [SESSION_INDEX]: bySessionUid, [WARM_INDEX]: byWarmNamespace },
+  };
+  const ofApiServer = { namespace: 'default', fieldSelector: 'metadata.name=kubernetes' };
   return {
     sessions: new Reflector({
       client,
@@ -71,6 +87,8 @@ export function makeWatches(client: KubeClient, onError: (error: unknown) => voi
       fieldSelector: `metadata.name=${RUNNER_NETWORK_POLICY}`,
       onError,
     }),
+    services: new Reflector({ client, resource: resources.services, ...ofApiServer, onError }),
+    endpointSlices: new Reflector({ client, resource: resources.endpointSlices, ...ofApiServer, onError }),
   };
 }
 
@@ -92,6 +110,8 @@ export const allOf = ({
   sessionTriggers,
   serviceAccounts,
   networkPolicies,
+  services,
+  endpointSlices,
 }: Watches) => [
   { resource: 'sessions', reflector: sessions },
   { resource: 'jobs', reflector: jobs },
@@ -102,4 +122,6 @@ export const allOf = ({
   { resource: 'sessiontriggers', reflector: sessionTriggers },
   { resource: 'serviceaccounts', reflector: serviceAccounts },
   { resource: 'networkpolicies', reflector: networkPolicies },
+  { resource: 'services', reflector: services },
+  { resource: 'endpointslices', reflector: endpointSlices },
 ];

@@ -6,6 +6,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Locations {
   description: string;
+  /** The same for the command, where it is not mounted. */
+  commandDescription?: string;
   token: string;
   /** The command's key to the model gateway, where it has one. */
   modelsToken: string;

@@ -1,4 +1,5 @@
 /** The runner: PID 1, or its direct child, in a framework image. Composes one run and exits with the truth. */
+import { PUSH_STEP } from '../common/api/push.ts';
 import { RUNNER_EXIT, STEP_VARIABLE } from '../common/api/runner.ts';
 import type { RunResult } from '../common/api/runner.ts';
 import { messageOf } from '../common/errors.ts';
@@ -9,9 +10,11 @@ import { Link } from './link.ts';
 import { locationsFrom } from './locations.ts';
 import { runnerExitCode, sentence } from './outcome.ts';
 import type { Mirror } from './records.ts';
+import { pushStep } from './result/push-step.ts';
 import { run } from './run.ts';
-import { readRunDescription } from './session-file.ts';
+import { readSessionFile } from './session-file.ts';
 import { bring } from './source/bring.ts';
+import { awaitRun, describeToCommand } from './waiting.ts';
 
 const PATIENCE_SECONDS = 300;
 
@@ -22,6 +25,8 @@ const mirror: Mirror = {
   say: (line) => void process.stdout.write(`[ambient] ${line}\n`),
 };
 const now = (): Date => new Date();
+const elapsed = (): number => performance.now();
+const random = (): number => Math.random();
 const locations = locationsFrom(process.env);
 
 async function main(link: Link | undefined): Promise<RunResult> {
@@ -34,17 +39,22 @@ async function main(link: Link | undefined): Promise<RunResult> {
       else interruption.raise({ kind: 'terminated', signal }, graceSeconds);
     });
   try {
-    const description = await readRunDescription(locations.description);
+    const mounted = await readSessionFile(locations.description);
+    const waits = 'waits' in mounted;
+    const { signal } = interruption;
+    const description = waits
+      ? await awaitRun(mounted, { locations, mirror, elapsed, random, signal })
+      : mounted;
     graceSeconds = description.limits.gracePeriodSeconds;
     return await run({
       description,
-      locations,
+      locations: waits ? await describeToCommand(description, locations) : locations,
       env: process.env,
       interruption,
       mirror,
       now,
-      elapsed: () => performance.now(),
-      random: () => Math.random(),
+      elapsed,
+      random,
       self: { pid: process.pid, ppid: process.ppid },
       ...(link && { link }),
       patienceSeconds: Number(process.env.AMBIENT_PATIENCE_SECONDS ?? PATIENCE_SECONDS),
@@ -66,6 +76,15 @@ if (process.env[STEP_VARIABLE] === 'source') {
   await bring(locations, process.env);
   process.exit(0);
 }
+if (process.env[STEP_VARIABLE] === PUSH_STEP)
+  process.exit(
+    await pushStep({
+      locations,
+      env: process.env,
+      say: (line) => mirror.say(line),
+      random: () => Math.random(),
+    }),
+  );
 const linkFolder = process.env[LINK_VARIABLE];
 const link = linkFolder === undefined ? undefined : await Link.make(linkFolder);
 if (linkFolder !== undefined && link === undefined) {

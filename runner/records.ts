@@ -24,6 +24,8 @@ export class Recorder {
   readonly #onOutput: () => void;
   readonly #asks: (question: AgentEvent) => boolean;
   readonly #lines: Record<Stream, LineSplitter>;
+  /** What comes next on standard output goes on with a line that was too long for an event. */
+  #isWithinLine = false;
 
   constructor(options: {
     spool: Spool;
@@ -105,7 +107,9 @@ export class Recorder {
   }
 
   #piece(stream: Stream, time: string, bytes: Buffer, partial: boolean): void {
-    if (this.#translator && stream === 'stdout' && !partial && bytes[0] === 0x7b) {
+    const isWhole = stream === 'stdout' && !partial && !this.#isWithinLine;
+    if (stream === 'stdout') this.#isWithinLine = partial;
+    if (this.#translator && isWhole && bytes[0] === 0x7b) {
       const events = this.#translator.line(bytes.toString('utf8'));
       for (const event of events ?? [])
         if (event.type !== 'question' || this.#asks(event)) this.#event(time, event);

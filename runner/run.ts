@@ -30,7 +30,7 @@ import { ownsAllProcesses } from './processes.ts';
 import { Recorder } from './records.ts';
 import type { Mirror } from './records.ts';
 import { Sender } from './sender.ts';
-import { readRunDescription } from './session-file.ts';
+import { readSessionFile } from './session-file.ts';
 import { bringResumed } from './source/resume.ts';
 import { SourceError } from './source/source-error.ts';
 import { Spool } from './spool.ts';
@@ -76,7 +76,7 @@ export async function run(context: RunContext): Promise<RunResult> {
   using endpoint = new Endpoint({
     ...description.endpoint,
     tokenFile: locations.token,
-    currentCa: async () => (await readRunDescription(locations.description)).endpoint.ca,
+    currentCa: async () => (await readSessionFile(locations.description)).endpoint.ca,
     random,
   });
   let idle: IdleWatch | undefined;

@@ -125,7 +125,7 @@ export function commandEnvironment(
     AMBIENT_WORKSPACE: locations.workspace,
     AMBIENT_ARTIFACTS: locations.artifacts,
     ...(env.AMBIENT_INPUTS === undefined ? {} : { AMBIENT_INPUTS: locations.inputs }),
-    [DESCRIPTION_VARIABLE]: locations.description,
+    [DESCRIPTION_VARIABLE]: locations.commandDescription ?? locations.description,
     ...(resumedLog === undefined ? {} : { [RESUME_VARIABLE]: resumedLog }),
     ...(memory === undefined ? {} : { [MEMORY_VARIABLE]: memory }),
     ...restrictionVariables(description.restrictions),

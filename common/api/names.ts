@@ -17,8 +17,15 @@ export const POLICY_NAME = 'policy';
 
 export const LABEL_SESSION = 'ambient.ai/session';
 export const LABEL_SESSION_UID = 'ambient.ai/session-uid';
+/** Of a Job and its pods that are not the session's own workload: what they do for it. */
+export const LABEL_STEP = 'ambient.ai/step';
 /** Of a Job: UID and generation of the NamespacePolicy that it was made under, with a dot in between. */
 export const LABEL_POLICY = 'ambient.ai/policy';
+/**
+ * Of the Job and pod of what is kept ready for a session: the digest of its template. Those that no session has yet carry the labels
+ * of a session with nothing in them, so that whatever holds for pods of sessions holds for them too.
+ */
+export const LABEL_WARM = 'ambient.ai/warm';
 export const LABEL_FRAMEWORK = 'ambient.ai/framework';
 /** Kueue's own label: passed through from Session to Job so that quota can be Kueue's. */
 export const LABEL_KUEUE_QUEUE = 'kueue.x-k8s.io/queue-name';
@@ -35,6 +42,8 @@ export const OPERATOR_ARTIFACTS = '.ambient/';
 export const TOKEN_AUDIENCE = 'ambient';
 /** Audience of the one that a pod's command is given for the model gateway: it opens nothing else. */
 export const MODELS_TOKEN_AUDIENCE = 'ambient-models';
+/** Audience of the one of the pod that pushes a session's changes. */
+export const PUSH_TOKEN_AUDIENCE = 'ambient-push';
 /** The ServiceAccount without any role under which all runner pods of a namespace run. */
 export const RUNNER_SERVICE_ACCOUNT = 'ambient-runner';
 /** The NetworkPolicy of all runner pods of a namespace. */

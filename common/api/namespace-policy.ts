@@ -60,6 +60,8 @@ export const WebhookKey = Type.Object({
 export type WebhookKey = Type.Static<typeof WebhookKey>;
 export const WEBHOOK_KEYS_MAX = 50;
 
+export const WARM_PODS_MAX = 20;
+
 /** stop: a session whose budget is spent ends; pause: its calls wait until somebody raises the budget or stops it. */
 export const WHEN_SPENT = ['stop', 'pause'] as const;
 
@@ -82,6 +84,29 @@ export const ModelProviderAccess = Type.Object({
   ),
 });
 export type ModelProviderAccess = Type.Static<typeof ModelProviderAccess>;
+
+/** By whom pull requests are opened: the operator, with a token that no pod ever sees. */
+export const PullRequestAccess = Type.Object(
+  {
+    url: Type.Optional(
+      Type.String({
+        maxLength: 2048,
+        pattern: '^https?://[^\\s?#]+$',
+        description:
+          'The API of the GitHub server, as https://github.example.com/api/v3; absent: https://api.github.com.',
+      }),
+    ),
+    credential: Type.Object(
+      {
+        secretName: Type.String({ minLength: 1, maxLength: 253 }),
+        key: Type.String({ minLength: 1, maxLength: 253, description: 'In the Secret: the token.' }),
+      },
+      { description: "The Secret of this namespace with the tenant's own token; the operator's to read." },
+    ),
+  },
+  { description: 'Sessions may ask for pull requests on this server; absent: for none.' },
+);
+export type PullRequestAccess = Type.Static<typeof PullRequestAccess>;
 
 const Rate = (description: string) =>
   Type.String({ pattern: '^[0-9]{1,6}(\\.[0-9]{1,6})?$', maxLength: 13, description });
@@ -106,6 +131,43 @@ export const ModelPrice = Type.Object({
   ),
 });
 export type ModelPrice = Type.Static<typeof ModelPrice>;
+
+/** An IPv4 address is read whole; of IPv6 only what it is made of (common/rules/cidr.ts reads the rest). */
+const Cidr = (description: string) =>
+  Type.String({
+    maxLength: 43,
+    pattern:
+      '^(((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(\\.(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}/(3[0-2]|[12]?[0-9]))|([0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{1,34}/(12[0-8]|1[01][0-9]|[1-9]?[0-9])))$',
+    description,
+  });
+const Port = (description: string) => Type.Integer({ minimum: 1, maximum: 65535, description });
+
+/** Some of the network that agents reach, as a rule of a NetworkPolicy. Names of hosts are not possible there. */
+export const EgressRule = Type.Object({
+  cidr: Cidr('Such as 192.0.2.0/24 or 2001:db8::/32.'),
+  except: Type.Optional(Type.Array(Cidr('Within cidr, and closed.'), { maxItems: 50 })),
+  ports: Type.Optional(
+    Type.Array(
+      Type.Object(
+        {
+          port: Port('The only one, or the first.'),
+          endPort: Type.Optional(Port('The last one.')),
+          protocol: Type.Optional(Type.Enum(['TCP', 'UDP', 'SCTP'], { default: 'TCP' })),
+        },
+        {
+          'x-kubernetes-validations': [
+            {
+              rule: '!has(self.endPort) || self.endPort >= self.port',
+              message: 'endPort comes after port',
+            },
+          ] satisfies ValidationRule[],
+        },
+      ),
+      { minItems: 1, maxItems: 50, description: 'Absent: all.' },
+    ),
+  ),
+});
+export type EgressRule = Type.Static<typeof EgressRule>;
 
 const Globs = (what: string) =>
   Type.Array(Type.String({ minLength: 1, maxLength: 253 }), { maxItems: 200, description: what });
@@ -170,9 +232,22 @@ export const NamespacePolicySpec = Type.Object({
       blocked: Type.Optional(Globs('Tool names; blocked wins.')),
       restrictions: Type.Optional(
         Type.Object({
-          network: Type.Optional(Type.Boolean({ description: 'No network but the gateway.' })),
+          network: Type.Optional(
+            Type.Boolean({ description: 'No network but the gateway, whatever network.egress opens.' }),
+          ),
           fileSystem: Type.Optional(Type.Boolean({ description: 'Writes only below the workspace.' })),
           execution: Type.Optional(Type.Boolean({ description: 'No execution of commands by the agent.' })),
+        }),
+      ),
+    }),
+  ),
+  network: Type.Optional(
+    Type.Object({
+      egress: Type.Optional(
+        Type.Array(EgressRule, {
+          maxItems: 50,
+          description:
+            "What sessions reach besides the operator and DNS; absent: what the operator's --runner-egress says. The API server and metadata services of clouds are never opened.",
         }),
       ),
     }),
@@ -199,6 +274,16 @@ export const NamespacePolicySpec = Type.Object({
       claims: Type.Optional(
         Globs('Globs of PersistentVolumeClaims that sessions may read as inputs; absent: none.'),
       ),
+    }),
+  ),
+  results: Type.Optional(
+    Type.Object({
+      branches: Type.Optional(
+        Globs(
+          'Globs of new branches that completed sessions may push their changes to, as ambient/*; absent: none.',
+        ),
+      ),
+      pullRequests: Type.Optional(PullRequestAccess),
     }),
   ),
   approval: Type.Optional(
@@ -298,6 +383,22 @@ export const NamespacePolicySpec = Type.Object({
       blocked: Type.Optional(Globs('Globs of names of frameworks; blocked wins.')),
     }),
   ),
+  warmPods: Type.Optional(
+    Type.Array(
+      Type.Object({
+        framework: Type.String({ minLength: 1, maxLength: 63 }),
+        version: Type.Optional(
+          Type.String({ minLength: 1, maxLength: 63, description: "Absent: the framework's first." }),
+        ),
+        count: Type.Integer({ minimum: 1, maximum: WARM_PODS_MAX, description: 'Kept ready at a time.' }),
+      }),
+      {
+        maxItems: 10,
+        description:
+          'Pods that wait for sessions, which then start at once. Each holds what a pod of a session requests, all the time.',
+      },
+    ),
+  ),
 });
 export type NamespacePolicySpec = Type.Static<typeof NamespacePolicySpec>;
 
@@ -367,6 +468,20 @@ export const NamespacePolicyStatus = Type.Object({
         ),
       ),
     }),
+  ),
+  warmPods: Type.Optional(
+    Type.Array(
+      Type.Object({
+        framework: Type.String({ maxLength: 63 }),
+        version: Type.Optional(Type.String({ maxLength: 63 })),
+        wanted: Type.Integer({ minimum: 0 }),
+        ready: Type.Integer({ minimum: 0 }),
+        message: Type.Optional(
+          Type.String({ maxLength: 1024, description: 'Why fewer are ready than wanted.' }),
+        ),
+      }),
+      { maxItems: 10, description: 'Of spec.warmPods, in its order.' },
+    ),
   ),
   conditions: Type.Optional(
     Type.Array(Condition(POLICY_CONDITIONS), {

@@ -46,6 +46,7 @@ export const SESSION_PAGE_REQUESTS = {
   ),
   interrupt: Nothing,
   resume: Nothing,
+  openResult: Nothing,
   raiseBudget: Nothing,
   openLog: Nothing,
   openAudit: Nothing,
@@ -133,6 +134,8 @@ export interface SessionView {
   canDelete: boolean;
   /** It has ended: a new one can go on from it. */
   canResume: boolean;
+  /** Its changes are on a branch. */
+  pushed?: true;
   /** By an event: there is something to be shown about it. */
   triggered?: true;
   stop?: { requestedAt: string; requestedBy: string; reason?: string; gracePeriodSeconds: number };

@@ -29,6 +29,9 @@
  *   POST /runner/v1/result              RunResult, once, after all records and artifacts are in → 204. Sent again, unchanged,
  *                                       when no answer came.
  *
+ *   GET  /runner/v1/run?wait=S          RunAnswer, of a pod that was kept ready: what it shall run, once a session has it; held up
+ *                                       to S (≤ 30) seconds while none has. All else answers 403 before that
+ *
  * Errors are {error, message, details} of common/errors.ts. 401/403 are final; 5xx, 429 and connection errors are retried.
  *
  * A framework with `sidecar` has its command in a container of its own, whose image has no runner. The runner is then a native
@@ -54,6 +57,10 @@
  * MEMORY_BYTES_MAX, is put as MEMORY_ARCHIVE, a gzip'd tar of regular files, and lies there again when somebody resumes it. A
  * command in a container of its own has no such folder.
  *
+ * A pod that is kept ready for a session has a WaitDescription in session.json. Its runner prepares, asks for its run, and does what
+ * any other does; it serves one session and ends with it. Commands find the description at AMBIENT_DESCRIPTION: session.json itself
+ * may need a minute until it has it.
+ *
  * What it cannot report over HTTP it leaves in the container's termination message: RunResult as JSON.
  */
 import Type from 'typebox';
@@ -64,6 +71,7 @@ export const RUN_API_VERSION = 'runner.ambient.ai/v1alpha1';
 export const RUNNER_PATHS = {
   events: '/runner/v1/events',
   control: '/runner/v1/control',
+  run: '/runner/v1/run',
   source: '/runner/v1/source',
   resume: '/runner/v1/resume',
   artifacts: '/runner/v1/artifacts',
@@ -81,7 +89,7 @@ export const MOUNTS = {
   artifacts: '/artifacts',
   temporary: '/tmp',
   link: '/ambient-link',
-  /** Of the init container alone: the Secret of `source.git.credentials`. */
+  /** Of the container alone that clones or pushes: the Secret with which it does. */
   gitCredentials: '/ambient-git',
   /** Of the init container alone: a folder for each Secret of inputs. */
   inputCredentials: '/ambient-inputs',
@@ -89,7 +97,10 @@ export const MOUNTS = {
   inputs: '/inputs',
 } as const;
 
-/** `source` in the environment of the container that only brings the source, with credentials that no other container has. */
+/**
+ * `source` in the environment of the container that only brings the source, with credentials that no other container has; `push` in
+ * that of the pod that pushes what a session has changed.
+ */
 export const STEP_VARIABLE = 'AMBIENT_STEP';
 /** Below /tmp: how that went, for the runner, which takes it away before anybody else can write there. */
 export const HANDED_SOURCE = '.ambient-source.json';
@@ -208,6 +219,19 @@ export const RunDescription = Type.Object({
   endpoint: Type.Object({ url: Type.String(), ca: Type.String({ description: 'PEM.' }) }),
 });
 export type RunDescription = Type.Static<typeof RunDescription>;
+
+/** What session.json holds in a pod that no session has yet. */
+export const WaitDescription = Type.Object({
+  apiVersion: Type.Literal(RUN_API_VERSION),
+  waits: Type.Literal(true),
+  endpoint: RunDescription.properties.endpoint,
+});
+export type WaitDescription = Type.Static<typeof WaitDescription>;
+
+export const RunAnswer = Type.Object({
+  run: Type.Optional(RunDescription),
+});
+export type RunAnswer = Type.Static<typeof RunAnswer>;
 
 export const EventsAccepted = Type.Object({
   acknowledged: Type.Integer({

@@ -1,8 +1,14 @@
 /** SessionTrigger: which events of a source start a session in its namespace, and what that session is. */
 import Type from 'typebox';
-import { Condition, Timestamp } from './kubernetes.ts';
+import { Condition, RuntimeClassName, Timestamp } from './kubernetes.ts';
 import type { KubeObject, ValidationRule } from './kubernetes.ts';
-import { SESSION_LIMITS, SessionFramework, SessionPolicy, WEBHOOK_SOURCES } from './session.ts';
+import {
+  SESSION_LIMITS,
+  SessionFramework,
+  SessionPolicy,
+  SessionResult,
+  WEBHOOK_SOURCES,
+} from './session.ts';
 
 export const TRIGGER_CONDITIONS = ['Valid'] as const;
 /** Entries of one filter. */
@@ -51,8 +57,14 @@ export const TriggerSession = Type.Object(
         ),
       }),
     ),
+    result: Type.Optional(SessionResult),
     policy: Type.Optional(SessionPolicy),
     limits: Type.Optional(Type.Partial(Type.Object(SESSION_LIMITS))),
+    runtimeClassName: Type.Optional(
+      RuntimeClassName(
+        'RuntimeClass of the pod, one that the namespace allows; absent: the default of its policy.',
+      ),
+    ),
   },
   { description: 'The session to make. Strings of it may hold {{event.NAME}} and {{payload.PATH}}.' },
 );
@@ -149,6 +161,11 @@ export const SESSION_TRIGGER_RULES: ValidationRule[] = [
     rule: "!has(self.spec.session.source) || (self.spec.session.source.type == 'git') == has(self.spec.session.source.git)",
     message: 'type git and the field git go together',
     fieldPath: '.spec.session.source',
+  },
+  {
+    rule: "!has(self.spec.session.result) || has(self.spec.session.source) && self.spec.session.source.type == 'git'",
+    message: 'a result is pushed to where the source was cloned from: it needs a source of type git',
+    fieldPath: '.spec.session.result',
   },
 ];
 

@@ -21,6 +21,8 @@ export const SESSION_CONDITIONS = [
   'NeedsInput',
   'ArtifactsGenerated',
   'ArtifactsDelivered',
+  'ResultPushed',
+  'PullRequestOpened',
   'Completed',
   'Failed',
 ] as const;
@@ -125,6 +127,42 @@ export const SessionSource = Type.Object(
     ] satisfies ValidationRule[],
   },
 );
+
+export const BRANCH_MAX = 200;
+const Branch = (description: string) => Type.String({ minLength: 1, maxLength: BRANCH_MAX, description });
+
+/** What becomes of the changes once the session is completed. */
+export const SessionResult = Type.Object(
+  {
+    branch: Type.Optional(
+      Branch('A branch that is not there yet; default ambient/NAME, with the name of the session.'),
+    ),
+    credentials: Type.Optional(
+      Type.String({
+        maxLength: 253,
+        pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
+        description:
+          'Secret to push with, as that of source.git.credentials, which is taken when absent. Neither agent nor operator sees it.',
+      }),
+    ),
+    pullRequest: Type.Optional(
+      Type.Object(
+        {
+          title: Type.Optional(
+            Type.String({ minLength: 1, maxLength: 200, description: "Default: the session's own title." }),
+          ),
+          draft: Type.Optional(Type.Boolean({ default: false })),
+          base: Type.Optional(
+            Branch('What it wants to change; default: the branch that was cloned, else the default branch.'),
+          ),
+        },
+        { description: 'Opened for the branch on GitHub; absent: none.' },
+      ),
+    ),
+  },
+  { description: 'The changes of a completed session are pushed to a branch of its repository.' },
+);
+export type SessionResult = Type.Static<typeof SessionResult>;
 
 /** Which agent, and what it is told. */
 export const SessionFramework = Type.Object({
@@ -320,6 +358,7 @@ export const SessionSpec = Type.Object(
       ),
     ),
     source: Type.Optional(SessionSource),
+    result: Type.Optional(SessionResult),
     policy: Type.Optional(SessionPolicy),
     artifacts: Type.Optional(
       Type.Object({
@@ -391,7 +430,17 @@ export const SessionSpec = Type.Object(
       ),
     ),
   },
-  { ...ATOMIC, 'x-kubernetes-validations': immutable('the spec of a Session') },
+  {
+    ...ATOMIC,
+    'x-kubernetes-validations': [
+      ...immutable('the spec of a Session'),
+      {
+        rule: "!has(self.result) || has(self.source) && self.source.type == 'git'",
+        message: 'a result is pushed to where the source was cloned from: it needs a source of type git',
+        fieldPath: '.result',
+      },
+    ] satisfies ValidationRule[],
+  },
 );
 export type SessionSpec = Type.Static<typeof SessionSpec>;
 
@@ -489,6 +538,19 @@ export const SessionStatus = Type.Object(
         ATOMIC,
       ),
     ),
+    result: Type.Optional(
+      Type.Object(
+        {
+          branch: Type.Optional(Type.String({ maxLength: 255, description: 'That holds the changes.' })),
+          commit: Type.Optional(Type.String({ pattern: '^[0-9a-f]{40,64}$' })),
+          base: Type.Optional(
+            Type.String({ maxLength: 255, description: 'The branch that the session began on.' }),
+          ),
+          pullRequest: Type.Optional(Type.String({ maxLength: 2048, description: 'Its page.' })),
+        },
+        { description: 'Where the changes are in the repository; set once they are there.' },
+      ),
+    ),
     workload: Type.Optional(
       Type.Object(
         {
@@ -518,6 +580,20 @@ export const SessionStatus = Type.Object(
           cluster: Type.Optional(Type.String({ maxLength: 253 })),
         },
         ATOMIC,
+      ),
+    ),
+    warmPod: Type.Optional(
+      Type.Object(
+        {
+          jobName: Type.String({ maxLength: 253 }),
+          podName: Type.String({ maxLength: 253 }),
+          claimedAt: Timestamp(),
+        },
+        {
+          ...ATOMIC,
+          description:
+            "A pod that was kept ready and is this session's now, or is about to be; absent: its pod is made for it.",
+        },
       ),
     ),
     budget: Type.Optional(

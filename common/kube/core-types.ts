@@ -288,6 +288,7 @@ export interface Service extends KubeObject {
   spec?: {
     type?: 'ClusterIP' | 'NodePort' | 'LoadBalancer' | 'ExternalName';
     clusterIP?: string;
+    clusterIPs?: string[];
     selector?: Record<string, string>;
     ports?: {
       name?: string;
@@ -302,7 +303,7 @@ export interface Service extends KubeObject {
 export interface EndpointSlice extends KubeObject {
   kind: 'EndpointSlice';
   addressType: 'IPv4' | 'IPv6' | 'FQDN';
-  endpoints: {
+  endpoints?: {
     addresses: string[];
     conditions?: { ready?: boolean };
     targetRef?: ObjectReference;

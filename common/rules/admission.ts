@@ -125,37 +125,53 @@ export function admit(spec: SessionSpec, bytes: number, frameworks: readonly Fra
       `Framework "${type}" takes its image from the session, which may not have credentials then: sources and inputs that need some are fetched in an image that the Framework itself names. Ask whoever manages the frameworks of this cluster for one with a sidecar.`,
     );
 
-  const input = framework.spec.input ?? INPUTS[0];
   return {
     accepted: true,
     plan: {
-      framework: type,
-      version: version.name,
+      ...planOf(framework, version, spec.limits),
       image: chosenImage,
-      imagePullPolicy: version.imagePullPolicy,
-      deprecated: version.deprecated,
       config: checked.config,
       command: command.value,
       env: env.value,
-      eventFormat: framework.spec.eventFormat ?? EVENT_FORMATS[0],
-      sidecar: framework.spec.sidecar,
-      models: framework.spec.models ?? [],
-      input,
-      executes: executes(framework.spec),
-      limits: {
-        timeoutSeconds: spec.limits?.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
-        gracePeriodSeconds: spec.limits?.gracePeriodSeconds ?? DEFAULT_GRACE_SECONDS,
-        idleSeconds: input === 'none' ? undefined : (spec.limits?.idleSeconds ?? DEFAULT_IDLE_SECONDS),
-        cpu: spec.limits?.cpu ?? framework.spec.resources?.cpu ?? DEFAULT_LIMITS.cpu,
-        memory: spec.limits?.memory ?? framework.spec.resources?.memory ?? DEFAULT_LIMITS.memory,
-        storage: spec.limits?.storage ?? framework.spec.resources?.storage,
-      },
+    },
+  };
+}
+
+/** Of a session without any configuration. */
+export function planOf(
+  { metadata, spec }: Framework,
+  version: FrameworkSpec['versions'][number],
+  limits: Partial<NonNullable<SessionSpec['limits']>> = {},
+): RunPlan {
+  const input = spec.input ?? INPUTS[0];
+  return {
+    framework: metadata.name,
+    version: version.name,
+    image: version.image,
+    imagePullPolicy: version.imagePullPolicy,
+    deprecated: version.deprecated,
+    config: {},
+    command: [],
+    env: {},
+    eventFormat: spec.eventFormat ?? EVENT_FORMATS[0],
+    sidecar: spec.sidecar,
+    models: spec.models ?? [],
+    input,
+    executes: executes(spec),
+    limits: {
+      timeoutSeconds: limits.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS,
+      gracePeriodSeconds: limits.gracePeriodSeconds ?? DEFAULT_GRACE_SECONDS,
+      idleSeconds: input === 'none' ? undefined : (limits.idleSeconds ?? DEFAULT_IDLE_SECONDS),
+      cpu: limits.cpu ?? spec.resources?.cpu ?? DEFAULT_LIMITS.cpu,
+      memory: limits.memory ?? spec.resources?.memory ?? DEFAULT_LIMITS.memory,
+      storage: limits.storage ?? spec.resources?.storage,
     },
   };
 }
 
 const bringsCredentials = (spec: SessionSpec): boolean =>
   spec.source?.git?.credentials !== undefined ||
+  spec.result?.credentials !== undefined ||
   (spec.artifacts?.references ?? []).some(({ credentials }) => credentials !== undefined);
 
 type Refused = Extract<Admission, { accepted: false }>;

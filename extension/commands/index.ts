@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'ambient.message': async () => (await import('./talk.ts')).message,
   'ambient.interrupt': async () => (await import('./talk.ts')).interrupt,
   'ambient.resume': async () => (await import('./resume.ts')).resume,
+  'ambient.openResult': async () => (await import('./open-result.ts')).openResult,
   'ambient.raiseBudget': async () => (await import('./raise-budget.ts')).raiseBudget,
   'ambient.approve': async () => (await import('./decide.ts')).approve,
   'ambient.reject': async () => (await import('./decide.ts')).reject,

@@ -201,6 +201,7 @@ export class SessionPanel {
     message: ({ text }) => this.#say('message', text),
     interrupt: () => this.#say('interrupt', ''),
     resume: () => this.#run('ambient.resume', this.ref),
+    openResult: () => this.#run('ambient.openResult', this.ref),
     raiseBudget: () => this.#run('ambient.raiseBudget', this.ref),
     delete: () => this.#run('ambient.delete', this.ref),
     approve: () => this.#run('ambient.approve', this.ref),

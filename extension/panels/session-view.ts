@@ -63,6 +63,7 @@ export function sessionView(session: Session, options: ViewOptions = {}): Sessio
     canStop: going && !isFinished(session) && status?.stop === undefined,
     canDelete: going,
     canResume: going && isFinished(session),
+    ...(status?.result?.branch === undefined || deleted ? {} : { pushed: true as const }),
     ...(isTriggered(session) && !deleted ? { triggered: true as const } : {}),
     ...(status?.stop === undefined ? {} : { stop: status.stop }),
     ...optional('talk', talkOf(session, deleted)),
@@ -117,6 +118,7 @@ const facts = (rows: readonly [string, string | undefined, Fact['kind']?][]): Fa
 function detailsOf({ spec, status, metadata }: Session): Fact[] {
   const { type, version } = spec.framework;
   const { trigger, source, limits, resume } = spec;
+  const { branch, pullRequest } = status?.result ?? {};
   const created = (status?.history ?? []).find(({ event }) => event === 'Created')?.actor;
   return facts([
     ['Framework', version === undefined ? type : `${type} ${version}`],
@@ -126,6 +128,8 @@ function detailsOf({ spec, status, metadata }: Session): Fact[] {
     ['Delivery', trigger?.delivery, 'code'],
     ['Goes on from', resume?.session, 'code'],
     ['Source', sourceText(source)],
+    ['Result branch', branch, 'code'],
+    ['Pull request', pullRequest, 'code'],
     ['Time limit', limits === undefined ? undefined : formatDuration(limits.timeoutSeconds * 1000)],
     ['Idle limit', limits?.idleSeconds === undefined ? undefined : formatDuration(limits.idleSeconds * 1000)],
     ['Created', metadata.creationTimestamp, 'time'],

@@ -106,20 +106,29 @@ function concurrencyView(
     facts: facts([
       ['At most', maxSessions === 0 ? 'none: no session may run' : `${maxSessions} at once`],
       ['Sessions in all', total === undefined ? undefined : String(total)],
+      ['Pods kept ready', keptText(policy?.status?.warmPods)],
     ]),
   };
 }
+
+const keptText = (kept: NonNullable<NamespacePolicy['status']>['warmPods']): string | undefined =>
+  kept
+    ?.map(({ framework, version, wanted, ready, message }) => {
+      const what = version === undefined ? framework : `${framework} ${version}`;
+      return `${ready} of ${wanted} of ${what}${message === undefined ? '' : ` (${message})`}`;
+    })
+    .join('; ');
 
 const namesView = ({ allowed, blocked }: EffectivePolicy['models']): PolicyView['models'] => ({
   ...(allowed === undefined ? {} : { allowed: [...allowed] }),
   blocked: [...blocked],
 });
 
-const restrictionRows = ({ restrictions, runtimeClasses }: EffectivePolicy): RestrictionRow[] => [
+const restrictionRows = ({ restrictions, egress, runtimeClasses }: EffectivePolicy): RestrictionRow[] => [
   {
     label: 'Network',
-    isRestricted: restrictions.network,
-    text: restrictions.network ? 'nothing but what the operator provides' : 'as the cluster allows',
+    isRestricted: restrictions.network || egress !== undefined,
+    text: networkText(restrictions.network ? [] : egress),
   },
   {
     label: 'Files',
@@ -137,6 +146,13 @@ const restrictionRows = ({ restrictions, runtimeClasses }: EffectivePolicy): Res
     text: runtimeText(runtimeClasses),
   },
 ];
+
+function networkText(egress: EffectivePolicy['egress']): string {
+  if (egress === undefined) return 'as the cluster allows';
+  return egress.length === 0
+    ? 'nothing but what the operator provides'
+    : `what the operator provides, and ${egress.map(({ cidr }) => cidr).join(', ')}`;
+}
 
 function runtimeText({ default: standard, allowed }: EffectivePolicy['runtimeClasses']): string {
   const others = allowed.filter((name) => name !== standard);

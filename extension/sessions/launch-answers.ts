@@ -18,6 +18,8 @@ export interface LaunchLimits {
   storage?: string;
   /** USD; becomes spec.policy.modelConstraints.budget. */
   budget?: string;
+  /** Becomes spec.runtimeClassName. */
+  runtimeClassName?: string;
 }
 
 export interface LaunchAnswers {
@@ -49,7 +51,7 @@ export interface PackedSource {
 /** `name` is the object's name, a random UUID; `packed` goes with a source of type folder. */
 export function sessionManifest(answers: LaunchAnswers, name: string, packed?: PackedSource): Session {
   const { framework, version, config, displayName } = answers;
-  const { budget, ...asked } = answers.limits ?? {};
+  const { budget, runtimeClassName, ...asked } = answers.limits ?? {};
   const limits = limitsOf(asked);
   const spec: SessionSpec = {
     ...(displayName === undefined || displayName === '' ? {} : { displayName }),
@@ -62,6 +64,7 @@ export function sessionManifest(answers: LaunchAnswers, name: string, packed?: P
     source: sourceOf(answers.source, packed),
     ...(budget === undefined ? {} : { policy: { modelConstraints: { budget } } }),
     ...(limits === undefined ? {} : { limits }),
+    ...(runtimeClassName === undefined ? {} : { runtimeClassName }),
   };
   return { apiVersion: API_VERSION, kind: 'Session', metadata: { name, namespace: answers.namespace }, spec };
 }
@@ -85,7 +88,7 @@ function sourceOf(source: LaunchSource, packed: PackedSource | undefined): Sessi
 }
 
 /** The schema has both times or none, for which the API server fills in its defaults; these are the same. */
-function limitsOf(limits: Omit<LaunchLimits, 'budget'>): SessionSpec['limits'] {
+function limitsOf(limits: Omit<LaunchLimits, 'budget' | 'runtimeClassName'>): SessionSpec['limits'] {
   const given = Object.entries(limits).filter(([, value]) => value !== undefined && value !== '');
   if (given.length === 0) return undefined;
   return { timeoutSeconds: 3600, gracePeriodSeconds: 30, ...Object.fromEntries(given) };

@@ -7,6 +7,7 @@ import { checkBudget, checkQuantity, checkTimeout, parseSeconds } from './input-
 import type { LaunchLimits } from './launch-answers.ts';
 import { answered, then } from './launch-draft.ts';
 import type { Ask, Draft } from './launch-draft.ts';
+import { mayChooseRuntime, runtimeFixed } from './launch-runtime.ts';
 
 export class LimitQuestions {
   readonly #questions: Questions;
@@ -25,7 +26,7 @@ export class LimitQuestions {
         ...(limits === undefined
           ? []
           : [{ label: 'Same as last time', value: 'last' as const, description: limitsText(limits) }]),
-        { label: 'Customise…', value: 'customise', description: 'time, memory, CPU' },
+        { label: 'Customise…', value: 'customise', ...customisable(draft) },
       ],
       active: (value) => value === (limits === undefined ? 'defaults' : 'last'),
     });
@@ -123,6 +124,16 @@ function fitting(
   return Object.keys(others).length === 0 ? undefined : others;
 }
 
+function customisable(draft: Draft): { description: string; detail?: string } {
+  const description = [
+    'time, memory, CPU',
+    ...(draft.policy?.sessionBudget === undefined ? [] : ['budget']),
+    ...(mayChooseRuntime(draft) ? ['runtime'] : []),
+  ].join(', ');
+  const detail = runtimeFixed(draft);
+  return { description, ...(detail === undefined ? {} : { detail }) };
+}
+
 function defaultsText(framework: Framework | undefined): string {
   const { memory, cpu } = framework?.spec.resources ?? {};
   return limitsText({
@@ -133,13 +144,16 @@ function defaultsText(framework: Framework | undefined): string {
   });
 }
 
-const limitsText = ({ timeoutSeconds, idleSeconds, memory, cpu, budget }: LaunchLimits): string =>
-  [
+const limitsText = (limits: LaunchLimits): string => {
+  const { timeoutSeconds, idleSeconds, memory, cpu, budget, runtimeClassName } = limits;
+  return [
     timeoutSeconds === undefined ? '' : formatDuration(timeoutSeconds * 1000),
     idleSeconds === undefined ? '' : `${formatDuration(idleSeconds * 1000)} of silence`,
     memory === undefined ? '' : `${memory} memory`,
     cpu === undefined ? '' : `${cpu} CPU`,
     budget === undefined ? '' : `$${budget}`,
+    runtimeClassName ?? '',
   ]
     .filter(Boolean)
     .join(', ');
+};

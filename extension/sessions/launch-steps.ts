@@ -8,6 +8,7 @@ import { answered, LAUNCH_TITLE, then } from './launch-draft.ts';
 import type { Ask, Draft, LaunchOffers } from './launch-draft.ts';
 import { FrameworkQuestions, mainFields } from './launch-framework.ts';
 import { LimitQuestions, talks } from './launch-limits.ts';
+import { mayChooseRuntime, RuntimeQuestions } from './launch-runtime.ts';
 import { SourceQuestions } from './launch-source.ts';
 import { WhereQuestions } from './launch-where.ts';
 
@@ -18,6 +19,7 @@ export class LaunchSteps {
   readonly #what: FrameworkQuestions;
   readonly #on: SourceQuestions;
   readonly #within: LimitQuestions;
+  readonly #runtime: RuntimeQuestions;
 
   constructor(questions: Questions, offers: LaunchOffers) {
     this.#questions = questions;
@@ -25,6 +27,7 @@ export class LaunchSteps {
     this.#what = new FrameworkQuestions(questions, offers);
     this.#on = new SourceQuestions(questions, offers);
     this.#within = new LimitQuestions(questions);
+    this.#runtime = new RuntimeQuestions(questions);
   }
 
   readonly of = (draft: Draft): Step<Draft>[] => {
@@ -60,6 +63,7 @@ export class LaunchSteps {
       add('memory', this.#within.quantity('memory', 'Memory limit of the pod', '2Gi'));
       add('cpu', this.#within.quantity('cpu', 'CPU limit of the pod', '500m'));
       if (draft.policy?.sessionBudget !== undefined) add('budget', this.#within.budget);
+      if (mayChooseRuntime(draft)) add('runtime', this.#runtime.runtime);
     }
     add('displayName', this.#displayName);
     return steps;

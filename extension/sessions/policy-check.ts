@@ -15,6 +15,7 @@ import { approversText } from './approval.ts';
 
 const FRAMEWORK_FIELD = 'spec.framework.type';
 const BUDGET_FIELD = 'spec.policy.modelConstraints.budget';
+const RUNTIME_FIELD = 'spec.runtimeClassName';
 
 /** What a launch is told by the policy of its namespace, as of when it was read. */
 export class LaunchPolicy {
@@ -30,6 +31,13 @@ export class LaunchPolicy {
   get sessionBudget(): string | undefined {
     const { budget: rules } = this.#policy;
     return rules === undefined ? undefined : formatMoney(rules.perSession);
+  }
+
+  /** The RuntimeClass of sessions that name none (undefined: the nodes' own), and names or globs of others; undefined: not known. */
+  get runtimes(): { standard: string | undefined; others: readonly string[] } | undefined {
+    if (this.#knowledge.known === 'unknown') return undefined;
+    const { default: standard, allowed } = this.#policy.runtimeClasses;
+    return { standard, others: allowed.filter((name) => name !== standard) };
   }
 
   violations(spec: SessionSpec): Violation[] {
@@ -52,6 +60,12 @@ export class LaunchPolicy {
     const policy = { modelConstraints: { budget: text } };
     return this.violations({ framework: { type: 'any' }, policy }).find(({ field }) => field === BUDGET_FIELD)
       ?.message;
+  }
+
+  refusesRuntime(runtimeClassName: string): string | undefined {
+    return this.violations({ framework: { type: 'any' }, runtimeClassName }).find(
+      ({ field }) => field === RUNTIME_FIELD,
+    )?.message;
   }
 
   /** What is to be known before launching, one sentence each. */

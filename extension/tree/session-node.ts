@@ -93,7 +93,7 @@ export class SessionNode implements TreeNode, SessionRef {
       tooltip: this.#tooltip(state),
       icon: ICONS[state],
       collapsible: 'collapsed',
-      context: `session ${isFinished(session) ? 'finished' : 'active'} ${state}${isTriggered(session) ? ' triggered' : ''}${session.status?.input?.open === true ? ' talks' : ''}${this.#missingRights()}`,
+      context: `session ${isFinished(session) ? 'finished' : 'active'} ${state}${isTriggered(session) ? ' triggered' : ''}${session.status?.result?.branch === undefined ? '' : ' pushed'}${session.status?.input?.open === true ? ' talks' : ''}${this.#missingRights()}`,
       command: {
         command: 'ambient.openSession',
         title: 'Open Session',

@@ -1,7 +1,7 @@
 /** Keeps the NetworkPolicy of runner pods in every namespace with sessions: made before the first Job, put right when it changes. */
 import type { Logger } from 'pino';
 import type { NamespacePolicy } from '../../common/api/namespace-policy.ts';
-import { RUNNER_NETWORK_POLICY } from '../../common/api/names.ts';
+import { POLICY_NAME, RUNNER_NETWORK_POLICY } from '../../common/api/names.ts';
 import { isTerminal } from '../../common/api/session.ts';
 import type { Session } from '../../common/api/session.ts';
 import type { KubeClient } from '../../common/kube/client.ts';
@@ -11,6 +11,7 @@ import { sameJson } from '../../common/kube/patch.ts';
 import type { Reflector } from '../../common/kube/reflector.ts';
 import { networkPolicies } from '../../common/kube/resource.ts';
 import type { Policies } from '../sessions/policies.ts';
+import type { ApiServerAddresses } from './api-server-addresses.ts';
 import type { Clock } from './clock.ts';
 import { WorkQueue } from './queue.ts';
 import { isOlder } from './resource-version.ts';
@@ -24,6 +25,8 @@ export interface RunnerNetworkPoliciesOptions {
   namespacePolicies: Reflector<NamespacePolicy>;
   sessions: Reflector<Session>;
   policies: Pick<Policies, 'of'>;
+  /** Never open. */
+  apiServer: Pick<ApiServerAddresses, 'cidrs' | 'onChange'>;
   network: () => RunnerNetworkOptions;
   clock: Clock;
   random: () => number;
@@ -59,7 +62,7 @@ export class RunnerNetworkPolicies {
 
   /** Call when the reflectors are synced. */
   start(): void {
-    const { reflector, namespacePolicies, sessions } = this.#options;
+    const { reflector, namespacePolicies, apiServer } = this.#options;
     this.#subscriptions.use(
       reflector.onChange(({ type, object }) => {
         const { namespace = '' } = object.metadata;
@@ -70,8 +73,8 @@ export class RunnerNetworkPolicies {
     this.#subscriptions.use(
       namespacePolicies.onChange(({ object }) => this.#queue.add(object.metadata.namespace ?? '')),
     );
-    for (const namespace of new Set([...reflector.store.namespaces(), ...sessions.store.namespaces()]))
-      this.#queue.add(namespace);
+    this.#subscriptions.use(apiServer.onChange(() => this.#all()));
+    this.#all();
   }
 
   /** Resolves when it is as it must be: no request when it is already. Throws KubeError. */
@@ -92,18 +95,29 @@ export class RunnerNetworkPolicies {
     await this.#queue.close(drainMs);
   }
 
+  #all(): void {
+    const { reflector, sessions } = this.#options;
+    for (const namespace of new Set([...reflector.store.namespaces(), ...sessions.store.namespaces()]))
+      this.#queue.add(namespace);
+  }
+
   /** A namespace where it stands already, or where something runs or will. */
   #isNeeded(namespace: string): boolean {
-    const { reflector, sessions } = this.#options;
+    const { reflector, namespacePolicies, sessions } = this.#options;
     return (
       reflector.store.get({ namespace, name: RUNNER_NETWORK_POLICY }) !== undefined ||
+      namespacePolicies.store.get({ namespace, name: POLICY_NAME })?.spec.warmPods !== undefined ||
       sessions.store.list(namespace).some(({ status }) => !isTerminal(status?.phase))
     );
   }
 
   #wanted(namespace: string): NetworkPolicy {
-    const { policies, network } = this.#options;
-    return runnerNetworkPolicy(namespace, policies.of(namespace).restrictions.network, network());
+    const { policies, apiServer, network } = this.#options;
+    const { closed, ...rest } = network();
+    return runnerNetworkPolicy(namespace, policies.of(namespace), {
+      ...rest,
+      closed: [...apiServer.cidrs, ...closed],
+    });
   }
 
   #isRight(namespace: string): boolean {

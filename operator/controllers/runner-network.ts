@@ -1,5 +1,6 @@
 /** The NetworkPolicy of runner pods: nobody reaches them, and they reach what they need. Built the same from the same facts. */
 import { isIP } from 'node:net';
+import type { EgressRule } from '../../common/api/namespace-policy.ts';
 import {
   LABEL_MANAGED_BY,
   LABEL_SESSION_UID,
@@ -7,37 +8,31 @@ import {
   OPERATOR_NAME,
   RUNNER_NETWORK_POLICY,
 } from '../../common/api/names.ts';
-import type { NetworkPolicy, NetworkPolicyPeer } from '../../common/kube/core-types.ts';
+import type { NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '../../common/kube/core-types.ts';
+import { openBlock } from '../../common/rules/egress.ts';
+import type { EffectivePolicy } from '../../common/rules/policy/effective.ts';
 
 export interface RunnerNetworkOptions {
   /** Where the operator runs, and the port its pods take reports on. */
   operator: { namespace: string; port: number };
   /** What runners are told to report to; an address in it is opened too, as the operator may run outside the cluster. */
   url: string;
-  /** CIDRs that runners do not reach, besides ALWAYS_CLOSED. */
+  /** CIDRs that runners reach where their policy opens none. */
+  open: readonly string[];
+  /** CIDRs that runners do not reach whatever is opened, besides ALWAYS_CLOSED: the API server's, and what the administrator names. */
   closed: readonly string[];
 }
 
-/**
- * What answers there gives away the node's identity and keys: link-local addresses with the metadata services of most clouds,
- * and those that lie elsewhere (AWS over IPv6, Alibaba Cloud, Azure's host).
- */
-export const ALWAYS_CLOSED = [
-  '169.254.0.0/16',
-  'fe80::/10',
-  'fd00:ec2::254/128',
-  '100.100.100.200/32',
-  '168.63.129.16/32',
-] as const;
+type Egress = NonNullable<NetworkPolicy['spec']['egress']>;
 
 const NAMESPACE_NAME = 'kubernetes.io/metadata.name';
 const DNS_PORT = 53;
 
-/** @param isRestricted policy.restrictions.network: nothing but the operator, and DNS to find it */
+/** What the policy opens, or where it opens nothing the operator; with restrictions.network nothing but the operator and DNS. */
 export function runnerNetworkPolicy(
   namespace: string,
-  isRestricted: boolean,
-  { operator, url, closed }: RunnerNetworkOptions,
+  { restrictions, egress: rules }: Pick<EffectivePolicy, 'restrictions' | 'egress'>,
+  { operator, url, open, closed }: RunnerNetworkOptions,
 ): NetworkPolicy {
   const inNamespace = (name: string, labels: Record<string, string>): NetworkPolicyPeer => ({
     namespaceSelector: { matchLabels: { [NAMESPACE_NAME]: name } },
@@ -46,7 +41,7 @@ export function runnerNetworkPolicy(
   const tcp = (port: number) => [{ protocol: 'TCP' as const, port }];
   const { hostname, port } = new URL(url);
   const address = hostname.replace(/^\[|\]$/g, '');
-  const egress: NonNullable<NetworkPolicy['spec']['egress']> = [
+  const egress: Egress = [
     {
       to: [inNamespace('kube-system', { 'k8s-app': 'kube-dns' })],
       ports: [
@@ -65,7 +60,8 @@ export function runnerNetworkPolicy(
       to: [{ ipBlock: { cidr: `${address}/${family === 4 ? 32 : 128}` } }],
       ports: tcp(Number(port || '443')),
     });
-  if (!isRestricted) egress.push({ to: outside(closed) });
+  if (!restrictions.network)
+    egress.push(...(rules === undefined ? outside(open, closed) : opened(rules, closed)));
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
@@ -82,17 +78,29 @@ export function runnerNetworkPolicy(
   };
 }
 
-function outside(closed: readonly string[]): NetworkPolicyPeer[] {
-  const all = [...new Set([...ALWAYS_CLOSED, ...closed])];
-  const block = (cidr: string, except: string[]): NetworkPolicyPeer => ({ ipBlock: { cidr, except } });
-  return [
-    block(
-      '0.0.0.0/0',
-      all.filter((each) => !each.includes(':')),
-    ),
-    block(
-      '::/0',
-      all.filter((each) => each.includes(':')),
-    ),
-  ];
+function outside(open: readonly string[], closed: readonly string[]): Egress {
+  const to = open.flatMap((cidr) => peers(cidr, [], closed));
+  return to.length === 0 ? [] : [{ to }];
 }
+
+const opened = (rules: readonly EgressRule[], closed: readonly string[]): Egress =>
+  rules.flatMap(({ cidr, except = [], ports = [] }) => {
+    const to = peers(cidr, except, closed);
+    // A rule that leads nowhere would be one that leads everywhere.
+    return to.length === 0 ? [] : [{ to, ...(ports.length === 0 ? {} : { ports: ports.map(portOf) }) }];
+  });
+
+function peers(cidr: string, except: readonly string[], closed: readonly string[]): NetworkPolicyPeer[] {
+  const ipBlock = openBlock(cidr, except, closed);
+  return ipBlock === undefined ? [] : [{ ipBlock }];
+}
+
+const portOf = ({
+  protocol = 'TCP',
+  port,
+  endPort,
+}: NonNullable<EgressRule['ports']>[number]): NetworkPolicyPort => ({
+  protocol,
+  port,
+  ...(endPort === undefined ? {} : { endPort }),
+});

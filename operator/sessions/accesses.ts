@@ -7,6 +7,8 @@ import type { AuditTrail } from '../record/audit.ts';
 import { sessionRecords } from '../record/audit/reader.ts';
 import { refOf } from '../store/keys.ts';
 import type { ArtifactStore } from '../store/store.ts';
+import { RefusalCounts } from './refusal-counts.ts';
+import type { RefusalClock } from './refusal-counts.ts';
 
 export interface Access {
   /** What is accessed: one session, or the sessions of a namespace. */
@@ -32,13 +34,22 @@ export interface Refused {
   traceId: string;
 }
 
+/** The API server says that it is this pod. */
+export interface RefusedPod extends Omit<Refused, 'actor'> {
+  pod: { namespace: string; name: string; uid: string; serviceAccount: string };
+  /** Whose pod it is, when it is one of ours. */
+  session: Session | undefined;
+}
+
 export interface AccessesOptions {
   audit: AuditTrail;
   store: ArtifactStore;
   /** Where refusals of strangers are recorded, who could name any namespace. */
   operatorNamespace: string;
-  /** Milliseconds of a clock that never goes back. */
-  elapsed: () => number;
+  clock: RefusalClock & {
+    /** Milliseconds of a clock that never goes back. */
+    elapsed(): number;
+  };
   onError: (error: unknown) => void;
 }
 
@@ -57,14 +68,16 @@ const DENIALS: readonly ErrorCode[] = [
 const REFUSALS_AT_ONCE = 20;
 const REFUSAL_EVERY_MS = 1000;
 
-export class Accesses {
+export class Accesses implements Disposable {
   readonly #options: AccessesOptions;
+  readonly #pods: RefusalCounts;
   #tokens = REFUSALS_AT_ONCE;
   #filledAt = 0;
   #suppressed = 0;
 
   constructor(options: AccessesOptions) {
     this.#options = options;
+    this.#pods = new RefusalCounts(options.clock);
   }
 
   /**
@@ -107,6 +120,36 @@ export class Accesses {
     });
   }
 
+  /** The same of a pod that is known: in its own namespace, and counted by itself, so that nobody hides behind the noise of others. */
+  refusedPod({ pod, session, ...refused }: RefusedPod): void {
+    const { door, resource, details, error, traceId } = refused;
+    const { namespace, name, uid, serviceAccount } = pod;
+    const isCounted = this.#pods.note([uid, door, resource, error.code].join(' '), (more) =>
+      this.#note({
+        ...(session === undefined ? { namespace } : subjectOf(session)),
+        actor: `system:serviceaccount:${namespace}:${serviceAccount}`,
+        action: 'view',
+        resource,
+        outcome: 'denied',
+        details: {
+          ...details,
+          door,
+          pod: name,
+          code: error.code,
+          reason: error.message,
+          ...(more > 0 ? { more } : {}),
+        },
+        traceId,
+      }),
+    );
+    if (!isCounted) this.refused({ ...refused, details: { ...details, namespace, pod: name } });
+  }
+
+  /** Tells what is counted and not told. */
+  [Symbol.dispose](): void {
+    this.#pods[Symbol.dispose]();
+  }
+
   /** The records of a session as they are stored, oldest first. Throws what the store throws. */
   records(session: Session): AsyncGenerator<string, void, undefined> {
     const { name, creationTimestamp } = session.metadata;
@@ -119,7 +162,7 @@ export class Accesses {
   }
 
   #takeToken(): boolean {
-    const now = this.#options.elapsed();
+    const now = this.#options.clock.elapsed();
     const filled = Math.floor((now - this.#filledAt) / REFUSAL_EVERY_MS);
     if (filled > 0) {
       this.#tokens = Math.min(REFUSALS_AT_ONCE, this.#tokens + filled);

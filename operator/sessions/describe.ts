@@ -41,10 +41,18 @@ export interface DetailOptions {
 
 export function detailOf(session: Session, options: DetailOptions): SessionDetail {
   const { spec, status } = session;
-  const { podName, jobName, resources = {}, startTime, completionTime, exitCode } = status?.workload ?? {};
+  const { workload = {}, cost, result } = status ?? {};
+  const {
+    podName,
+    jobName,
+    resources = {},
+    startTime,
+    completionTime,
+    exitCode,
+    runtimeClassName,
+  } = workload;
   const history = options.history ? (status?.history ?? []) : [];
   const artifacts = options.artifacts ? (status?.artifacts?.generated ?? []) : [];
-  const { cost } = status ?? {};
   return {
     ...summaryOf(session),
     spec,
@@ -54,10 +62,12 @@ export function detailOf(session: Session, options: DetailOptions): SessionDetai
       ...(podName === undefined ? {} : { podName }),
       ...(jobName === undefined ? {} : { jobName }),
       resources,
+      ...(runtimeClassName === undefined ? {} : { runtimeClassName }),
       ...(startTime === undefined ? {} : { startTime }),
       ...(completionTime === undefined ? {} : { completionTime }),
       ...(exitCode === undefined ? {} : { exitCode }),
     },
+    ...(result === undefined ? {} : { result }),
     ...(cost === undefined
       ? {}
       : {

@@ -1,4 +1,6 @@
 /** What the controller asks about a session beside its object, answered from the store. */
+import type { PushReport } from '../../common/api/push.ts';
+import { CHANGES_PATCH } from '../../common/api/runner.ts';
 import type { RunResult } from '../../common/api/runner.ts';
 import type { Session, SessionStatus } from '../../common/api/session.ts';
 import { isAmbientError } from '../../common/errors.ts';
@@ -7,6 +9,7 @@ import type { ProvenanceRecorder, Voucher } from '../record/provenance/recorder.
 import type { ArtifactStore } from '../store/store.ts';
 import type { Artifacts, ArtifactSummary } from './artifacts.ts';
 import type { Costs } from './costs.ts';
+import type { PushReports } from './push-reports.ts';
 import type { Results } from './result.ts';
 import type { Sources } from './source.ts';
 
@@ -14,6 +17,7 @@ export interface StoredRecordsOptions {
   store: ArtifactStore;
   artifacts: Artifacts;
   results: Results;
+  pushReports: PushReports;
   sources: Sources;
   costs: Pick<Costs, 'of'>;
   /** Undefined: nothing is signed. */
@@ -43,6 +47,19 @@ export class StoredRecords {
 
   artifacts(session: Session): Promise<ArtifactSummary> {
     return this.#options.artifacts.summary(session);
+  }
+
+  async hasChanges(session: Session): Promise<boolean> {
+    try {
+      return (await this.#options.artifacts.describe(session, CHANGES_PATCH)).size > 0;
+    } catch (error) {
+      if (isAmbientError(error, 'not_found')) return false;
+      throw error;
+    }
+  }
+
+  pushReport(session: Session): Promise<PushReport | undefined> {
+    return this.#options.pushReports.get(session);
   }
 
   async vouch(session: Session, products: readonly Product[], run: RunFacts): Promise<Voucher | undefined> {

@@ -67,6 +67,7 @@ export const keys = {
   artifact: (ref: SessionRef, path: string): string => `${root(ref)}artifacts/${path}`,
   source: (ref: SessionRef): string => `${root(ref)}source/archive.tar.gz`,
   result: (ref: SessionRef): string => `${root(ref)}result/result.json`,
+  pushReport: (ref: SessionRef): string => `${root(ref)}result/push.json`,
   /** What was said to a session, by the digest that its status names. */
   message: (ref: SessionRef, digest: string): string => `${root(ref)}messages/${digest}.json`,
   costs: (ref: SessionRef): string => `${root(ref)}cost/`,

@@ -17,11 +17,12 @@ import type { Figure, Section } from './measure.ts';
 import { rest } from './rest.ts';
 import { scale } from './scale.ts';
 import { tree } from './tree.ts';
+import { warm } from './warm.ts';
 import { webhooks } from './webhooks.ts';
 
 const SECTIONS: Section[] = [
   ...[bundles, activation, tree],
-  ...[latency, admission, burst, rest, webhooks, gateway, budget, scale, audit, logs],
+  ...[latency, admission, burst, rest, webhooks, gateway, budget, scale, audit, logs, warm],
 ];
 
 const wanted = process.argv.slice(2);

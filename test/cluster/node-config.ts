@@ -92,7 +92,11 @@ export function kubeletConfig({ stateDir, root, cgroup, socket, dns }: KubeletIn
     // Lowering it takes a right that containers and small virtual machines lack.
     oomScoreAdj: 0,
     maxPods: 250,
-    localStorageCapacityIsolation: false,
+    // What a pod may bring to pass: without them an agent that forks or writes without end takes the machine.
+    podPidsLimit: 512,
+    localStorageCapacityIsolation: true,
+    // How soon a full volume is seen.
+    volumeStatsAggPeriod: '5s',
     clusterDNS: [dns],
     clusterDomain: 'cluster.local',
     resolvConf: path.join(root, 'resolv.conf'),

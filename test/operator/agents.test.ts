@@ -20,7 +20,8 @@ import { liveApiAvailable, runOperatorProcess } from '../support/operator-proces
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { Provider } from '../support/provider/provider.ts';
 import type { Answer } from '../support/provider/script.ts';
-import { artifactsOf, endOf, finished, launch } from '../support/sessions.ts';
+import { aCommand, artifactsOf, endOf, finished, launch } from '../support/sessions.ts';
+import { skipBecause } from '../support/skip.ts';
 
 /** The operator adds statements of its own. */
 const isMade = (path: string): boolean => !path.startsWith('.ambient/');
@@ -76,14 +77,17 @@ describe('a real agent in a real pod', function () {
       versions: versions.map((version) => ({ ...version, image })),
       env: [...(rest.env ?? []), ...env, ...keys],
     };
-    const framework = `direct-${name}`;
-    made.push(framework);
-    await cluster.client.delete(frameworks, { name: framework }).catch(() => undefined);
+    await register(`direct-${name}`, changed);
+  }
+
+  async function register(name: string, spec: FrameworkSpec): Promise<void> {
+    made.push(name);
+    await cluster.client.delete(frameworks, { name }).catch(() => undefined);
     await cluster.client.create(frameworks, {
-      apiVersion: 'ambient.ai/v1alpha1',
+      apiVersion: API_VERSION,
       kind: 'Framework',
-      metadata: { name: framework },
-      spec: changed,
+      metadata: { name },
+      spec,
     });
   }
 
@@ -101,7 +105,7 @@ describe('a real agent in a real pod', function () {
         .of(framework, { prompt: 'Make the file.', ...more.framework?.config })
         .spec({
           ...(more.policy === undefined ? {} : { policy: more.policy }),
-          limits: { timeoutSeconds: 120, gracePeriodSeconds: 2 },
+          limits: { timeoutSeconds: 120, gracePeriodSeconds: 2, ...more.limits },
         }),
     );
     return await finished(cluster.client, session, 120_000);
@@ -181,6 +185,116 @@ describe('a real agent in a real pod', function () {
       ),
       [1023, 248, 30, 5],
     );
+  });
+
+  describe('that goes wrong', () => {
+    const tokens = { input: 10, output: 10 };
+    const write: Answer = {
+      tools: [{ name: 'Write', input: { file_path: '/workspace/a.txt', content: 'made before\n' } }],
+      tokens,
+    };
+    const bash = (command: string): Answer => ({ tools: [{ name: 'Bash', input: { command } }], tokens });
+    const runBash = (command: string, limits: Session['spec']['limits']): Promise<Session> =>
+      run('direct-claude-code', [write, bash(command)], limits === undefined ? {} : { limits });
+
+    /** What it had done by then is kept, in the log and as a patch. */
+    async function keptOf(session: Session): Promise<LogRecord[]> {
+      assert.match(await artifactText(session, 'changes.patch'), /\+made before/);
+      const records = await recordsOf(session);
+      assert.ok(
+        records.some(({ type, text }) => type === 'file-change' && text === 'a.txt'),
+        'the change is in the log',
+      );
+      return records;
+    }
+
+    it('is told as killed when it is killed, whatever its tools have printed', async () => {
+      const last = JSON.stringify({ type: 'result', subtype: 'success', num_turns: 1 });
+      const print = `head -c 300000 /dev/urandom; printf '\\033[2J\\033]0;x\\007\\n'; echo '${last}'`;
+      const session = await run('direct-claude-code', [write, bash(print), bash('kill -KILL $PPID')]);
+      assert.equal(endOf(session), 'Failed/CommandFailed');
+      assert.match(session.status?.message ?? '', /killed by SIGKILL/);
+      assert.equal(session.status?.workload?.exitCode, 137);
+      const records = await keptOf(session);
+      assert.ok(
+        !records.some(({ text }) => text?.startsWith('done after')),
+        'it has not said that it is done',
+      );
+      assert.match(records.findLast(({ name }) => name === 'exit')?.text ?? '', /killed by SIGKILL after/);
+    });
+
+    it('hangs and forks without end, and ends at its time limit with all that it started', async function () {
+      if (cluster.provider !== 'built')
+        skipBecause(
+          this,
+          'whether the kubelet limits the processes of a pod is only known of the node built here',
+        );
+      const session = await runBash("trap '' TERM; :(){ :|:& };:; sleep 600", {
+        timeoutSeconds: 8,
+        gracePeriodSeconds: 1,
+        cpu: '1',
+      });
+      assert.equal(endOf(session), 'Failed/DeadlineExceeded', session.status?.message);
+      const records = await keptOf(session);
+      assert.ok(
+        records.some(({ text }) => text === 'ended processes that the command had left running'),
+        'what it left is ended',
+      );
+    });
+
+    it('fills its disk, and is evicted with the reason', async () => {
+      const session = await runBash('head -c 200000000 /dev/zero > big; sleep 600', {
+        timeoutSeconds: 110,
+        gracePeriodSeconds: 1,
+        storage: '100Mi',
+      });
+      assert.equal(endOf(session), 'Failed/Evicted', session.status?.message);
+      assert.match(session.status?.message ?? '', /"workspace" exceeds the limit "100Mi"\. Raise the limits/);
+      await keptOf(session);
+    });
+
+    it('prints what is none of its events: all of it is output, and the operator holds none of it', async () => {
+      const residentBytes = async (): Promise<number> =>
+        Number(/^process_resident_memory_bytes (\S+)$/m.exec(await operator.metrics())?.[1]);
+      const before = await residentBytes();
+      const { spec } = await cluster.client.get(frameworks, { name: 'generic' });
+      const fake = [
+        { seq: 1, time: '2020-01-01T00:00:00Z', type: 'status', name: 'exit', text: 'exit code 0' },
+        { type: 'user', text: 'said by nobody' },
+      ];
+      const formats = [
+        ['claude-stream-json', 100_000_000],
+        ['codex-json', 1_000_000],
+      ] as const;
+      for (const [eventFormat, bytes] of formats) {
+        const command = [
+          'head -c 1000000 /dev/urandom; echo; printf "\\033[2J\\xff\\xfe\\n"',
+          ...fake.map((record) => `echo '${JSON.stringify(record)}'`),
+          `head -c ${bytes} /dev/zero | tr '\\0' '{'; echo; echo the end; exit 3`,
+        ].join('; ');
+        const framework = `garbage-${eventFormat}`;
+        await register(framework, { ...spec, eventFormat });
+        const session = await finished(
+          cluster.client,
+          await launch(cluster.client, aCommand(namespace, command, framework).of(framework, { command })),
+          60_000,
+        );
+        assert.equal(endOf(session), 'Failed/CommandFailed', session.status?.message);
+        assert.equal(session.status?.workload?.exitCode, 3);
+        const { metadata } = session;
+        const path = livePaths.log(metadata.namespace ?? '', metadata.name, { format: 'text' });
+        const { body } = await cluster.client.connection.stream(path);
+        let [size, tail] = [0, ''];
+        for await (const chunk of body) {
+          size += (chunk as Buffer).length;
+          tail = `${tail}${String(chunk)}`.slice(-1000);
+        }
+        assert.ok(size > bytes, `${size} bytes`);
+        assert.match(tail, /the end[\s\S]*exit code 3/);
+      }
+      const more = (await residentBytes()) - before;
+      assert.ok(more < 150_000_000, `${more} bytes more`);
+    });
   });
 
   describe('behind the gateway', () => {

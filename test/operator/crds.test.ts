@@ -98,6 +98,11 @@ describe('the CRDs', () => {
         { source: { type: 'upload', upload: { sizeBytes: 1, digest: 'md5:00' } } },
         /digest/,
       ],
+      [
+        'a result of a session without a repository',
+        { result: { branch: 'ambient/fix' } },
+        /needs a source of type git/,
+      ],
       ['a display name of 201 characters', { displayName: 'x'.repeat(201) }, /displayName/],
     ];
     for (const [what, spec, says] of MALFORMED) it(`refuses ${what}`, () => refused(create(spec), says));
@@ -368,6 +373,11 @@ describe('the CRDs', () => {
         'type git without the field git',
         { session: { framework: { type: 'generic' }, source: { type: 'git' } } },
         /go together/,
+      ],
+      [
+        'a result without a repository',
+        { session: { framework: { type: 'generic' }, result: {} } },
+        /needs a source of type git/,
       ],
       [
         'a budget from the event',

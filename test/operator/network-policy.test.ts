@@ -1,18 +1,22 @@
 /** What a namespace's restrictions come to in a real cluster: the NetworkPolicy of runner pods, and what a pod can do. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
+import type { EgressRule, NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 import { POLICY_NAME, RUNNER_NETWORK_POLICY } from '../../common/api/names.ts';
 import type { Session } from '../../common/api/session.ts';
 import type { NetworkPolicy } from '../../common/kube/core-types.ts';
 import {
+  endpointSlices,
   frameworks,
   namespacePolicies,
   networkPolicies,
   runtimeClasses,
+  services,
 } from '../../common/kube/resource.ts';
+import { KubeError } from '../../common/kube/errors.ts';
 import { sameJson } from '../../common/kube/patch.ts';
 import { findCondition } from '../../common/rules/conditions.ts';
+import { NO_RESTRICTIONS } from '../../common/rules/policy/effective.ts';
 import { runnerNetworkPolicy } from '../../operator/controllers/runner-network.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
@@ -41,6 +45,8 @@ describe('a restricted namespace', function () {
   let cluster: TestCluster;
   let operator: OperatorProcess;
   let image: string;
+  /** Its addresses, as the cluster tells them. */
+  let apiServer: string[];
   /** A framework that declares to hold back. */
   let polite: string;
   const cleanup = new AsyncDisposableStack();
@@ -60,6 +66,11 @@ describe('a restricted namespace', function () {
       }),
     );
     await liveApiAvailable(cluster);
+    const at = { namespace: 'default', name: 'kubernetes' };
+    const service = await cluster.client.get(services, at);
+    const slice = await cluster.client.get(endpointSlices, at);
+    const addresses = [service.spec?.clusterIP ?? '', slice.endpoints?.[0]?.addresses[0] ?? ''];
+    apiServer = addresses.sort().map((address) => `${address}/32`);
   });
   after(async function () {
     this.timeout(60_000);
@@ -77,11 +88,16 @@ describe('a restricted namespace', function () {
       ({ metadata }) => metadata.name === RUNNER_NETWORK_POLICY,
     );
   const wanted = (namespace: string, isRestricted: boolean): NetworkPolicy =>
-    runnerNetworkPolicy(namespace, isRestricted, {
-      operator: { namespace: 'ambient-system', port: operator.ports.runners },
-      url: `https://${cluster.nodeHostAddress}:${operator.ports.runners}`,
-      closed: ['192.0.2.0/24'],
-    });
+    runnerNetworkPolicy(
+      namespace,
+      { restrictions: { ...NO_RESTRICTIONS, network: isRestricted }, egress: undefined },
+      {
+        operator: { namespace: 'ambient-system', port: operator.ports.runners },
+        url: `https://${cluster.nodeHostAddress}:${operator.ports.runners}`,
+        open: ['0.0.0.0/0', '::/0'],
+        closed: [...apiServer, '192.0.2.0/24'],
+      },
+    );
   const becomes = (namespace: string, isRestricted: boolean, what: string): Promise<NetworkPolicy> =>
     until(async () => {
       const found = await standing(namespace);
@@ -175,6 +191,58 @@ describe('a restricted namespace', function () {
       await cluster.client.delete(namespacePolicies, { namespace, name: POLICY_NAME });
       await becomes(namespace, false, 'the outside is open without a policy');
     });
+  });
+
+  it('opens what its policy names, and never the API server or a metadata service', async () => {
+    const namespace = await cluster.namespace('opened');
+    const [first = '', second = ''] = apiServer;
+    const open = (egress: EgressRule[]): Promise<unknown> =>
+      cluster.client.apply(
+        namespacePolicies,
+        { ...aPolicy(namespace, { network: { egress } }), metadata: { name: POLICY_NAME, namespace } },
+        { fieldManager: 'test', force: true },
+      );
+    await open([
+      { cidr: '198.51.100.0/24', except: ['198.51.100.128/25'], ports: [{ port: 443, endPort: 444 }] },
+      { cidr: '0.0.0.0/0', ports: [{ port: 53, protocol: 'UDP' }] },
+      { cidr: first },
+      { cidr: '169.254.169.254/32' },
+    ]);
+    const session = await launch(cluster.client, aCommand(namespace, 'true'));
+    assert.equal(endOf(await finished(cluster.client, session)), 'Completed/Succeeded');
+    const { spec } = await until(() => standing(namespace), 'it is there');
+    assert.deepEqual(spec.egress?.slice(wanted(namespace, true).spec.egress?.length), [
+      {
+        to: [{ ipBlock: { cidr: '198.51.100.0/24', except: ['198.51.100.128/25'] } }],
+        ports: [{ protocol: 'TCP', port: 443, endPort: 444 }],
+      },
+      {
+        to: [
+          {
+            ipBlock: {
+              cidr: '0.0.0.0/0',
+              except: [
+                '169.254.0.0/16',
+                '100.100.100.200/32',
+                '168.63.129.16/32',
+                first,
+                second,
+                '192.0.2.0/24',
+              ],
+            },
+          },
+        ],
+        ports: [{ protocol: 'UDP', port: 53 }],
+      },
+    ]);
+    await open([]);
+    await becomes(namespace, true, 'nothing is opened');
+    const invalid = (rule: EgressRule): Promise<void> =>
+      assert.rejects(open([rule]), (error: unknown) => error instanceof KubeError && error.status === 422);
+    await invalid({ cidr: '10.0.0.0/33' });
+    await invalid({ cidr: 'example.org' });
+    await invalid({ cidr: '10.0.0.0/8', except: ['10.0.0.256/32'] });
+    await invalid({ cidr: '10.0.0.0/8', ports: [{ port: 444, endPort: 443 }] });
   });
 
   it('takes over a NetworkPolicy of that name that somebody has made before', async () => {
@@ -304,8 +372,9 @@ describe('a restricted namespace', function () {
 
   it('lets nothing out where the network is restricted, if the cluster enforces NetworkPolicy', async function () {
     const namespace = await cluster.namespace('enforced');
-    const { hostname, port } = new URL(cluster.server);
-    const knock = `timeout 3 bash -c '</dev/tcp/${hostname}/${port}' 2>/dev/null && echo REACHED || echo CLOSED`;
+    // Another door of the operator: it is on this machine, and only that for runners is open whatever policy says.
+    const at = `${cluster.nodeHostAddress}/${operator.ports.rest}`;
+    const knock = `timeout 3 bash -c '</dev/tcp/${at}' 2>/dev/null && echo REACHED || echo CLOSED`;
     assert.match(await outputOf(namespace, knock), /REACHED/);
     await restrict(namespace, { network: true });
     await becomes(namespace, true, 'the outside is closed');

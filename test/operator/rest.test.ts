@@ -174,6 +174,33 @@ describe('the REST API', function () {
     );
   });
 
+  it('launches in a RuntimeClass that policy allows, and in no other', async () => {
+    const launchIn = (runtimeClassName: string): Promise<Answer> =>
+      rest(at(own), { method: 'POST', token: editor, json: hello('true', { runtimeClassName }) });
+    const refused = await launchIn('gvisor');
+    assert.equal(outcomeOf(refused), '403 policy_violation');
+    assert.match(errorOf(refused).message, /spec\.runtimeClassName is "gvisor"/);
+    const { metadata, ...policy } = aPolicy(own, { isolation: { runtimeClasses: { allowed: ['gvisor'] } } });
+    const { name, namespace = '' } = metadata;
+    await cluster.client.create(namespacePolicies, { ...policy, metadata: { name, namespace } });
+    try {
+      const answer = await until(
+        async () => {
+          const tried = await launchIn('gvisor');
+          return tried.status === 201 ? tried : undefined;
+        },
+        'the operator has heard of the policy',
+        20_000,
+      );
+      const { id, spec } = answer.json as SessionDetail;
+      assert.equal(spec.runtimeClassName, 'gvisor');
+      assert.equal((await inCluster(id)).spec.runtimeClassName, 'gvisor');
+      assert.equal(outcomeOf(await launchIn('kata')), '403 policy_violation');
+    } finally {
+      await cluster.client.delete(namespacePolicies, { namespace: own, name: 'policy' });
+    }
+  });
+
   it('refuses what policy forbids, with each rule and field, and creates nothing', async () => {
     const spec = { models: { allowed: ['good-*'] }, tools: { blocked: ['Bash'] } };
     const { metadata, ...policy } = aPolicy(own, spec);

@@ -10,6 +10,7 @@ import type { ApiProxy } from '../support/api-proxy.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { applyFrameworks, loadImages } from '../support/deploy.ts';
+import { aSession } from '../support/fixtures.ts';
 import { freePorts, liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorPorts, OperatorProcess } from '../support/operator-process.ts';
 import {
@@ -24,6 +25,7 @@ import {
   workloadOf,
 } from '../support/sessions.ts';
 import { until } from '../support/until.ts';
+import { keepReady } from '../support/warm-pods.ts';
 
 describe('an operator that is killed', function () {
   this.timeout(120_000);
@@ -62,6 +64,11 @@ describe('an operator that is killed', function () {
     name: string;
     /** How often the operator writes at least; a slow node adds writes that tell of it. */
     writes: number;
+    /** Those of them that count; absent: all. */
+    counts?: RegExp;
+    /** Whether it also dies with each of them answered: it writes the same before both. */
+    isAnsweredToo?: boolean;
+    prepare?(namespace: string): Promise<void>;
     /** Launches, and drives the session to its end while operators come and go. */
     launch(namespace: string): Promise<Session>;
     drive?(session: Session): Promise<void>;
@@ -86,6 +93,7 @@ describe('an operator that is killed', function () {
       log: log.replace(/after [\d.]+ s/g, 'after a while'),
       jobs: jobs.length,
       pods: pods.length,
+      wasKept: status?.warmPod !== undefined,
       exitCode: status?.workload?.exitCode,
     };
   }
@@ -99,6 +107,7 @@ describe('an operator that is killed', function () {
     const namespace = await cluster.namespace('crash');
     let current = (operator ??= await start());
     await liveApiAvailable(cluster);
+    await story.prepare?.(namespace);
     const writes: string[] = [];
     let killed: Promise<void> | undefined;
     const killNow = (): void => {
@@ -107,7 +116,9 @@ describe('an operator that is killed', function () {
     };
     proxy.onWrite = (write) => {
       if (!write.path.includes(`/${namespace}/`)) return true;
-      writes.push(`${write.method} ${write.path.replace(/^.*\/namespaces\/[^/]+\//, '')} ${write.status}`);
+      const told = `${write.method} ${write.path.replace(/^.*\/namespaces\/[^/]+\//, '')} ${write.status}`;
+      if (story.counts?.test(told) === false) return true;
+      writes.push(told);
       if (writes.length !== nth) return true;
       if (answered) setImmediate(killNow);
       else killNow();
@@ -158,6 +169,22 @@ describe('an operator that is killed', function () {
         ),
     },
     {
+      name: 'a session that gets a pod that was kept ready',
+      // Its status says which, the Job becomes its own, the pod is told.
+      writes: 3,
+      counts: /^PATCH (sessions\/it\/status|jobs\/|pods\/)/,
+      isAnsweredToo: false,
+      prepare: (namespace) =>
+        keepReady(cluster.client, namespace, { warmPods: [{ framework: 'generic', count: 1 }] }),
+      launch: (namespace) =>
+        launch(
+          cluster.client,
+          aSession('it')
+            .in(namespace)
+            .of('generic', { command: 'echo it; echo x > $AMBIENT_ARTIFACTS/a.txt' }),
+        ),
+    },
+    {
       name: 'a session that is stopped',
       writes: 6,
       launch: (namespace) => launch(cluster.client, aCommand(namespace, 'echo ready; sleep 600', 'it')),
@@ -204,7 +231,7 @@ describe('an operator that is killed', function () {
       });
 
       for (let nth = 1; nth <= story.writes; nth++)
-        for (const answered of [false, true])
+        for (const answered of story.isAnsweredToo === false ? [false] : [false, true])
           it(`ends the same when killed ${answered ? 'after' : 'before'} the answer to write ${nth}`, async () => {
             const disturbed = await liveThrough(story, nth, answered);
             assert.equal(disturbed.killed, true);

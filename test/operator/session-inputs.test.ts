@@ -8,17 +8,23 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, normalize } from 'node:path';
+import { isTerminal } from '../../common/api/session.ts';
+import type { Session, SessionSpec } from '../../common/api/session.ts';
+import { findCondition } from '../../common/rules/conditions.ts';
+import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../../common/api/names.ts';
 import { namespacePolicies } from '../../common/kube/resource.ts';
 import { S3Store } from '../../operator/store/s3/store.ts';
 import { buildTargets } from '../../scripts/build.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { applyFrameworks, loadImages } from '../support/deploy.ts';
+import { gitServer } from '../support/git-server.ts';
+import { githubApi } from '../support/github-api.ts';
 import { aPolicy } from '../support/fixtures.ts';
 import { liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { s3ServerOrSkip } from '../support/s3-server.ts';
-import { aCommand, endOf, finished, launch, logOf } from '../support/sessions.ts';
+import { aCommand, endOf, finished, inPhase, launch, logOf } from '../support/sessions.ts';
 import { until } from '../support/until.ts';
 
 const PASSWORD = 'a-password-of-the-team';
@@ -65,7 +71,9 @@ describe('what comes before the agent', function () {
     server.listen(0, cluster.nodeHostAddress);
     await once(server, 'listening');
     origin = `http://${cluster.nodeHostAddress}:${(server.address() as AddressInfo).port}`;
-    operator = await runOperatorProcess(cluster);
+    operator = await runOperatorProcess(cluster, {
+      flags: { 'notify-allow': `${cluster.nodeHostAddress}/32`, 'notify-http': true },
+    });
     await liveApiAvailable(cluster);
     namespace = await cluster.namespace('git');
   });
@@ -180,5 +188,133 @@ describe('what comes before the agent', function () {
     const session = await run('no-such-secret');
     assert.equal(endOf(session), 'Failed/SourceUnavailable', session.status?.message);
     assert.match(session.status?.message ?? '', /Secret no-such-secret.*is not there or is empty/);
+  });
+
+  it('goes back as a new branch, pushed from a pod without the agent, where policy lists it', async function () {
+    this.timeout(240_000);
+    const { client } = cluster;
+    const [repositories, at] = await Promise.all([
+      gitServer(cluster.nodeHostAddress),
+      cluster.namespace('push'),
+    ]);
+    await using server = repositories;
+    const url = await server.repository('team/app.git', { 'file.txt': 'one\n' });
+    const secret = async (name: string, token: string): Promise<void> => {
+      const literals = [`--from-literal=url=${server.origin}/`, `--from-literal=token=${token}`];
+      const made = await cluster.kubectl([
+        ...['-n', at, 'create', 'secret', 'generic', name, ...literals],
+        ...['--dry-run=client', '-o', 'json'],
+      ]);
+      await cluster.kubectl(['-n', at, 'apply', '-f', '-'], { input: made });
+    };
+    const github = githubApi((repository, branch) =>
+      server
+        .git(`${repository}.git`, 'for-each-ref', '--format=%(refname:short)')
+        .split('\n')
+        .includes(branch),
+    );
+    server.before = github.handle;
+    await Promise.all([secret('git', server.password), secret('stale', 'an-old-one')]);
+    await secret('bot', github.token);
+    const role = ['--verb=get', '--resource=secrets', '--resource-name=bot'];
+    await cluster.kubectl(['-n', at, 'create', 'role', 'bot', ...role]);
+    const operators = `--serviceaccount=${OPERATOR_NAMESPACE}:${OPERATOR_NAME}`;
+    await cluster.kubectl(['-n', at, 'create', 'rolebinding', 'bot', '--role=bot', operators]);
+    const ask = (command: string, result: SessionSpec['result']): Promise<Session> =>
+      launch(
+        client,
+        aCommand(at, command).spec({
+          displayName: 'Say two\nAmbient-Session-UID: forged',
+          source: { type: 'git', git: { url, credentials: 'git' } },
+          ...(result === undefined ? {} : { result }),
+        }),
+      );
+    const pushOf = ({ status }: Session) => findCondition(status?.conditions, 'ResultPushed');
+    const told = (session: Session, reason: RegExp, message = /./): Promise<Session> =>
+      inPhase(
+        client,
+        session,
+        (seen) =>
+          isTerminal(seen.status?.phase) &&
+          reason.test(pushOf(seen)?.reason ?? '') &&
+          message.test(pushOf(seen)?.message ?? ''),
+        `${session.metadata.name} is ${String(reason)}`,
+        90_000,
+      );
+
+    const refused = await finished(client, await ask('echo two > file.txt', {}), 60_000);
+    assert.equal(endOf(refused), 'Failed/PolicyViolation', refused.status?.message);
+    assert.match(refused.status?.message ?? '', /spec\.results\.branches/);
+
+    await client.apply(
+      namespacePolicies,
+      {
+        ...aPolicy(at, {
+          results: {
+            branches: ['ambient/*'],
+            pullRequests: {
+              url: `${server.origin}/api/v3`,
+              credential: { secretName: 'bot', key: 'token' },
+            },
+          },
+        }),
+        metadata: { name: 'policy', namespace: at },
+      },
+      { fieldManager: 'test', force: true },
+    );
+    await until(
+      async () =>
+        (await client.get(namespacePolicies, { namespace: at, name: 'policy' })).status !== undefined,
+      'the policy is seen',
+    );
+    const [first, unchanged, stale] = await Promise.all([
+      ask('echo two > file.txt; ls /ambient-git; cat /ambient/*token* | wc -l', {
+        branch: 'ambient/fix',
+        pullRequest: {},
+      }),
+      ask('true', { branch: 'ambient/nothing' }),
+      ask('echo stale > file.txt', { branch: 'ambient/stale', credentials: 'stale' }),
+    ]);
+    const pushed = await told(first, /^Pushed$/);
+    const { branch, commit, base } = pushed.status?.result ?? {};
+    assert.deepEqual([branch, base], ['ambient/fix', 'main']);
+    assert.equal(server.git('team/app.git', 'rev-parse', 'ambient/fix'), commit);
+    assert.equal(server.git('team/app.git', 'show', 'ambient/fix:file.txt'), 'two');
+    assert.equal(
+      server.git(
+        'team/app.git',
+        'log',
+        '-1',
+        '--format=%an|%(trailers:key=Ambient-Session-UID,valueonly)',
+        'ambient/fix',
+      ),
+      `Ambient session ${first.metadata.name}|${first.metadata.uid}`,
+    );
+    assert.ok(pushed.status?.history?.some(({ event }) => event === 'ResultPushed'));
+    assert.match(await logOf(client, pushed), /\/ambient-git.*No such file/);
+
+    const proposed = await inPhase(
+      client,
+      pushed,
+      ({ status }) => findCondition(status?.conditions, 'PullRequestOpened')?.status === 'True',
+      'a pull request is open',
+    );
+    assert.equal(proposed.status?.result?.pullRequest, 'https://github.example.com/team/app/pull/1');
+    assert.deepEqual(
+      github.pulls.map(({ head, base: onto, title }) => [head, onto, title]),
+      [['ambient/fix', 'main', 'Say two Ambient-Session-UID: forged']],
+    );
+
+    const [second] = await Promise.all([
+      ask('echo three > file.txt', { branch: 'ambient/fix' }).then((session) => told(session, /^Pushed$/)),
+      told(unchanged, /^NothingChanged$/),
+      told(stale, /^Pushing$/, /tried again/).then(async (session) => {
+        await secret('stale', server.password);
+        await told(session, /^Pushed$/);
+      }),
+    ]);
+    assert.equal(second.status?.result?.branch, `ambient/fix-${second.metadata.uid?.slice(0, 8)}`);
+    assert.equal(server.git('team/app.git', 'rev-parse', 'ambient/fix'), commit);
+    assert.equal(server.git('team/app.git', 'show', 'ambient/stale:file.txt'), 'stale');
   });
 });

@@ -2,14 +2,20 @@
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { API_VERSION, OPERATOR_ACTOR } from '../../common/api/names.ts';
-import { frameworks, pods, serviceAccounts, sessions } from '../../common/kube/resource.ts';
+import { API_VERSION, OPERATOR_ACTOR, POLICY_NAME } from '../../common/api/names.ts';
+import {
+  frameworks,
+  namespacePolicies,
+  pods,
+  serviceAccounts,
+  sessions,
+} from '../../common/kube/resource.ts';
 import { isNotFound, KubeError } from '../../common/kube/errors.ts';
 import { findCondition } from '../../common/rules/conditions.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { applyFrameworks, loadImages } from '../support/deploy.ts';
-import { aFramework } from '../support/fixtures.ts';
+import { aFramework, aSession } from '../support/fixtures.ts';
 import { liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import {
@@ -26,6 +32,7 @@ import {
   workloadOf,
 } from '../support/sessions.ts';
 import { until } from '../support/until.ts';
+import { allReady, keepReady, keptPods } from '../support/warm-pods.ts';
 
 describe('a session in a real pod', function () {
   this.timeout(90_000);
@@ -109,13 +116,14 @@ describe('a session in a real pod', function () {
     const session = await end(
       aCommand(
         namespace,
-        'ls /var/run/secrets/kubernetes.io 2>&1; touch /oops 2>&1; id -u; cat /ambient/token 2>&1 | head -c 20; env | grep -c "^KUBERNETES_" || true',
+        'ls /var/run/secrets/kubernetes.io 2>&1; touch /oops 2>&1; id -u; grep -E "^(CapEff|CapBnd|NoNewPrivs|Seccomp):" /proc/self/status; cat /ambient/token 2>&1 | head -c 20; env | grep -c "^KUBERNETES_" || true',
       ),
     );
     const log = await logOf(cluster.client, session);
     assert.match(log, /secrets\/kubernetes\.io': No such file/);
     assert.match(log, /\/oops': Read-only file system/);
     assert.match(log, /^65532$/m);
+    assert.match(log, /^CapEff:\t0+\nCapBnd:\t0+\nNoNewPrivs:\t1\nSeccomp:\t2$/m);
     const account = await cluster.client.get(serviceAccounts, { namespace, name: 'ambient-runner' });
     assert.equal(account.automountServiceAccountToken, false);
   });
@@ -496,5 +504,109 @@ describe('a session in a real pod', function () {
       'it says why',
     );
     assert.match(messageOf(waiting), /exceeded quota: none/);
+  });
+
+  describe('where pods are kept ready', () => {
+    let tenant: string;
+    const plain = (command: string, name: string) => aSession(name).in(tenant).of('generic', { command });
+
+    before(async () => {
+      tenant = await cluster.namespace('warm');
+      await cluster.kubectl(['label', 'namespace', tenant, 'pod-security.kubernetes.io/enforce=restricted']);
+      await keepReady(cluster.client, tenant, { warmPods: [{ framework: 'generic', count: 1 }] });
+    });
+
+    it('gives a session such a pod, and keeps another ready', async () => {
+      const [kept] = await keptPods(cluster.client, tenant);
+      assert.ok(kept);
+      const session = await end(
+        plain(
+          'echo hello from $AMBIENT_SESSION; grep -c hello $AMBIENT_DESCRIPTION; echo x > $AMBIENT_ARTIFACTS/a',
+          'it',
+        ),
+      );
+      assert.equal(endOf(session), 'Completed/Succeeded');
+      assert.match(await logOf(cluster.client, session), /hello from it\n1\n/);
+      const { warmPod, workload, history } = session.status ?? {};
+      assert.equal(warmPod?.podName, kept.metadata.name);
+      assert.equal(workload?.podName, kept.metadata.name);
+      assert.equal(workload?.jobName, warmPod?.jobName);
+      assert.ok(
+        Date.parse(workload?.startTime ?? '') >= Date.parse(session.metadata.creationTimestamp ?? ''),
+      );
+      assert.deepEqual(
+        history?.map(({ event }) => event),
+        ['Created', 'Started', 'Completed'],
+      );
+      const { jobs, pods: found } = await workloadOf(cluster.client, session);
+      assert.deepEqual(
+        [jobs[0]?.metadata.ownerReferences?.map(({ kind, name }) => `${kind} ${name}`), found.length],
+        [['Session it'], 1],
+      );
+      const deadline = found[0]?.spec.activeDeadlineSeconds ?? 0;
+      assert.ok(deadline >= 3600 + 30 && deadline < 3600 + 900, `${deadline}`);
+      await allReady(cluster.client, tenant);
+      assert.notEqual((await keptPods(cluster.client, tenant))[0]?.metadata.uid, kept.metadata.uid);
+      await cluster.client.delete(sessions, { namespace: tenant, name: 'it' });
+      await until(
+        async () => (await workloadOf(cluster.client, session)).pods.length === 0,
+        'its pod goes with it',
+        60_000,
+      );
+    });
+
+    it('gives one pod to one session, and the others pods of their own', async () => {
+      await allReady(cluster.client, tenant);
+      const ended = await Promise.all(
+        ['one', 'two', 'three'].map((name) => end(plain('echo $AMBIENT_SESSION', name))),
+      );
+      assert.deepEqual(ended.map(endOf), Array(3).fill('Completed/Succeeded'));
+      const podNames = ended.map(({ status }) => status?.workload?.podName);
+      assert.equal(new Set(podNames).size, 3);
+      const claimed = ended.filter(({ status }) => status?.warmPod !== undefined).length;
+      assert.ok(claimed >= 1, 'one at least was ready');
+      for (const session of ended)
+        assert.match(await logOf(cluster.client, session), new RegExp(`^${session.metadata.name}$`, 'm'));
+    });
+
+    it('gives none to a session that asks for another pod', async () => {
+      await allReady(cluster.client, tenant);
+      const session = await end(aCommand(tenant, 'true', 'other-limits'));
+      assert.deepEqual([endOf(session), session.status?.warmPod], ['Completed/Succeeded', undefined]);
+    });
+
+    it('takes them away when the policy wants them otherwise, or no more', async () => {
+      await allReady(cluster.client, tenant);
+      const [kept] = await keptPods(cluster.client, tenant);
+      const at = { namespace: tenant, name: POLICY_NAME };
+      const tools = { restrictions: { fileSystem: true } };
+      await cluster.client.mergePatch(namespacePolicies, at, { spec: { tools } });
+      // Before it is replaced there is none for it.
+      const session = await end(plain('touch /dev/shm/x || echo refused', 'narrowed'));
+      assert.match(await logOf(cluster.client, session), /refused/);
+      assert.notEqual(session.status?.workload?.podName, kept?.metadata.name);
+      await allReady(cluster.client, tenant);
+      const replaced = await keptPods(cluster.client, tenant);
+      assert.ok(!replaced.some(({ metadata }) => metadata.uid === kept?.metadata.uid));
+      await cluster.client.create(
+        frameworks,
+        aFramework('warm-nowhere', { versions: [{ name: '1', image: 'registry.invalid/none:1' }] }),
+      );
+      const warmPods = [{ framework: 'warm-nowhere', count: 1 }];
+      await cluster.client.mergePatch(namespacePolicies, at, { spec: { warmPods } });
+      const told = await until(
+        async () => (await cluster.client.get(namespacePolicies, at)).status?.warmPods?.[0]?.message,
+        'the status says what is wrong',
+        60_000,
+      );
+      assert.match(told, /The image "registry\.invalid\/none:1" cannot be pulled/);
+      await cluster.client.mergePatch(namespacePolicies, at, { spec: { warmPods: null } });
+      await cluster.client.delete(frameworks, { name: 'warm-nowhere' });
+      await until(async () => (await keptPods(cluster.client, tenant)).length === 0, 'none is kept', 60_000);
+      await until(
+        async () => (await cluster.client.get(namespacePolicies, at)).status?.warmPods === undefined,
+        'the status says nothing of them',
+      );
+    });
   });
 });

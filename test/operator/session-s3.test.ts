@@ -4,9 +4,10 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import type { JSONWebKeySet } from 'jose';
 import { parse } from 'yaml';
 import { livePaths } from '../../common/api/live.ts';
-import { OPERATOR_NAMESPACE } from '../../common/api/names.ts';
+import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../../common/api/names.ts';
 import { isTerminal } from '../../common/api/session.ts';
 import type { Session } from '../../common/api/session.ts';
 import { isNotFound } from '../../common/kube/errors.ts';
@@ -20,7 +21,7 @@ import { refOf, keys } from '../../operator/store/keys.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { applyFrameworks, loadImages } from '../support/deploy.ts';
-import { liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
+import { applyOperatorAccount, liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { s3ServerOrSkip } from '../support/s3-server.ts';
 import type { S3Server } from '../support/s3-server.ts';
@@ -34,6 +35,8 @@ import {
   logOf,
   running,
 } from '../support/sessions.ts';
+import { startSecurityTokenService } from '../support/sts.ts';
+import type { SecurityTokenService } from '../support/sts.ts';
 import { until } from '../support/until.ts';
 
 const PREFIX = 'clusters/test';
@@ -305,6 +308,113 @@ describe('with data in S3', function () {
     assert.ok(container.env.some(({ name }) => name === 'POD_NAME'));
     assert.ok(container.env.some(({ name }) => name === 'AMBIENT_S3_BUCKET'));
   });
+});
+
+describe('with data in S3 and no keys but the identity of its pod', function () {
+  this.timeout(180_000);
+  const cleanup = new AsyncDisposableStack();
+  const role = 'arn:aws:iam::123456789012:role/ambient';
+  const audience = 'sts.amazonaws.com';
+  let cluster: TestCluster;
+  let service: SecurityTokenService;
+  let operator: OperatorProcess;
+  let namespace: string;
+  let tokenFile: string;
+
+  /** As the kubelet does with a projected token. */
+  const writeToken = async (forWhom: string): Promise<void> => {
+    const create = ['-n', OPERATOR_NAMESPACE, 'create', 'token', OPERATOR_NAME, '--audience', forWhom];
+    await writeFile(tokenFile, await cluster.kubectl(create));
+  };
+  const published = async (path: string): Promise<unknown> =>
+    JSON.parse(await cluster.kubectl(['get', '--raw', path])) as unknown;
+
+  before(async function () {
+    this.timeout(600_000);
+    const server = cleanup.use(await s3ServerOrSkip(this));
+    cluster = await testCluster(this, { node: true });
+    const [runnerImage] = await loadImages(cluster, ['runner'], () => undefined);
+    await applyFrameworks(cluster, runnerImage);
+    const { issuer } = (await published('/.well-known/openid-configuration')) as { issuer: string };
+    const subject = `system:serviceaccount:${OPERATOR_NAMESPACE}:${OPERATOR_NAME}`;
+    const keys = (await published('/openid/v1/jwks')) as JSONWebKeySet;
+    service = cleanup.use(
+      await startSecurityTokenService({
+        trust: { role, issuer, audience, subject, keys },
+        credentials: server.credentials,
+        lifetimeSeconds: 2,
+      }),
+    );
+    const folder = await mkdtemp(join(tmpdir(), 'ambient-s3-identity-'));
+    cleanup.defer(() => rm(folder, { recursive: true }));
+    tokenFile = join(folder, 'token');
+    await applyOperatorAccount(cluster);
+    await writeToken(audience);
+    operator = cleanup.use(
+      await runOperatorProcess(cluster, {
+        flags: {
+          store: 's3',
+          's3-bucket': server.bucket,
+          's3-prefix': PREFIX,
+          's3-endpoint': server.endpoint,
+          's3-region': server.region,
+        },
+        // As the webhook of IRSA gives them to a pod, but for the address of the service.
+        env: {
+          AWS_ROLE_ARN: role,
+          AWS_WEB_IDENTITY_TOKEN_FILE: tokenFile,
+          AWS_ENDPOINT_URL_STS: service.endpoint,
+        },
+      }),
+    );
+    await liveApiAvailable(cluster);
+    namespace = await cluster.namespace('s3-identity');
+  });
+
+  after(async function () {
+    this.timeout(60_000);
+    if ((operator as OperatorProcess | undefined) !== undefined) await cluster.removeSessions();
+    await cleanup.disposeAsync();
+  });
+
+  it('runs sessions with credentials that it exchanges its token for, again and again', async () => {
+    const command = 'for n in $(seq 1 12); do echo "line $n"; sleep 0.5; done; echo x > $AMBIENT_ARTIFACTS/x';
+    const session = await finished(
+      cluster.client,
+      await launch(cluster.client, aCommand(namespace, command)),
+      60_000,
+    );
+    assert.equal(endOf(session), 'Completed/Succeeded', session.status?.message);
+    assert.match(await logOf(cluster.client, session), /line 1\n[\s\S]*line 12\n/);
+    assert.deepEqual(new Set(service.answers), new Set(['ok']));
+    assert.ok(service.answers.length > 1, `asked ${service.answers.length} times`);
+  });
+
+  for (const [what, refuse, allow, code] of [
+    [
+      'its token is meant for somebody else',
+      () => writeToken('somebody-else'),
+      () => writeToken(audience),
+      'InvalidIdentityToken',
+    ],
+    ['the role does not trust it', () => service.trusts(false), () => service.trusts(true), 'AccessDenied'],
+  ] as const)
+    it(`says on the session that ${what}, and goes on when that is mended`, async () => {
+      await refuse();
+      await until(() => !service.holds(), 'nothing holds that it gave before');
+      const session = await launch(cluster.client, aCommand(namespace, 'echo hello'));
+      await inPhase(
+        cluster.client,
+        session,
+        ({ status }) => status?.message?.includes(`the operator's credentials: ${code}`) === true,
+        'it is told',
+      );
+      assert.equal(service.answers.at(-1), code);
+      assert.equal(operator.running(), true);
+      await allow();
+      const ended = await finished(cluster.client, session, 60_000);
+      assert.equal(endOf(ended), 'Completed/Succeeded', ended.status?.message);
+    });
 });
 
 interface PatchedPod {

@@ -34,7 +34,7 @@ export const anAccesses = (store: ArtifactStore, audit: AuditTrail): Accesses =>
     audit,
     store,
     operatorNamespace: 'ambient-system',
-    elapsed: () => systemClock.elapsed(),
+    clock: systemClock,
     onError: assert.ifError,
   });
 

@@ -13,7 +13,7 @@ import { skipBecause } from './skip.ts';
 export interface FakeCluster extends AsyncDisposable {
   cluster: Cluster;
   client: KubeClient;
-  /** Until it is disposed pods wait for a node, so that sessions go on for as long as the test wants. */
+  /** So that sessions go on for as long as the test wants. */
   holdPods(): Promise<AsyncDisposable>;
 }
 
@@ -39,20 +39,23 @@ export async function fakeCluster(context: Context): Promise<FakeCluster> {
   await client.create(frameworks, aFramework()).catch((error: unknown) => {
     if (!isAlreadyExists(error)) throw error;
   });
-  const cordon = async (unschedulable: boolean): Promise<void> => {
-    for (const { metadata } of (await client.list(nodes)).items)
-      await client.mergePatch(nodes, { name: metadata.name }, { spec: { unschedulable } });
-  };
   return {
     cluster,
     client,
-    async holdPods() {
-      await cordon(true);
-      return { [Symbol.asyncDispose]: () => cordon(false) };
-    },
+    holdPods: () => holdPods(client),
     async [Symbol.asyncDispose]() {
       await client.connection.close();
       if (!isShared) await cluster.down();
     },
   };
+}
+
+/** Until it is disposed pods wait for a node. */
+export async function holdPods(client: KubeClient): Promise<AsyncDisposable> {
+  const cordon = async (unschedulable: boolean): Promise<void> => {
+    for (const { metadata } of (await client.list(nodes)).items)
+      await client.mergePatch(nodes, { name: metadata.name }, { spec: { unschedulable } });
+  };
+  await cordon(true);
+  return { [Symbol.asyncDispose]: () => cordon(false) };
 }

@@ -78,7 +78,7 @@ export async function runOperatorProcess(
   cluster: Cluster,
   options: OperatorProcessOptions = {},
 ): Promise<OperatorProcess> {
-  await prepare(cluster);
+  await applyOperatorAccount(cluster);
   if (isReachable(cluster)) await useHostService(cluster);
   const folder = await mkdtemp(join(tmpdir(), 'ambient-operator-'));
   const storeDir = options.storeDir ?? join(folder, 'store');
@@ -194,7 +194,7 @@ const isReachable = ({ nodeHostAddress }: Cluster): boolean => !nodeHostAddress.
 const prepared = new WeakMap<Cluster, Promise<void>>();
 
 /** Namespace, account and roles, once for each cluster. */
-function prepare(cluster: Cluster): Promise<void> {
+export function applyOperatorAccount(cluster: Cluster): Promise<void> {
   let done = prepared.get(cluster);
   if (done === undefined) {
     done = (async () => {

@@ -63,6 +63,7 @@ export const header = (
           ? button({ label: 'Stop…', ...refusable(refusals.stop), onClick: () => post('stop', {}) })
           : nothing
       }
+      ${view.pushed === true ? button({ label: 'Open Result Branch', onClick: () => post('openResult', {}) }) : nothing}
       ${
         view.canResume
           ? button({ label: 'Resume…', ...refusable(refusals.resume), onClick: () => post('resume', {}) })

@@ -3,8 +3,10 @@ import Type from 'typebox';
 import {
   APPROVAL_DECISIONS,
   ARTIFACT_TYPES,
+  SessionResult,
   SessionSource,
   SessionSpec,
+  SessionStatus,
   TRIGGER_SOURCES,
 } from '../session.ts';
 
@@ -68,6 +70,9 @@ export const Workload = Type.Object(
     podName: Type.Optional(Type.String()),
     jobName: Type.Optional(Type.String()),
     resources: Type.Record(Type.String(), Type.String(), { description: 'Limits of the pod.' }),
+    runtimeClassName: Type.Optional(
+      Type.String({ description: "Of the pod; absent: the nodes' own runtime." }),
+    ),
     startTime: Type.Optional(Time()),
     completionTime: Type.Optional(Time()),
     exitCode: Type.Optional(Type.Integer()),
@@ -84,6 +89,7 @@ export const SessionDetail = Type.Object(
       description: 'At most 100; …/artifacts lists all of them. Empty when not asked for.',
     }),
     workload: Workload,
+    result: SessionStatus.properties.result,
     cost: Type.Optional(
       Type.Object({
         total: Type.String({ description: 'USD.' }),
@@ -116,7 +122,7 @@ const Labels = (description: string) =>
     description,
   });
 
-const { framework, trigger, policy, limits, artifacts } = SessionSpec.properties;
+const { framework, trigger, policy, limits, artifacts, runtimeClassName } = SessionSpec.properties;
 
 /** What may be sent is checked to the last field: a misspelt limit must not go unnoticed. */
 export const NewSession = Type.Object(
@@ -137,11 +143,13 @@ export const NewSession = Type.Object(
       ),
     ),
     source: Type.Optional(Type.Object(SessionSource.properties, { additionalProperties: false })),
+    result: Type.Optional(Type.Object(SessionResult.properties, { additionalProperties: false })),
     policy,
     limits: Type.Optional(
       Type.Object(Type.Partial(Type.Object(limits.properties)).properties, { additionalProperties: false }),
     ),
     artifacts,
+    runtimeClassName,
   },
   { additionalProperties: false, description: 'A session to launch.' },
 );

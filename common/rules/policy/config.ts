@@ -5,11 +5,13 @@
 import type { NamespacePolicySpec } from '../../api/namespace-policy.ts';
 import { parseMoney } from '../money.ts';
 import { DEFAULT_RETENTION } from './effective.ts';
+import { egressMistakes } from './egress-mistakes.ts';
 import { coversGlob } from './glob.ts';
 import { entries, error, warning } from './mistake.ts';
 import { gatewayMistakes } from './gateway-mistakes.ts';
 import type { PolicyMistake } from './mistake.ts';
 import { notificationMistakes } from './notification-mistakes.ts';
+import { resultsMistakes } from './results-mistakes.ts';
 import { webhookMistakes } from './webhook-mistakes.ts';
 
 export type { PolicyMistake } from './mistake.ts';
@@ -25,7 +27,9 @@ export function policyMistakes(spec: NamespacePolicySpec, now?: number): PolicyM
     ...budget(spec.models?.budget),
     ...gatewayMistakes(spec.models),
     ...names('tools', spec.tools),
+    ...egressMistakes(spec),
     ...entries('spec.isolation.runtimeClasses.allowed', spec.isolation?.runtimeClasses?.allowed),
+    ...resultsMistakes(spec.results),
     ...approval(spec),
     ...retention(spec.retention),
     ...notificationMistakes(spec.notifications),

@@ -4,9 +4,11 @@
  */
 import { DEFAULT_MAX_SESSIONS, DEFAULT_SESSION_BUDGET } from '../../api/namespace-policy.ts';
 import type {
+  EgressRule,
   ModelPrice,
   ModelProviderAccess,
   NamespacePolicySpec,
+  PullRequestAccess,
   WHEN_SPENT,
 } from '../../api/namespace-policy.ts';
 import type { TRIGGER_SOURCES } from '../../api/session.ts';
@@ -35,10 +37,14 @@ export interface EffectivePolicy {
   models: NameRules;
   tools: NameRules;
   restrictions: Restrictions;
+  /** What sessions reach besides the operator and DNS; undefined: what the operator opens to all. */
+  egress: readonly EgressRule[] | undefined;
   /** RuntimeClasses: of sessions that name none (undefined: the nodes' own runtime), and globs of those that may be named. */
   runtimeClasses: { default: string | undefined; allowed: readonly string[] };
   /** Globs of PersistentVolumeClaims that may be inputs. */
   claims: readonly string[];
+  /** Globs of branches that results may be pushed to, and by whom pull requests are opened; undefined: by nobody. */
+  results: { branches: readonly string[]; pullRequests: PullRequestAccess | undefined };
   /** Undefined: no limit per month, and sessions have only limits of their own. */
   budget: { monthly: Money; resetDay: number; perSession: Money } | undefined;
   approval: {
@@ -73,11 +79,16 @@ export function effectivePolicy(spec: NamespacePolicySpec | undefined): Effectiv
       fileSystem: tools?.restrictions?.fileSystem ?? false,
       execution: tools?.restrictions?.execution ?? false,
     },
+    egress: spec?.network?.egress,
     runtimeClasses: {
       default: isolation?.runtimeClasses?.default,
       allowed: [isolation?.runtimeClasses?.default ?? [], isolation?.runtimeClasses?.allowed ?? []].flat(),
     },
     claims: spec?.inputs?.claims ?? [],
+    results: {
+      branches: spec?.results?.branches ?? [],
+      pullRequests: spec?.results?.pullRequests,
+    },
     budget: budgetOf(models?.budget),
     approval: {
       required: approval?.required ?? false,

@@ -12,6 +12,7 @@
 import type { SessionSpec } from '../../api/session.ts';
 import { inputsOf } from '../inputs.ts';
 import { formatMoney, parseMoney } from '../money.ts';
+import { resultBreaches } from '../results.ts';
 import type { EffectivePolicy, NameRules } from './effective.ts';
 import { coversGlob, matchesAny, matchesGlob } from './glob.ts';
 import { narrowedPolicy } from './narrow.ts';
@@ -55,6 +56,7 @@ export function evaluate(spec: SessionSpec, policy: EffectivePolicy, isExecuting
     ...execution(spec, policy, isExecuting),
     ...runtimeClass(spec, policy),
     ...inputs(spec, policy),
+    ...resultBreaches(spec, policy).map(violation),
   ];
   return { violations: violations.slice(0, VIOLATIONS_MAX), session: narrowedPolicy(spec, policy) };
 }

@@ -4,15 +4,17 @@
  * a single word that can say nothing; in a list it is one argument. What came from where is told in `spec.trigger.outside`.
  */
 import {
+  BRANCH_MAX,
   DEFAULT_GRACE_SECONDS,
   DEFAULT_TIMEOUT_SECONDS,
   OUTSIDE_FROM_MAX,
   OUTSIDE_MAX,
 } from '../../api/session.ts';
-import type { SessionSpec } from '../../api/session.ts';
+import type { SessionResult, SessionSpec } from '../../api/session.ts';
 import type { SessionTriggerSpec } from '../../api/session-trigger.ts';
 import { shorten } from '../conditions.ts';
 import { error, warning } from '../policy/mistake.ts';
+import { branchMistake } from '../results.ts';
 import { oneLine } from '../wording.ts';
 import { isOptionAt } from './argv.ts';
 import type { TriggerEvent } from './event.ts';
@@ -61,7 +63,7 @@ export function fillSession(trigger: SessionTriggerSpec, options: FillOptions): 
   const filling = new Filling(options);
   const filled = mapStrings(trigger.session, (place) => filling.replace(place));
   const { event, name, delivery } = options;
-  const { displayName, framework, source, policy, limits } = filled;
+  const { displayName, framework, source, result, policy, limits, runtimeClassName } = filled;
   const { outside, mistakes } = filling;
   const spec: SessionSpec = {
     ...(displayName === undefined || displayName === '' ? {} : { displayName }),
@@ -75,6 +77,7 @@ export function fillSession(trigger: SessionTriggerSpec, options: FillOptions): 
     },
     framework,
     ...(source === undefined ? {} : { source }),
+    ...(result === undefined ? {} : { result: onto(result, event.base) }),
     ...(policy === undefined ? {} : { policy }),
     ...(limits === undefined
       ? {}
@@ -85,8 +88,17 @@ export function fillSession(trigger: SessionTriggerSpec, options: FillOptions): 
             gracePeriodSeconds: limits.gracePeriodSeconds ?? DEFAULT_GRACE_SECONDS,
           },
         }),
+    ...(runtimeClassName === undefined ? {} : { runtimeClassName }),
   };
   return { spec, mistakes };
+}
+
+/** Of an event about a pull request the changes go to where that one wants to go. */
+function onto(result: SessionResult, base: string | undefined): SessionResult {
+  const { pullRequest } = result;
+  if (pullRequest === undefined || pullRequest.base !== undefined) return result;
+  if (base === undefined || base.length > BRANCH_MAX || branchMistake(base) !== undefined) return result;
+  return { ...result, pullRequest: { ...pullRequest, base } };
 }
 
 class Filling {

@@ -1,4 +1,5 @@
 /** The strings of a trigger's session, and what each may become: where an event has a say, and where it has none. */
+import type { SessionResult } from '../../api/session.ts';
 import type { TriggerSession } from '../../api/session-trigger.ts';
 
 /**
@@ -24,7 +25,7 @@ const SESSION = 'spec.session';
 
 /** The session with each of its strings replaced; `place` says what it is. Nothing of the original is changed. */
 export function mapStrings(session: TriggerSession, map: (place: Place) => string): TriggerSession {
-  const { displayName, framework, source } = session;
+  const { displayName, framework, source, result } = session;
   const at = (path: string, use: Use, text: string): string => map({ path: `${SESSION}.${path}`, use, text });
   return {
     ...session,
@@ -37,6 +38,7 @@ export function mapStrings(session: TriggerSession, map: (place: Place) => strin
         : { version: at('framework.version', 'fixed', framework.version) }),
       ...(framework.config === undefined ? {} : { config: mapConfig(framework.config, map) }),
     },
+    ...(result === undefined ? {} : { result: mapResult(result, at) }),
     ...(source?.git === undefined
       ? {}
       : {
@@ -49,6 +51,19 @@ export function mapStrings(session: TriggerSession, map: (place: Place) => strin
           },
         }),
   };
+}
+
+/** Where changes go is said by those who set the trigger alone. */
+function mapResult(
+  result: SessionResult,
+  at: (path: string, use: Use, text: string) => string,
+): SessionResult {
+  const { branch, pullRequest } = result;
+  const { title, base } = pullRequest ?? {};
+  if (branch !== undefined) at('result.branch', 'fixed', branch);
+  if (title !== undefined) at('result.pullRequest.title', 'fixed', title);
+  if (base !== undefined) at('result.pullRequest.base', 'fixed', base);
+  return result;
 }
 
 function mapConfig(

@@ -19,6 +19,7 @@ import type { Result } from '../queue.ts';
 import { isOlder } from '../resource-version.ts';
 import type { Turns } from '../session/turns.ts';
 import { UID_INDEX } from '../session/cleanup.ts';
+import type { WarmPods } from '../warm/index.ts';
 import { eventsBetween, tell } from './events.ts';
 import { statusOf } from './status.ts';
 import { KeyChecks } from './key-checks.ts';
@@ -30,6 +31,7 @@ export interface PolicyControllerOptions {
   client: KubeClient;
   reflectors: { sessions: Reflector<Session>; namespacePolicies: Reflector<NamespacePolicy> };
   turns: Turns;
+  warm: Pick<WarmPods, 'standing' | 'onChange'>;
   audit: AuditTrail;
   clock: Clock;
   random: () => number;
@@ -77,7 +79,7 @@ export class PolicyController {
 
   /** Call when the turns have been started. */
   start(): void {
-    const { reflectors, turns } = this.#options;
+    const { reflectors, turns, warm } = this.#options;
     const { namespacePolicies: policies, sessions } = reflectors;
     this.#subscriptions.use(
       policies.onChange(({ type, object }) => {
@@ -96,6 +98,7 @@ export class PolicyController {
       else this.#queue.addAfter(namespace, FIGURES_MS);
     };
     this.#subscriptions.use(turns.onAccount(look));
+    this.#subscriptions.use(warm.onChange((namespace) => look(namespace, false)));
     this.#subscriptions.use(
       sessions.onChange(({ type, object }) => {
         if (type !== 'updated') look(object.metadata.namespace ?? '', false);
@@ -130,7 +133,8 @@ export class PolicyController {
       ...(await this.#checks.of(policy, signal)),
       ...(await this.#runtimeClasses.of(policy, signal)),
     ];
-    const next = statusOf(policy, { account, total, isThere, now: clock.now(), mistakes });
+    const warmPods = this.#options.warm.standing(namespace);
+    const next = statusOf(policy, { account, total, isThere, now: clock.now(), mistakes, warmPods });
     const again = [this.#checks.againMs(policy), this.#runtimeClasses.againMs(policy)];
     const soonest = Math.min(...again.filter((each) => each !== undefined));
     const later: Result = soonest === Infinity ? undefined : { requeueAfterMs: soonest };

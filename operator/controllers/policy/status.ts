@@ -28,6 +28,8 @@ export interface PolicyFacts {
   now: number;
   /** Mistakes that only the cluster can tell. */
   mistakes: readonly PolicyMistake[];
+  /** What of the wished is kept ready; undefined where nothing is wished. */
+  warmPods?: NamespacePolicyStatus['warmPods'];
 }
 
 export function statusOf(policy: NamespacePolicy, facts: PolicyFacts): NamespacePolicyStatus {
@@ -40,8 +42,10 @@ export function statusOf(policy: NamespacePolicy, facts: PolicyFacts): Namespace
   let conditions = policy.status?.conditions as Condition<PolicyCondition>[] | undefined;
   for (const change of conditionsOf(policy, facts)) conditions = setCondition(conditions, change, at);
   const budget = budgetUsage(policy.status?.usage?.budget, facts);
+  const { warmPods: _before, ...standing } = policy.status ?? {};
   return {
-    ...policy.status,
+    ...standing,
+    ...(facts.warmPods === undefined ? {} : { warmPods: facts.warmPods }),
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     usage: {
       ...(budget === undefined ? {} : { budget }),

@@ -13,7 +13,10 @@ import type { Look, StepResult } from './step.ts';
 
 export function admit(look: Look): StepResult {
   const { session, uid, draft, controller } = look;
-  if (look.job !== undefined && findCondition(session.status?.conditions, 'PolicyValidated') !== undefined)
+  const conditions = session.status?.conditions;
+  // A pod that is kept ready is not told what to run before its Job is the session's.
+  const isTold = session.status?.warmPod === undefined || isTrue(conditions, 'WorkloadCreated');
+  if (look.job !== undefined && isTold && findCondition(conditions, 'PolicyValidated') !== undefined)
     return 'continue';
 
   const admission = judge(session.spec, sessionBytes(session), controller.frameworks.list());

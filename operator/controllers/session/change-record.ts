@@ -43,8 +43,12 @@ const withoutText = ({ event, actor, data }: DraftEntry): DraftEntry => {
   return { event, actor, ...(Object.keys(facts).length === 0 ? {} : { data: facts }) };
 };
 
-/** Jobs are made and taken away for a session. */
-export const jobRecord = (action: 'create' | 'delete', session: Session, job: string): AuditEvent => ({
+/** Jobs are made, claimed and taken away for a session. */
+export const jobRecord = (
+  action: 'create' | 'update' | 'delete',
+  session: Session,
+  job: string,
+): AuditEvent => ({
   ...about(session),
   action,
   resource: 'jobs',

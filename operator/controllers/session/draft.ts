@@ -63,6 +63,12 @@ export class Draft {
     this.#status.workload = { ...this.#status.workload, ...known };
   }
 
+  /** Undefined: its pod is made for it after all. */
+  warmPod(pod: SessionStatus['warmPod']): void {
+    if (pod === undefined) delete this.#status.warmPod;
+    else this.#status.warmPod = pod;
+  }
+
   /** What people say reaches its command. */
   openInput(): void {
     this.#status.input = { ...this.#status.input, open: true };
@@ -80,6 +86,11 @@ export class Draft {
 
   cost(cost: NonNullable<SessionStatus['cost']>): void {
     this.#status.cost = cost;
+  }
+
+  /** Where its changes are in the repository. */
+  result(facts: NonNullable<SessionStatus['result']>): void {
+    this.#status.result = { ...this.#status.result, ...facts };
   }
 
   artifacts(artifacts: NonNullable<SessionStatus['artifacts']>): void {

@@ -1,6 +1,6 @@
 /** The controller of sessions: which change makes which session be looked at again. */
 import type { Session } from '../../../common/api/session.ts';
-import { LABEL_SESSION, LABEL_SESSION_UID } from '../../../common/api/names.ts';
+import { LABEL_SESSION, LABEL_SESSION_UID, LABEL_STEP } from '../../../common/api/names.ts';
 import type { Framework } from '../../../common/api/framework.ts';
 import type { NamespacePolicy } from '../../../common/api/namespace-policy.ts';
 import type { KubeObject } from '../../../common/api/kubernetes.ts';
@@ -13,13 +13,14 @@ import { Committer } from './committer.ts';
 import type { AppendHistory } from './committer.ts';
 import { Memory } from './memory.ts';
 import { podFacts } from './pod-facts.ts';
-import { makeReconcile, sessionKey } from './reconcile.ts';
+import { isOfRun, makeReconcile, sessionKey } from './reconcile.ts';
 import type { SessionKey } from './reconcile.ts';
 import type { SessionDependencies } from './step.ts';
 import { isNews } from './trim.ts';
 
 export { bySessionUid, SESSION_INDEX } from './reconcile.ts';
-export { jobNameOf } from './job.ts';
+export { jobNameFor, jobNameOf } from './job.ts';
+export { pushJobNameOf } from './push-job.ts';
 export { trimJob, trimPod, trimSession } from './trim.ts';
 export { Turns } from './turns.ts';
 export type { AppendHistory } from './committer.ts';
@@ -149,7 +150,8 @@ export class SessionController {
       name: labels[LABEL_SESSION] ?? '',
     });
     const uid = labels[LABEL_SESSION_UID];
-    if (uid === undefined || session?.metadata.uid !== uid) return;
+    const isOther = labels[LABEL_STEP] !== undefined;
+    if (uid === undefined || isOther || session?.metadata.uid !== uid || !isOfRun(pod, session)) return;
     const { container, end } = podFacts(pod, this.#options.clock.now());
     this.#memory.note(uid, {
       ...(container === undefined ? {} : { containerEnd: container }),

@@ -14,7 +14,7 @@ import {
 } from '../../../common/api/names.ts';
 import { HAND_IN_SECONDS, MOUNTS } from '../../../common/api/runner.ts';
 import type { Session } from '../../../common/api/session.ts';
-import type { Container, Job } from '../../../common/kube/core-types.ts';
+import type { Container, Job, PodSpec, SecurityContext } from '../../../common/kube/core-types.ts';
 import type { RunPlan } from '../../../common/rules/admission.ts';
 import { NO_RESTRICTIONS } from '../../../common/rules/policy/effective.ts';
 import type { Restrictions } from '../../../common/rules/policy/effective.ts';
@@ -32,10 +32,27 @@ const SMALL_VOLUME_SIZE = '1Gi';
 const SHARED_MEMORY = { volume: 'shared-memory', path: '/dev/shm', size: '1Mi' } as const;
 /** User and group of the base images' `nonroot`. */
 const NONROOT = 65532;
+/** What PodSecurity `restricted` wants, of every pod that is made for a session. */
+export const POD_SECURITY: PodSpec['securityContext'] = {
+  runAsNonRoot: true,
+  runAsUser: NONROOT,
+  runAsGroup: NONROOT,
+  fsGroup: NONROOT,
+  seccompProfile: { type: 'RuntimeDefault' },
+};
+export const CONTAINER_SECURITY: SecurityContext = {
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  capabilities: { drop: ['ALL'] },
+};
 export const RUNNER_CONTAINER = 'runner';
 
 /** Derived from the UID alone, so that creating it again after a crash finds it there. */
 export const jobNameOf = (uid: string): string => `ambient-${uid}`;
+
+/** Of the Job that is a session's: made for it, or kept ready and claimed. */
+export const jobNameFor = ({ metadata, status }: Session): string =>
+  status?.warmPod?.jobName ?? jobNameOf(metadata.uid ?? '');
 
 /**
  * @param run content of /ambient/session.json
@@ -87,13 +104,7 @@ export function buildJob(
           // Of the pod, not of the Job: time in a scheduler's queue does not count, and the pod stays to be looked at.
           activeDeadlineSeconds: deadlineSeconds(plan),
           terminationGracePeriodSeconds: gracePeriodSeconds + HAND_IN_SECONDS,
-          securityContext: {
-            runAsNonRoot: true,
-            runAsUser: NONROOT,
-            runAsGroup: NONROOT,
-            fsGroup: NONROOT,
-            seccompProfile: { type: 'RuntimeDefault' },
-          },
+          securityContext: POD_SECURITY,
           containers: [runnerContainer(plan, fileSystem)],
           volumes: [
             {
@@ -146,7 +157,7 @@ export function buildJob(
   };
 }
 
-const deadlineSeconds = ({ limits }: RunPlan): number =>
+export const deadlineSeconds = ({ limits }: RunPlan): number =>
   limits.timeoutSeconds + limits.gracePeriodSeconds + HAND_IN_SECONDS + DEADLINE_MARGIN_SECONDS;
 
 /** Many commands read their key once: it is good for as long as they can run. */
@@ -160,7 +171,7 @@ function sizeOf(volume: (typeof SCRATCH)[number], { limits }: RunPlan, fileSyste
   return fileSystem && volume === 'temporary' ? smallerQuantity(SMALL_VOLUME_SIZE, size) : size;
 }
 
-const inControl = (path: string): string => path.slice(MOUNTS.control.length + 1);
+export const inControl = (path: string): string => path.slice(MOUNTS.control.length + 1);
 
 function runnerContainer(plan: RunPlan, fileSystem: boolean): Container {
   const limits: Record<string, string> = {
@@ -178,11 +189,7 @@ function runnerContainer(plan: RunPlan, fileSystem: boolean): Container {
     image: plan.image,
     ...(plan.imagePullPolicy === undefined ? {} : { imagePullPolicy: plan.imagePullPolicy }),
     resources: { limits, requests },
-    securityContext: {
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      capabilities: { drop: ['ALL'] },
-    },
+    securityContext: CONTAINER_SECURITY,
     // What a runner that could not even start has written is all there is to tell.
     terminationMessagePolicy: 'FallbackToLogsOnError',
     volumeMounts: [

@@ -21,6 +21,8 @@ export interface SessionMemory {
   jobVersion?: string;
   /** That its Job is to be made is on record. */
   jobRecorded?: boolean;
+  /** It starts in a pod of its own: none that is kept ready would do, or the one it wanted was lost. */
+  isCold?: boolean;
   trouble?: Trouble;
   /** How the pod ended, kept because the pod itself may be gone a moment later. */
   podEnd?: PodEnd;

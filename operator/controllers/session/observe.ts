@@ -7,7 +7,7 @@ import { failed, stopped, stopping } from '../../../common/rules/outcome.ts';
 import type { FailureReason, Outcome } from '../../../common/rules/outcome.ts';
 import { formatDuration } from '../../../common/rules/wording.ts';
 import { isOlder } from '../resource-version.ts';
-import { jobNameOf } from './job.ts';
+import { jobNameFor } from './job.ts';
 import { lastWarningAbout, whyNotStarted } from './job-events.ts';
 import { podFacts } from './pod-facts.ts';
 import type { PodFacts, PodTrouble } from './pod-facts.ts';
@@ -177,7 +177,7 @@ async function withoutPod(look: Look): Promise<StepResult> {
   const wasRunning = session.status?.phase === 'Running';
   const stop = stopOf(session);
   if (job === undefined)
-    return gone({ kind: 'Deleted', message: `Job ${jobNameOf(uid)} is not there any more` });
+    return gone({ kind: 'Deleted', message: `Job ${jobNameFor(session)} is not there any more` });
   if (finished(job)) return gone(undefined);
   if (job.spec.suspend === true) {
     if (wasRunning) return gone({ kind: 'Evicted', message: 'the Job was suspended, which ends its pod' });
@@ -230,7 +230,7 @@ async function confirmAbsence(look: Look): Promise<StepResult> {
     return { lookAgainMs: LAG_RETRY_MS };
   const { namespace = '' } = session.metadata;
   try {
-    const job = await controller.client.get(jobs, { namespace, name: jobNameOf(uid) }, { signal });
+    const job = await controller.client.get(jobs, { namespace, name: jobNameFor(session) }, { signal });
     look.job = trimJob(job);
   } catch (error) {
     if (!isNotFound(error)) throw error;
@@ -238,9 +238,12 @@ async function confirmAbsence(look: Look): Promise<StepResult> {
   return 'continue';
 }
 
-function noteStarted(look: Look, startTime: string): void {
+function noteStarted(look: Look, containerStart: string): void {
   const { draft, pod } = look;
   if (draft.status.workload?.startTime !== undefined) return;
+  // A pod that was kept ready has been waiting: the session's own time begins when it has got it.
+  const claimedAt = draft.status.warmPod?.claimedAt ?? containerStart;
+  const startTime = Date.parse(claimedAt) > Date.parse(containerStart) ? claimedAt : containerStart;
   const nodeName = pod?.spec.nodeName;
   draft.workload({
     startTime,

@@ -1,6 +1,6 @@
 /** One look at one session: the steps in order, then one write at most. */
 import { isTerminal } from '../../../common/api/session.ts';
-import { LABEL_SESSION_UID } from '../../../common/api/names.ts';
+import { LABEL_SESSION_UID, LABEL_STEP, LABEL_WARM } from '../../../common/api/names.ts';
 import type { Session } from '../../../common/api/session.ts';
 import type { KubeObject } from '../../../common/api/kubernetes.ts';
 import type { ObjectStore } from '../../../common/kube/object-store.ts';
@@ -13,7 +13,10 @@ import type { Committer } from './committer.ts';
 import { deliver } from './deliver.ts';
 import { Draft } from './draft.ts';
 import { finish } from './finish.ts';
+import { jobNameFor } from './job.ts';
 import { observe } from './observe.ts';
+import { pullRequest } from './pull-request.ts';
+import { push } from './push.ts';
 import { reap } from './reap.ts';
 import { source } from './source.ts';
 import { hasJob, stopBeforeStart } from './stop.ts';
@@ -31,15 +34,18 @@ const LIFECYCLE: readonly Step[] = [
   observe,
   finish,
 ];
-const AFTERLIFE: readonly Step[] = [reap, deliver];
+/** None waits for another. */
+const AFTERLIFE: readonly Step[] = [reap, deliver, push, pullRequest];
 
 /** Should the watch not tell: it may have to connect anew. */
 const RETOLD_MS = 1000;
 
 export const SESSION_INDEX = 'session';
-export const bySessionUid = (object: KubeObject): string[] => {
-  const uid = object.metadata.labels?.[LABEL_SESSION_UID];
-  return uid === undefined ? [] : [uid];
+/** Of its own workload, not of what else is done for it. */
+export const bySessionUid = ({ metadata: { labels = {} } }: KubeObject): string[] => {
+  const uid = labels[LABEL_SESSION_UID];
+  // Empty: of a pod that is kept ready.
+  return uid === undefined || uid === '' || labels[LABEL_STEP] !== undefined ? [] : [uid];
 };
 
 /** `namespace/name` */
@@ -61,7 +67,9 @@ export function makeReconcile(controller: SessionDependencies, committer: Commit
 
     const look = lookAt(session, controller, signal);
     try {
-      const outcome = await run(isTerminal(session.status?.phase) ? AFTERLIFE : LIFECYCLE, look);
+      const outcome = await (isTerminal(session.status?.phase)
+        ? runAll(AFTERLIFE, look)
+        : run(LIFECYCLE, look));
       if (outcome === 'retold') return { requeueAfterMs: RETOLD_MS };
       const written = await committer.commit(session, look.draft, signal);
       if (written === 'conflict') return { requeueAfterMs: 1000 };
@@ -84,6 +92,15 @@ async function run(steps: readonly Step[], look: Look): Promise<StepResult> {
   return 'done';
 }
 
+async function runAll(steps: readonly Step[], look: Look): Promise<StepResult> {
+  let lookAgainMs = Infinity;
+  for (const step of steps) {
+    const result = await step(look);
+    if (typeof result === 'object') lookAgainMs = Math.min(lookAgainMs, result.lookAgainMs);
+  }
+  return lookAgainMs === Infinity ? 'done' : { lookAgainMs };
+}
+
 function lookAt(session: Session, controller: SessionDependencies, signal: AbortSignal): Look {
   const uid = session.metadata.uid ?? '';
   return {
@@ -92,8 +109,11 @@ function lookAt(session: Session, controller: SessionDependencies, signal: Abort
     draft: new Draft(session, timestamp(controller.clock.now())),
     signal,
     controller,
-    job: owned(controller.jobs, uid)[0],
-    pod: podOf(session, owned(controller.pods, uid)),
+    job: owned(controller.jobs, uid).find((job) => isOfRun(job, session)),
+    pod: podOf(
+      session,
+      owned(controller.pods, uid).filter((pod) => isOfRun(pod, session)),
+    ),
     asksForTurn: false,
     plan: undefined,
     ending: undefined,
@@ -102,6 +122,14 @@ function lookAt(session: Session, controller: SessionDependencies, signal: Abort
 
 const owned = <T extends KubeObject>(store: ObjectStore<T>, uid: string): T[] =>
   uid === '' ? [] : store.byIndex(SESSION_INDEX, uid);
+
+/** A pod that was kept ready and died before it had the session's run stays labelled until it is gone: another is the session's. */
+export function isOfRun({ kind, metadata }: KubeObject, session: Session): boolean {
+  if (metadata.labels?.[LABEL_WARM] === undefined) return true;
+  const job =
+    kind === 'Job' ? metadata.name : metadata.ownerReferences?.find(({ controller }) => controller)?.name;
+  return job === jobNameFor(session);
+}
 
 /** The pod that was seen running, or else the newest. */
 function podOf(session: Session, pods: readonly Pod[]): Pod | undefined {

@@ -1,6 +1,7 @@
 /** What every step of a session's reconciliation gets and gives. */
 import type { Logger } from 'pino';
 import type { Framework } from '../../../common/api/framework.ts';
+import type { PushReport } from '../../../common/api/push.ts';
 import type { RunResult } from '../../../common/api/runner.ts';
 import type { Session, SessionStatus } from '../../../common/api/session.ts';
 import type { KubeClient } from '../../../common/kube/client.ts';
@@ -10,11 +11,13 @@ import type { RunPlan } from '../../../common/rules/admission.ts';
 import type { ContainerEnd, Outcome, PodEnd } from '../../../common/rules/outcome.ts';
 import type { Product, RunFacts } from '../../../common/rules/provenance.ts';
 import type { Exporter } from '../../record/exports/exporter.ts';
+import type { PullRequests } from '../../record/pull-requests/opener.ts';
 import type { Voucher } from '../../record/provenance/recorder.ts';
 import type { ArtifactSummary } from '../../sessions/artifacts.ts';
 import type { AuditTrail } from '../../record/audit.ts';
 import type { Policies } from '../../sessions/policies.ts';
 import type { Clock } from '../clock.ts';
+import type { WarmPods } from '../warm/index.ts';
 import type { Draft } from './draft.ts';
 import type { Memory } from './memory.ts';
 import type { Turns } from './turns.ts';
@@ -61,6 +64,10 @@ export interface SessionRecords {
   /** What the runner reported at its end, if it did. */
   result(session: Session): Promise<RunResult | undefined>;
   artifacts(session: Session): Promise<ArtifactSummary>;
+  /** It has handed in a patch. */
+  hasChanges(session: Session): Promise<boolean>;
+  /** What the pod that pushes reported last. */
+  pushReport(session: Session): Promise<PushReport | undefined>;
   /** Signs and stores what the artifacts are and how they came about; undefined without artifacts. */
   vouch(session: Session, products: readonly Product[], run: RunFacts): Promise<Voucher | undefined>;
   /** What the session has cost in all; undefined when nobody reported any. */
@@ -92,12 +99,14 @@ export interface SessionDependencies {
   frameworks: ObjectStore<Framework>;
   policies: Pick<Policies, 'of' | 'object'>;
   turns: Turns;
+  warm: Pick<WarmPods, 'pick'>;
   /** A session was told to stop for its own budget, or its namespace's. */
   budgetStopped: (by: 'session' | 'namespace') => void;
   /** The user that the operator itself is. */
   operatorUser: string;
   records: SessionRecords;
   exporter: Pick<Exporter, 'deliver'>;
+  pullRequests: Pick<PullRequests, 'open'>;
   /** Decisions are recorded before they take effect. */
   audit: AuditTrail;
   memory: Memory;

@@ -1,7 +1,13 @@
 /** What the operator keeps in memory of the objects it watches: ten thousand sessions shall fit into a small pod. */
 import { SESSION_BYTES_MAX } from '../../../common/api/session.ts';
 import type { Session } from '../../../common/api/session.ts';
-import { LABEL_POLICY, LABEL_SESSION, LABEL_SESSION_UID } from '../../../common/api/names.ts';
+import {
+  LABEL_POLICY,
+  LABEL_SESSION,
+  LABEL_SESSION_UID,
+  LABEL_STEP,
+  LABEL_WARM,
+} from '../../../common/api/names.ts';
 import type { ObjectMeta } from '../../../common/api/kubernetes.ts';
 import type { ContainerStatus, Job, Pod } from '../../../common/kube/core-types.ts';
 import { dropManagedFields } from '../../../common/kube/trim.ts';
@@ -42,6 +48,8 @@ function trimMetadata(metadata: ObjectMeta): ObjectMeta {
       ...(metadata.labels?.[LABEL_POLICY] === undefined
         ? {}
         : { [LABEL_POLICY]: metadata.labels[LABEL_POLICY] }),
+      ...(metadata.labels?.[LABEL_WARM] === undefined ? {} : { [LABEL_WARM]: metadata.labels[LABEL_WARM] }),
+      ...(metadata.labels?.[LABEL_STEP] === undefined ? {} : { [LABEL_STEP]: metadata.labels[LABEL_STEP] }),
     },
     ...(namespace === undefined ? {} : { namespace }),
     ...(uid === undefined ? {} : { uid }),

@@ -16,9 +16,11 @@ import { formatBytes } from '../../../common/rules/wording.ts';
 import { isOlder } from '../resource-version.ts';
 import { jobRecord } from './change-record.ts';
 import { buildJob, jobNameOf } from './job.ts';
+import { choose, claim } from './claim.ts';
 import { withSidecar } from './sidecar.ts';
 import { withBrought } from './brought.ts';
 import { describeRun, RUN_DESCRIPTION_BYTES_MAX } from './run-description.ts';
+import { policyLabel } from './policy-label.ts';
 import { trimJob } from './trim.ts';
 import type { Look, StepResult } from './step.ts';
 
@@ -30,11 +32,18 @@ const RIGHT_RETRY_MS = 30_000;
 
 export async function workload(look: Look): Promise<StepResult> {
   const { session, draft, controller, uid } = look;
-  if (look.job === undefined && !isTrue(session.status?.conditions, 'WorkloadCreated')) {
-    // Made by an earlier look, and not yet told by the watch.
-    if (isOlder(controller.jobsVersion(), controller.memory.of(uid).jobVersion)) return 'retold';
-    const result = await create(look);
-    if (result !== 'continue') return result;
+  if (!isTrue(session.status?.conditions, 'WorkloadCreated')) {
+    if (session.status?.warmPod !== undefined) {
+      const result = await claim(look, session.status.warmPod);
+      if (result !== 'continue') return result;
+    } else if (look.job === undefined) {
+      // Made by an earlier look, and not yet told by the watch.
+      if (isOlder(controller.jobsVersion(), controller.memory.of(uid).jobVersion)) return 'retold';
+      // Written before anything is claimed, so that the session can never have two.
+      if (choose(look)) return 'done';
+      const result = await create(look);
+      if (result !== 'continue') return result;
+    }
   }
   if (look.job !== undefined) noteCreated(look, look.job);
   if (draft.phase !== undefined) return 'continue';
@@ -73,10 +82,7 @@ async function create(look: Look): Promise<StepResult> {
     const made = withSidecar(withBrought(alone, session), plan, description);
     const governing = controller.policies.object(namespace)?.metadata;
     if (governing !== undefined)
-      made.metadata.labels = {
-        ...made.metadata.labels,
-        [LABEL_POLICY]: `${governing.uid}.${governing.generation ?? 0}`,
-      };
+      made.metadata.labels = { ...made.metadata.labels, [LABEL_POLICY]: policyLabel(governing) };
     const job = await controller.client.create(jobs, made, {
       signal,
       answer: 'metadata',

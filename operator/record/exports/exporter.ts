@@ -6,6 +6,8 @@ import type { Session } from '../../../common/api/session.ts';
 import { messageOf } from '../../../common/errors.ts';
 import { keys, refOf } from '../../store/keys.ts';
 import type { ArtifactStore } from '../../store/store.ts';
+import { Background } from '../background.ts';
+import type { Waiting } from '../background.ts';
 import { ExportProblem, openBucket } from './bucket.ts';
 import type { BucketOptions, Storage } from './bucket.ts';
 
@@ -20,62 +22,27 @@ export type Delivery =
   | { state: 'delivered'; count: number; location: string }
   | { state: 'failed'; problem: string }
   /** Ask again after so long. */
-  | { state: 'waiting'; againMs: number };
-
-interface Work {
-  outcome?: Exclude<Delivery, { state: 'waiting' }>;
-  notBefore: number;
-  failures: number;
-}
-
-const LOOK_MS = 500;
-const AT_ONCE = 4;
-const RETRY_MS = 15_000;
-const RETRY_MAX_MS = 600_000;
+  | Waiting;
 
 export class Exporter {
   readonly #options: ExporterOptions;
-  readonly #work = new Map<string, Work>();
-  #running = 0;
+  readonly #background: Background<Exclude<Delivery, Waiting>>;
 
   constructor(options: ExporterOptions) {
     this.#options = options;
+    this.#background = new Background(options);
   }
 
   /** Begins, or says how it stands. A failure is told once, and then tried again by and by. */
   deliver(session: Session, storage: Storage): Delivery {
-    const { uid = '' } = session.metadata;
-    const now = this.#options.elapsed();
-    const work = this.#work.get(uid);
-    if (work?.outcome !== undefined) {
-      const { outcome } = work;
-      delete work.outcome;
-      if (outcome.state === 'delivered') this.#work.delete(uid);
-      return outcome;
-    }
-    if (work !== undefined && work.notBefore > now)
-      return { state: 'waiting', againMs: Math.min(work.notBefore - now, RETRY_MAX_MS) };
-    if (work?.notBefore === -Infinity || this.#running >= AT_ONCE)
-      return { state: 'waiting', againMs: LOOK_MS };
-    // Never rejects: how it ended stands in the work.
-    this.#run(session, storage, { failures: 0, ...work, notBefore: -Infinity }).catch(() => undefined);
-    return { state: 'waiting', againMs: LOOK_MS };
-  }
-
-  async #run(session: Session, storage: Storage, work: Work): Promise<void> {
-    this.#work.set(session.metadata.uid ?? '', work);
-    this.#running++;
-    try {
-      const { count, location } = await this.#copy(session, storage);
-      work.outcome = { state: 'delivered', count, location };
-    } catch (error) {
-      work.failures++;
-      work.outcome = { state: 'failed', problem: messageOf(error) };
-    } finally {
-      this.#running--;
-      const wait = Math.min(RETRY_MS * 2 ** (work.failures - 1), RETRY_MAX_MS);
-      work.notBefore = this.#options.elapsed() + wait;
-    }
+    return this.#background.of(session.metadata.uid ?? '', async () => {
+      try {
+        const { count, location } = await this.#copy(session, storage);
+        return { state: 'delivered', count, location };
+      } catch (error) {
+        return { state: 'failed', problem: messageOf(error) };
+      }
+    });
   }
 
   async #copy(session: Session, storage: Storage): Promise<{ count: number; location: string }> {

@@ -1,5 +1,5 @@
 /**
- * One POST to an address that a tenant has named. The address is checked after the name was resolved, and the connection goes
+ * One request to an address that a tenant has named. The address is checked after the name was resolved, and the connection goes
  * to that very address; no redirect is followed.
  */
 import { isIP } from 'node:net';
@@ -63,7 +63,20 @@ export class Poster {
   }
 
   /** Never throws but when the signal aborts. */
-  async post(url: URL, headers: Record<string, string>, body: string, signal: AbortSignal): Promise<Posted> {
+  post(url: URL, headers: Record<string, string>, body: string, signal: AbortSignal): Promise<Posted> {
+    return this.#send(url, { method: 'POST', headers, body }, signal);
+  }
+
+  /** Likewise. */
+  get(url: URL, headers: Record<string, string>, signal: AbortSignal): Promise<Posted> {
+    return this.#send(url, { method: 'GET', headers }, signal);
+  }
+
+  async #send(
+    url: URL,
+    what: { method: 'GET' | 'POST'; headers: Record<string, string>; body?: string },
+    signal: AbortSignal,
+  ): Promise<Posted> {
     const { timeoutMs, rules, resolve } = this.#options;
     let blocked: string | undefined;
     const lookup = checkedLookup(rules, resolve, (address) => {
@@ -74,9 +87,7 @@ export class Poster {
     const deadline = AbortSignal.timeout(timeoutMs);
     try {
       const answer = await request(url, {
-        method: 'POST',
-        headers,
-        body,
+        ...what,
         dispatcher: agent,
         signal: AbortSignal.any([signal, deadline]),
       });

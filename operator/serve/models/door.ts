@@ -8,7 +8,6 @@ import { isModelProvider, MODELS_PATH } from '../../../common/api/models.ts';
 import type { ModelProvider } from '../../../common/api/models.ts';
 import type { Session } from '../../../common/api/session.ts';
 import { AmbientError, isAmbientError } from '../../../common/errors.ts';
-import type { Accesses } from '../../sessions/accesses.ts';
 import type { AnswerSink } from '../../sessions/models/call.ts';
 import type { ModelGateway } from '../../sessions/models/gateway.ts';
 import { answerOf } from '../../sessions/models/refusals.ts';
@@ -17,12 +16,13 @@ import { sendJson } from '../http/exchange.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { parseTarget } from '../http/path.ts';
 import { Bodies } from './bodies.ts';
+import type { RunnerRefusals } from '../runners/refusals.ts';
 import type { ModelMeters } from './meters.ts';
 
 export interface ModelDoorOptions {
   gateway: ModelGateway;
   identity: { sessionOf(authorization: string | undefined, signal?: AbortSignal): Promise<Session> };
-  accesses: Pick<Accesses, 'refused'>;
+  refusals: Pick<RunnerRefusals, 'note'>;
   meters: ModelMeters;
 }
 
@@ -48,8 +48,12 @@ export class ModelDoor {
     const { request, response, facts, traceId, signal } = exchange;
     const { segments, query } = parseTarget(request.url ?? '');
     const [, provider, ...rest] = segments;
-    if (!isModelProvider(provider))
-      throw new AmbientError('not_found', 'There is no such provider of models.');
+    if (!isModelProvider(provider)) {
+      const error = new AmbientError('not_found', 'There is no such provider of models.');
+      await this.#sessionOf(exchange, 'unknown', query);
+      this.#refused(exchange, query, 'unknown', error);
+      throw error;
+    }
     facts.route = `models/${provider}`;
     const session = await this.#sessionOf(exchange, provider, query);
     facts.namespace = session.metadata.namespace ?? '';
@@ -93,18 +97,32 @@ export class ModelDoor {
   }
 
   async #sessionOf(
-    { request, signal, traceId }: Exchange,
-    provider: ModelProvider,
+    exchange: Exchange,
+    provider: ModelProvider | 'unknown',
     query: URLSearchParams,
   ): Promise<Session> {
-    const { identity, accesses } = this.#options;
+    const { request, signal } = exchange;
     try {
-      return await identity.sessionOf(tokenOf(request, query), signal);
+      return await this.#options.identity.sessionOf(tokenOf(request, query), signal);
     } catch (error) {
       if (isAmbientError(error, 'unauthenticated', 'forbidden'))
-        accesses.refused({ door: 'runners', resource: `models/${provider}`, error, traceId });
+        this.#refused(exchange, query, provider, error);
       throw error;
     }
+  }
+
+  #refused(
+    { request, traceId }: Exchange,
+    query: URLSearchParams,
+    provider: ModelProvider | 'unknown',
+    error: AmbientError,
+  ): void {
+    this.#options.refusals.note({
+      authorization: tokenOf(request, query),
+      resource: `models/${provider}`,
+      error,
+      traceId,
+    });
   }
 }
 

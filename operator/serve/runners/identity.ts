@@ -1,12 +1,19 @@
 /** Which session a runner may report on: the one whose Job owns its pod, as long as that pod runs. */
-import { API_VERSION, LABEL_SESSION, LABEL_SESSION_UID, TOKEN_AUDIENCE } from '../../../common/api/names.ts';
+import {
+  API_VERSION,
+  LABEL_SESSION,
+  LABEL_SESSION_UID,
+  LABEL_STEP,
+  LABEL_WARM,
+  TOKEN_AUDIENCE,
+} from '../../../common/api/names.ts';
 import type { OwnerReference } from '../../../common/api/kubernetes.ts';
 import type { Session } from '../../../common/api/session.ts';
-import { AmbientError } from '../../../common/errors.ts';
+import { AmbientError, isAmbientError } from '../../../common/errors.ts';
 import type { Job, Pod } from '../../../common/kube/core-types.ts';
 import type { SessionLookup } from '../../sessions/lookup.ts';
 import { Tokens } from './tokens.ts';
-import type { TokenPod, TokenReviewer } from './tokens.ts';
+import type { Bearer, TokenPod, TokenReviewer } from './tokens.ts';
 
 export interface PodLookup {
   /** What is known here and now. */
@@ -28,8 +35,10 @@ export interface RunnerIdentityOptions {
   pods: PodLookup;
   jobs: JobLookup;
   sessions: SessionLookup;
-  /** Name of the Job of the session with this UID. */
-  jobNameOf: (sessionUid: string) => string;
+  /** LABEL_STEP of the pods; undefined: sessions' own workloads. */
+  step?: string;
+  /** Name of the session's Job that the pods are of. */
+  jobNameFor: (session: Session) => string;
   now: () => Date;
 }
 
@@ -47,9 +56,18 @@ export class RunnerIdentity {
       now: options.now,
       mayExist: async (pod) => {
         const found = await this.#pod(pod);
-        return found?.metadata.uid === pod.uid && (found.metadata.labels?.[LABEL_SESSION_UID] ?? '') !== '';
+        const { uid, labels = {} } = found?.metadata ?? {};
+        return uid === pod.uid && ((labels[LABEL_SESSION_UID] ?? '') !== '' || isKept(labels));
       },
     });
+  }
+
+  /** The pod of the bearer, also one that is kept ready and no session's. Throws unauthenticated, forbidden, unavailable. */
+  async podOf(authorization: string | undefined, signal?: AbortSignal): Promise<Pod> {
+    const at = await this.#tokens.podOf(authorization);
+    const pod = await this.#pod(at, signal);
+    if (pod?.metadata.uid !== at.uid) throw forbidden(`pod ${at.name} is gone`);
+    return pod;
   }
 
   /**
@@ -57,7 +75,25 @@ export class RunnerIdentity {
    * of owners from pod to Job to session is what counts. Throws unauthenticated, forbidden, unavailable.
    */
   async sessionOf(authorization: string | undefined, signal?: AbortSignal): Promise<Session> {
-    const at = await this.#tokens.podOf(authorization);
+    return await this.#sessionOf(await this.#tokens.podOf(authorization), signal);
+  }
+
+  /** Whom a token that was refused speaks of, and whose pod that is if it is proven. Throws what the API server's absence throws. */
+  async bearerOf(
+    authorization: string | undefined,
+  ): Promise<{ bearer: Bearer; session: Session | undefined } | undefined> {
+    const bearer = await this.#tokens.bearerOf(authorization);
+    if (bearer === undefined) return undefined;
+    if (!bearer.isProven) return { bearer, session: undefined };
+    try {
+      return { bearer, session: await this.#sessionOf(bearer.pod) };
+    } catch (error) {
+      if (isAmbientError(error)) return { bearer, session: undefined };
+      throw error;
+    }
+  }
+
+  async #sessionOf(at: TokenPod, signal?: AbortSignal): Promise<Session> {
     const pod = await this.#pod(at, signal);
     if (pod?.metadata.uid !== at.uid) throw forbidden(`pod ${at.name} is gone`);
     if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') {
@@ -67,43 +103,53 @@ export class RunnerIdentity {
     const name = labels[LABEL_SESSION] ?? '';
     const uid = labels[LABEL_SESSION_UID] ?? '';
     if (name === '' || uid === '') throw forbidden(`pod ${at.name} is not a session's`);
-    await this.#checkJob(at, uid, controllerOf(ownerReferences), signal);
-    const { sessions } = this.#options;
-    const session = sessions.get(at.namespace, name) ?? (await sessions.fetch(at.namespace, name, signal));
+    const { sessions, step, jobNameFor } = this.#options;
+    if (labels[LABEL_STEP] !== step) throw forbidden(`pod ${at.name} is there for something else`);
+    const owner = controllerOf(ownerReferences);
+    let session = sessions.get(at.namespace, name);
+    // Our watch of sessions may not have told yet that there is one, or that it has claimed this pod.
+    if (session === undefined || (labels[LABEL_WARM] !== undefined && jobNameFor(session) !== owner?.name))
+      session = await sessions.fetch(at.namespace, name, signal);
     // While it is being deleted its data are removed: nothing more may come.
     if (session?.metadata.uid !== uid || session.metadata.deletionTimestamp !== undefined)
       throw forbidden(`session ${name} is gone`);
+    await this.#checkJob(at, session, owner, signal);
     const expected = session.status?.workload?.podName;
-    if (expected !== undefined && expected !== at.name)
+    if (step === undefined && expected !== undefined && expected !== at.name)
       throw forbidden(`session ${name} runs in pod ${expected}`);
     return session;
   }
 
   async #checkJob(
     { namespace, name }: TokenPod,
-    sessionUid: string,
+    session: Session,
     owner: OwnerReference | undefined,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const { jobs, jobNameOf } = this.#options;
-    const jobName = jobNameOf(sessionUid);
+    const { jobs, jobNameFor } = this.#options;
+    const jobName = jobNameFor(session);
     if (owner?.kind !== 'Job' || owner.apiVersion !== 'batch/v1' || owner.name !== jobName) {
       throw forbidden(`pod ${name} does not belong to the Job of its session`);
     }
+    const isOurs = (job: Job): boolean => {
+      const of = controllerOf(job.metadata.ownerReferences);
+      return (
+        job.metadata.uid === owner.uid &&
+        of?.kind === 'Session' &&
+        of.apiVersion === API_VERSION &&
+        of.uid === session.metadata.uid
+      );
+    };
     let job = jobs.get(namespace, jobName);
-    if (job === undefined && jobs.fetch !== undefined) {
+    // It may be too young for our watch, or claimed a moment ago.
+    const isBehind = job === undefined || (session.status?.warmPod !== undefined && !isOurs(job));
+    if (isBehind && jobs.fetch !== undefined) {
       job = await jobs.fetch(namespace, jobName, signal);
       if (job === undefined) throw forbidden(`Job ${jobName} is gone`);
     }
     // Our watch of Jobs is behind: the runner asks again.
     if (job === undefined) throw new AmbientError('unavailable', `Job ${jobName} is not known yet`);
-    const session = controllerOf(job.metadata.ownerReferences);
-    const isOurs =
-      job.metadata.uid === owner.uid &&
-      session?.kind === 'Session' &&
-      session.apiVersion === API_VERSION &&
-      session.uid === sessionUid;
-    if (!isOurs) throw forbidden(`Job ${jobName} does not belong to the session of pod ${name}`);
+    if (!isOurs(job)) throw forbidden(`Job ${jobName} does not belong to the session of pod ${name}`);
   }
 
   async #pod({ namespace, name, uid }: TokenPod, signal?: AbortSignal): Promise<Pod | undefined> {
@@ -112,6 +158,9 @@ export class RunnerIdentity {
     return known?.metadata.uid === uid ? known : await pods.fetch(namespace, name, signal);
   }
 }
+
+const isKept = (labels: Record<string, string>): boolean =>
+  labels[LABEL_WARM] !== undefined && labels[LABEL_SESSION_UID] === '';
 
 const controllerOf = (owners: OwnerReference[] | undefined): OwnerReference | undefined =>
   owners?.find(({ controller }) => controller === true);

@@ -14,7 +14,6 @@ import {
 import { isTerminal } from '../../../common/api/session.ts';
 import type { Session } from '../../../common/api/session.ts';
 import { AmbientError, isAmbientError } from '../../../common/errors.ts';
-import type { Accesses } from '../../sessions/accesses.ts';
 import type { Artifacts } from '../../sessions/artifacts.ts';
 import { chargesOf } from '../../sessions/charges.ts';
 import type { Costs } from '../../sessions/costs.ts';
@@ -38,9 +37,15 @@ import { createTlsServer, doorOf } from '../http/server.ts';
 import type { Certificates, Door } from '../http/server.ts';
 import { CONTROL_WAIT_MAX_SECONDS, controlOf } from './control.ts';
 import type { RunnerIdentity } from './identity.ts';
+import type { PushDoor } from './push.ts';
+import type { RunnerRefusals } from './refusals.ts';
+import { sendArtifact } from './send-artifact.ts';
+import { RUN_WAIT_MAX_SECONDS } from './runs.ts';
+import type { Runs } from './runs.ts';
 
 export interface RunnerServerOptions {
   identity: RunnerIdentity;
+  runs: Runs;
   sessions: SessionLookup;
   log: SessionLog;
   artifacts: Artifacts;
@@ -49,9 +54,11 @@ export interface RunnerServerOptions {
   costs: Pick<Costs, 'report'>;
   messages: Pick<Messages, 'after'>;
   questions: Pick<Questions, 'note'>;
-  accesses: Accesses;
+  refusals: Pick<RunnerRefusals, 'note'>;
   /** Serves what lies below /models. */
   models?: ModelDoor;
+  /** Serves the pods that push. */
+  push?: PushDoor;
   certificates: Certificates;
   logger: Logger;
   metrics: Registry;
@@ -67,6 +74,7 @@ type Name = keyof typeof RUNNER_PATHS;
 const METHODS: Record<Name, readonly string[]> = {
   events: ['POST'],
   control: ['GET'],
+  run: ['GET'],
   resume: ['GET'],
   source: ['GET', 'HEAD'],
   artifacts: ['PUT'],
@@ -106,7 +114,10 @@ export function createRunnerServer(options: RunnerServerOptions): Door {
     ),
   };
   const listener = listenerOf({
-    handle: (exchange) => modelsOf(options, exchange)?.handle(exchange) ?? handle(options, meters, exchange),
+    handle: (exchange) =>
+      modelsOf(options, exchange)?.handle(exchange) ??
+      pushOf(options, exchange)?.handle(exchange) ??
+      handle(options, meters, exchange),
     refuse: (exchange, error) => {
       const models = modelsOf(options, exchange);
       if (models === undefined) refuse(exchange, error);
@@ -125,9 +136,12 @@ export function createRunnerServer(options: RunnerServerOptions): Door {
 const modelsOf = ({ models }: RunnerServerOptions, { request }: Exchange): ModelDoor | undefined =>
   models?.isFor(request.url ?? '') === true ? models : undefined;
 
+const pushOf = ({ push }: RunnerServerOptions, { request }: Exchange): PushDoor | undefined =>
+  push?.isFor(request.url ?? '') === true ? push : undefined;
+
 async function handle(options: RunnerServerOptions, meters: Meters, exchange: Exchange): Promise<void> {
   const { request, facts } = exchange;
-  const route = routeOf(request.url ?? '/');
+  const route = await routeFor(options, exchange);
   facts.route = route.name;
   if (!METHODS[route.name].includes(request.method ?? '')) {
     throw new AmbientError(
@@ -135,6 +149,7 @@ async function handle(options: RunnerServerOptions, meters: Meters, exchange: Ex
       `${route.name} takes ${METHODS[route.name].join(' and ')} only`,
     );
   }
+  if (route.name === 'run') return await sendRun(options, exchange, route);
   const session = await sessionOf(options, exchange, route.name);
   facts.namespace = session.metadata.namespace ?? '';
   facts.session = session.metadata.name;
@@ -154,16 +169,66 @@ async function handle(options: RunnerServerOptions, meters: Meters, exchange: Ex
   }
 }
 
-async function sessionOf(
-  { identity, accesses }: RunnerServerOptions,
-  { request, signal, traceId }: Exchange,
-  name: Name,
-): Promise<Session> {
+/** Of a pod that was kept ready: nothing but this is open to it while no session has it. */
+async function sendRun(options: RunnerServerOptions, exchange: Exchange, { query }: Route): Promise<void> {
+  const { identity, runs } = options;
+  const { request, response, facts, signal, closing } = exchange;
+  const { authorization } = request.headers;
+  const waitSeconds = Math.min(numberParam(query, 'wait', 0), RUN_WAIT_MAX_SECONDS);
+  const pod = await known(options, exchange, 'run', () => identity.podOf(authorization, signal));
+  facts.namespace = pod.metadata.namespace ?? '';
+  if (!(await runs.untilClaimed(pod, waitSeconds, AbortSignal.any([signal, closing]))))
+    return sendJson(response, 200, {});
+  const session = await sessionOf(options, exchange, 'run');
+  facts.session = session.metadata.name;
+  sendJson(response, 200, { run: await runs.of(pod, signal) });
+}
+
+/** Whoever tries paths that are not there is told so when it is known who that is, and it is on record. Throws not_found, unsafe_path. */
+async function routeFor(options: RunnerServerOptions, exchange: Exchange): Promise<Route> {
+  const { url = '/', headers } = exchange.request;
   try {
-    return await identity.sessionOf(request.headers.authorization, signal);
+    return routeOf(url);
+  } catch (error) {
+    await sessionOf(options, exchange, 'unknown');
+    if (isAmbientError(error))
+      options.refusals.note({
+        authorization: headers.authorization,
+        resource: 'runner/unknown',
+        details: { path: url },
+        error,
+        traceId: exchange.traceId,
+      });
+    throw error;
+  }
+}
+
+const sessionOf = (
+  options: RunnerServerOptions,
+  exchange: Exchange,
+  name: Name | 'unknown',
+): Promise<Session> =>
+  known(options, exchange, name, () =>
+    options.identity.sessionOf(exchange.request.headers.authorization, exchange.signal),
+  );
+
+/** A stranger is recorded. */
+async function known<T>(
+  { refusals }: RunnerServerOptions,
+  { request, traceId }: Exchange,
+  name: Name | 'unknown',
+  identify: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await identify();
   } catch (error) {
     if (isAmbientError(error, 'unauthenticated', 'forbidden'))
-      accesses.refused({ door: 'runners', resource: `runner/${name}`, error, traceId });
+      refusals.note({
+        authorization: request.headers.authorization,
+        resource: `runner/${name}`,
+        error,
+        traceId,
+      });
     throw error;
   }
 }
@@ -272,17 +337,7 @@ async function sendResumed(
   }
   const artifactPath = RESUMED.get(path);
   if (artifactPath === undefined) throw new AmbientError('not_found', 'runners have no such path');
-  await sendObject(exchange, {
-    describe: async () => {
-      const { size, digest, contentType, createdAt } = await artifacts.describe(old, artifactPath);
-      return { size, digest, contentType, createdAt: new Date(createdAt) };
-    },
-    open: async (range) => {
-      const { artifact, body } = await artifacts.get(old, artifactPath, range);
-      return { digest: artifact.digest, body };
-    },
-    fileName: path,
-  });
+  await sendArtifact(exchange, artifacts, old, artifactPath, path);
 }
 
 async function* linesOf(log: SessionLog, session: Session): AsyncGenerator<string, void, undefined> {

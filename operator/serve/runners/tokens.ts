@@ -2,11 +2,20 @@
 import { createHash } from 'node:crypto';
 import { AmbientError } from '../../../common/errors.ts';
 import type { TokenOwner } from '../../../common/kube/access.ts';
+import { LocalBuckets } from '../../sessions/webhooks/rate-limits.ts';
 
 export interface TokenPod {
   namespace: string;
   name: string;
   uid: string;
+}
+
+/** Whom a token that was refused speaks of. */
+export interface Bearer {
+  pod: TokenPod;
+  serviceAccount: string;
+  /** The API server knows the token, whomever it was meant for; without that anybody may have written it. */
+  isProven: boolean;
 }
 
 /** KubeClient is one. */
@@ -31,6 +40,7 @@ interface Remembered {
 
 interface Claims {
   pod: TokenPod;
+  serviceAccount: string;
   /** Milliseconds since the epoch. */
   expiresAt: number;
   audiences: string[];
@@ -38,6 +48,9 @@ interface Claims {
 
 const TOKEN_BYTES_MAX = 16 * 1024;
 const REMEMBERED = 5000;
+/** Who was refused is asked of the API server so often; what is more stays a claim. */
+const PROOFS = { perMinute: 120, burst: 20 };
+const AUDIENCES_MAX = 5;
 const POD_NAME = 'authentication.kubernetes.io/pod-name';
 const POD_UID = 'authentication.kubernetes.io/pod-uid';
 const SERVICE_ACCOUNT = /^system:serviceaccount:([^:]+):[^:]+$/;
@@ -46,17 +59,49 @@ export class Tokens {
   readonly #options: TokensOptions;
   /** By hash of the token; the least recently used first. */
   readonly #known = new Map<string, Remembered>();
+  /** Tokens that were refused, by hash: whether the API server knows them. */
+  readonly #refused = new Map<string, boolean>();
+  readonly #proofs: LocalBuckets;
   readonly #asking = new Map<string, Promise<TokenPod>>();
 
   constructor(options: TokensOptions) {
     this.#options = options;
+    this.#proofs = new LocalBuckets(() => options.now().getTime());
+  }
+
+  /** For the record, not to let anybody in. Undefined for what is no token of a pod. Throws what the API server's absence throws. */
+  async bearerOf(authorization: string | undefined): Promise<Bearer | undefined> {
+    const token = tokenIn(authorization);
+    const claims = token === undefined ? undefined : claimsOf(token);
+    if (token === undefined || claims === undefined) return undefined;
+    const { pod, serviceAccount } = claims;
+    const hash = hashOf(token);
+    let isProven = this.#known.has(hash) || this.#refused.get(hash);
+    if (isProven === undefined && this.#proofs.takeNow('', PROOFS) === 0) {
+      isProven = await this.#isProven(token, claims);
+      this.#setRefused(hash, isProven);
+    }
+    return { pod, serviceAccount, isProven: isProven ?? false };
+  }
+
+  #setRefused(hash: string, isProven: boolean): void {
+    this.#refused.set(hash, isProven);
+    forgetOldest(this.#refused, REMEMBERED);
+  }
+
+  async #isProven(token: string, { pod, audiences }: Claims): Promise<boolean> {
+    const { reviewer, mayExist } = this.#options;
+    if (!(await mayExist(pod))) return false;
+    const asked = audiences.slice(0, AUDIENCES_MAX);
+    const owner = await reviewer.tokenReview(token, asked);
+    return asked.some((audience) => podOf(owner, audience)?.uid === pod.uid);
   }
 
   /** The pod of the bearer. Throws unauthenticated, unavailable when the API server does not answer. */
   async podOf(authorization: string | undefined): Promise<TokenPod> {
-    const token = /^Bearer ([\w.~+/=-]+)$/i.exec(authorization ?? '')?.[1];
-    if (token === undefined || token.length > TOKEN_BYTES_MAX) throw refused('there is no bearer token');
-    const hash = createHash('sha256').update(token).digest('base64');
+    const token = tokenIn(authorization);
+    if (token === undefined) throw refused('there is no bearer token');
+    const hash = hashOf(token);
     const known = this.#known.get(hash);
     if (known !== undefined) {
       this.#known.delete(hash);
@@ -83,13 +128,27 @@ export class Tokens {
     if (!(await mayExist(claims.pod))) throw refused('the token’s pod is not a session’s');
     const owner = await reviewer.tokenReview(token, [audience]);
     const pod = podOf(owner, audience);
-    if (pod === undefined) throw refused(owner.error ?? 'the API server does not know the token');
-    this.#known.set(hash, { pod, expiresAt: claims.expiresAt });
-    for (const oldest of this.#known.keys()) {
-      if (this.#known.size <= remembered) break;
-      this.#known.delete(oldest);
+    if (pod === undefined) {
+      this.#setRefused(hash, false);
+      throw refused(owner.error ?? 'the API server does not know the token');
     }
+    this.#known.set(hash, { pod, expiresAt: claims.expiresAt });
+    forgetOldest(this.#known, remembered);
     return pod;
+  }
+}
+
+function tokenIn(authorization: string | undefined): string | undefined {
+  const token = /^Bearer ([\w.~+/=-]+)$/i.exec(authorization ?? '')?.[1];
+  return token === undefined || token.length > TOKEN_BYTES_MAX ? undefined : token;
+}
+
+const hashOf = (token: string): string => createHash('sha256').update(token).digest('base64');
+
+function forgetOldest(known: Map<string, unknown>, most: number): void {
+  for (const oldest of known.keys()) {
+    if (known.size <= most) break;
+    known.delete(oldest);
   }
 }
 
@@ -114,9 +173,13 @@ function claimsOf(token: string): Claims | undefined {
     } = JSON.parse(payload) as {
       aud?: string | string[];
       exp?: number;
-      'kubernetes.io'?: { namespace?: string; pod?: { name?: string; uid?: string } };
+      'kubernetes.io'?: {
+        namespace?: string;
+        pod?: { name?: string; uid?: string };
+        serviceaccount?: { name?: string };
+      };
     };
-    const { namespace, pod } = bound ?? {};
+    const { namespace, pod, serviceaccount } = bound ?? {};
     if (
       typeof exp !== 'number' ||
       namespace === undefined ||
@@ -127,6 +190,7 @@ function claimsOf(token: string): Claims | undefined {
     }
     return {
       pod: { namespace, name: pod.name, uid: pod.uid },
+      serviceAccount: serviceaccount?.name ?? '',
       expiresAt: exp * 1000,
       audiences: Array.isArray(aud) ? aud : [aud ?? ''],
     };

@@ -91,6 +91,14 @@ describe('operator configuration', () => {
       assert.throws(() => closedBy(wrong), /--runner-closed-cidrs .* must be CIDRs/, wrong);
   });
 
+  it('takes what runners reach where no policy says, and that it is nothing', () => {
+    const openedBy = (...args: string[]): string[] => readConfig(args, {}).runnerEgress;
+    assert.deepEqual(openedBy(), ['0.0.0.0/0', '::/0']);
+    assert.deepEqual(openedBy('--runner-egress=192.0.2.0/24'), ['192.0.2.0/24']);
+    assert.deepEqual(openedBy('--runner-egress=none'), []);
+    assert.throws(() => openedBy('--runner-egress=all'), /--runner-egress .* must be CIDRs/);
+  });
+
   it('keeps data in a directory, or in a bucket of S3', () => {
     assert.deepEqual(readConfig([], {}).store, { kind: 'directory', root: '/var/lib/ambient' });
     const named = (...flags: string[]) =>

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { Compile } from 'typebox/compile';
 import { LogRecord } from '../../../common/api/log.ts';
+import { EVENT_LINE_MAX } from '../../../runner/agents/event.ts';
 import type { AgentEvent } from '../../../runner/agents/event.ts';
 import { translatorFor } from '../../../runner/agents/formats.ts';
 import type { Translator } from '../../../runner/agents/translator.ts';
@@ -274,5 +275,18 @@ describe('streams of agents', () => {
       'y'.repeat(40_000),
     );
     assert.equal(records.at(-1)?.text, lines[2]);
+  });
+
+  it('takes no end of a line that is too long for an event, whatever stands there', async function () {
+    this.timeout(60_000);
+    await using endpoint = await RunnerEndpoint.start();
+    await using pod = await RunnerPod.make({ endpoint, description: { eventFormat: 'ndjson' } });
+    const event = JSON.stringify({ type: 'assistant', text: 'said' });
+    const script = `process.stdout.write('x'.repeat(${EVENT_LINE_MAX}) + '${event}\\n${event}\\n')`;
+    await pod.run(process.execPath, '-e', script);
+    const records = endpoint.records.filter(({ type }) => type !== 'status');
+    assert.equal(records.filter(({ type }) => type === 'assistant').length, 1);
+    assert.equal(records.at(-2)?.text, event);
+    assert.equal(records.at(-1)?.type, 'assistant');
   });
 });

@@ -20,6 +20,7 @@ const recording = (calls: unknown[]): Handlers<SessionPageRequests> => {
     message: note('message'),
     interrupt: note('interrupt'),
     resume: note('resume'),
+    openResult: note('openResult'),
     raiseBudget: note('raiseBudget'),
     openAudit: note('openAudit'),
     openPolicy: note('openPolicy'),

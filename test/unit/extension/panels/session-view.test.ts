@@ -320,6 +320,18 @@ describe('the view of a session', () => {
     assert.equal(sessionView(aSession().build()).triggered, undefined);
   });
 
+  it('says where its changes are in the repository, and offers to open that', () => {
+    const session = aSession().build();
+    session.status = { result: { branch: 'ambient/fix', pullRequest: 'https://github.com/team/app/pull/1' } };
+    const view = sessionView(session);
+    const details = Object.fromEntries(view.details.map(({ label, value }) => [label, value]));
+    assert.deepEqual(
+      [view.pushed, details['Result branch'], details['Pull request']],
+      [true, 'ambient/fix', 'https://github.com/team/app/pull/1'],
+    );
+    assert.equal(sessionView(aSession().build()).pushed, undefined);
+  });
+
   it('keeps what it last saw of a session that is gone', () => {
     const view = sessionView(aSession().running().build(), { deleted: true });
     assert.deepEqual([view.stateWord, view.canStop, view.canDelete], ['deleted', false, false]);

@@ -60,6 +60,20 @@ describe('the view of a policy', () => {
     assert.equal(concurrency.meter?.tone, 'warning');
   });
 
+  it('tells how many pods are kept ready, and why there are not more', () => {
+    const policy = aPolicy('team-a', { warmPods: [{ framework: 'generic', count: 2 }] });
+    const of = (warmPods: NonNullable<NamespacePolicy['status']>['warmPods']): string =>
+      asText(view({ ...policy, status: { warmPods } }).concurrency.facts);
+    assert.doesNotMatch(of(undefined), /ready/);
+    assert.match(
+      of([
+        { framework: 'generic', wanted: 2, ready: 1 },
+        { framework: 'codex', version: '1', wanted: 1, ready: 0, message: 'There is none.' },
+      ]),
+      /Pods kept ready: 1 of 2 of generic; 0 of 1 of codex 1 \(There is none\.\)/,
+    );
+  });
+
   it('warns from 80 %, and says what it means when all is spent', () => {
     assert.equal(view(spent('79.99')).budget?.notice, undefined);
     assert.match(view(spent('80.00')).budget?.notice ?? '', /More than 80 %/);

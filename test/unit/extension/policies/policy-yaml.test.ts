@@ -58,7 +58,7 @@ describe('the YAML of a policy', () => {
     ]);
     assert.match(
       problems('spec:\n  model: {}\n')[0] ?? '',
-      /^model: spec\.model is unknown; here may stand models, tools, isolation, inputs, approval/,
+      /^model: spec\.model is unknown; here may stand models, tools, network, isolation, inputs, results, approval/,
     );
     assert.match(
       problems('spec:\n  approval:\n    autoApprove:\n      triggers: [mail]\n')[0] ?? '',
@@ -91,14 +91,17 @@ describe('completion in a policy', () => {
     assert.deepEqual(offers('spec:\n  |'), [
       'models',
       'tools',
+      'network',
       'isolation',
       'inputs',
+      'results',
       'approval',
       'retention',
       'notifications',
       'webhookAuth',
       'concurrency',
       'frameworks',
+      'warmPods',
     ]);
     assert.deepEqual(offers('spec:\n  models:\n    budget:\n      monthly: "1.00"\n      |\n  tools: {}\n'), [
       'perSession',

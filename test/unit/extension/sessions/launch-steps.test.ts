@@ -1,11 +1,13 @@
 /** The launch form, answered by a script: which questions are asked, with what to choose from, and what comes of it. */
 import assert from 'node:assert/strict';
 import type { Framework } from '../../../../common/api/framework.ts';
+import type { NamespacePolicySpec } from '../../../../common/api/namespace-policy.ts';
 import type { Answer, InputQuestion, PickQuestion, Questions } from '../../../../extension/ide/questions.ts';
 import { runWizard } from '../../../../extension/ide/wizard.ts';
 import { sessionManifest } from '../../../../extension/sessions/launch-answers.ts';
 import type { LaunchAnswers } from '../../../../extension/sessions/launch-answers.ts';
 import { LaunchSteps } from '../../../../extension/sessions/launch-steps.ts';
+import { runtimeFixed } from '../../../../extension/sessions/launch-runtime.ts';
 import { LaunchPolicy } from '../../../../extension/sessions/policy-check.ts';
 import { aPolicy } from '../../../support/fixtures.ts';
 import type { Draft, LaunchOffers } from '../../../../extension/sessions/launch-draft.ts';
@@ -412,6 +414,60 @@ describe('the launch form', () => {
     assert.deepEqual(next.answers?.limits, { timeoutSeconds: 60 });
   });
 
+  describe('and the runtime', () => {
+    const customised = async (
+      runtimeClasses: { default?: string; allowed?: string[] } | undefined,
+      answers: Line[],
+    ): ReturnType<typeof play> => {
+      const spec = runtimeClasses === undefined ? {} : { isolation: { runtimeClasses } };
+      const policy = async (): Promise<LaunchPolicy> =>
+        new LaunchPolicy({ known: 'policy', policy: aPolicy('demo', spec) });
+      const first = ['dev', 'demo', 'Command', 'x', 'Use defaults', '$(circle-slash) Nothing', 'Customise…'];
+      return await play([...first, '', '', '', ...answers, '↵'], draft(), { policy });
+    };
+    const runtimes = (asked: string[]): string[] =>
+      asked.filter((line) => line.includes('runtime')).map((line) => line.replace(/^\S+ /, ''));
+
+    it('asks for it where the policy leaves a choice', async () => {
+      const classes = { default: 'gvisor', allowed: ['kata', 'vendor-*'] };
+      const named = await customised(classes, ['kata']);
+      assert.deepEqual(runtimes(named.asked), [
+        'How long, and how much of the cluster? [*Use defaults (1 h, 1Gi memory) | Customise… (time, memory, CPU, runtime)]',
+        "In which runtime? [*The namespace's default (gvisor) | kata | $(edit) Another RuntimeClass… (vendor-*)]",
+      ]);
+      assert.deepEqual(named.answers?.limits, { runtimeClassName: 'kata' });
+      const typed = await customised(classes, [
+        '$(edit) Another RuntimeClass…',
+        { back: true },
+        '$(edit) Another RuntimeClass…',
+        { wrong: 'runc', then: 'vendor-fc' },
+      ]);
+      assert.deepEqual(typed.answers?.limits, { runtimeClassName: 'vendor-fc' });
+      const standard = await customised(classes, ["The namespace's default"]);
+      assert.deepEqual(standard.answers?.limits, {});
+    });
+
+    it('says why not where it leaves none', async () => {
+      const { asked, answers } = await customised({ default: 'gvisor' }, []);
+      assert.deepEqual(runtimes(asked), []);
+      assert.deepEqual(answers?.limits, {});
+      const told = (isolation: NamespacePolicySpec['isolation']): string | undefined =>
+        runtimeFixed(
+          draft({
+            policy: new LaunchPolicy({
+              known: 'policy',
+              policy: aPolicy('demo', isolation && { isolation }),
+            }),
+          }),
+        );
+      const fixed = 'The policy of the namespace leaves no choice of runtime:';
+      assert.equal(told({ runtimeClasses: { default: 'gvisor' } }), `${fixed} gvisor`);
+      assert.equal(told(undefined), `${fixed} the nodes' own`);
+      assert.equal(told({ runtimeClasses: { allowed: ['kata'] } }), undefined);
+      assert.equal(runtimeFixed(draft({ policy: new LaunchPolicy({ known: 'unknown' }) })), undefined);
+    });
+  });
+
   it('suggests what was answered last time', async () => {
     const last: Partial<LaunchAnswers> = {
       cluster: 'prod',
@@ -496,7 +552,7 @@ describe('a session made of answers', () => {
         version: '2',
         config: { a: 1 },
         source: { type: 'folder', path: '/x' },
-        limits: { memory: '1Gi' },
+        limits: { memory: '1Gi', runtimeClassName: 'kata' },
       },
       'id',
       { sizeBytes: 5, digest: 'sha256:ab', name: 'x' },
@@ -507,6 +563,7 @@ describe('a session made of answers', () => {
       framework: { type: 'generic', version: '2', config: { a: 1 } },
       source: { type: 'upload', upload: { sizeBytes: 5, digest: 'sha256:ab', name: 'x' } },
       limits: { timeoutSeconds: 3600, gracePeriodSeconds: 30, memory: '1Gi' },
+      runtimeClassName: 'kata',
     });
   });
 });

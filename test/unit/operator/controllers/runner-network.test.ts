@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
+import type { EgressRule } from '../../../../common/api/namespace-policy.ts';
+import { NO_RESTRICTIONS } from '../../../../common/rules/policy/effective.ts';
 import { runnerNetworkPolicy } from '../../../../operator/controllers/runner-network.ts';
 
 const network = {
   operator: { namespace: 'ambient-system', port: 8444 },
   url: 'https://ambient-operator.ambient-system.svc:8444',
+  open: ['0.0.0.0/0', '::/0'],
   closed: [],
 };
+const restricted = { restrictions: { ...NO_RESTRICTIONS, network: true }, egress: undefined };
+const free = { restrictions: NO_RESTRICTIONS, egress: undefined };
+const opening = (...egress: EgressRule[]) => ({ ...free, egress });
 const dns = {
   to: [
     {
@@ -30,7 +36,7 @@ const reports = {
 
 describe('the network of runner pods', () => {
   it('is closed but for DNS and the operator where policy restricts it', () => {
-    const { metadata, spec } = runnerNetworkPolicy('team-a', true, network);
+    const { metadata, spec } = runnerNetworkPolicy('team-a', restricted, network);
     assert.deepEqual(metadata, {
       name: 'ambient-runner',
       namespace: 'team-a',
@@ -47,7 +53,7 @@ describe('the network of runner pods', () => {
   });
 
   it('leads outside otherwise, but never to metadata services', () => {
-    const { spec } = runnerNetworkPolicy('team-a', false, network);
+    const { spec } = runnerNetworkPolicy('team-a', free, network);
     assert.equal(spec.ingress, undefined);
     assert.deepEqual(spec.egress, [
       dns,
@@ -69,7 +75,7 @@ describe('the network of runner pods', () => {
   it('leads to no CIDR that whoever runs the cluster has closed', () => {
     const closed = ['10.0.0.0/8', 'fd00::/8', '169.254.0.0/16'];
     const [v4, v6] =
-      runnerNetworkPolicy('team-a', false, { ...network, closed }).spec.egress?.at(-1)?.to ?? [];
+      runnerNetworkPolicy('team-a', free, { ...network, closed }).spec.egress?.at(-1)?.to ?? [];
     assert.deepEqual(v4?.ipBlock?.except, [
       '169.254.0.0/16',
       '100.100.100.200/32',
@@ -79,9 +85,51 @@ describe('the network of runner pods', () => {
     assert.deepEqual(v6?.ipBlock?.except, ['fe80::/10', 'fd00:ec2::254/128', 'fd00::/8']);
   });
 
+  it('leads to what the policy opens and nowhere else', () => {
+    const { spec } = runnerNetworkPolicy(
+      'team-a',
+      opening(
+        { cidr: '192.0.2.0/24', except: ['192.0.2.128/25'], ports: [{ port: 443 }] },
+        { cidr: '2001:db8::/32', ports: [{ port: 8000, endPort: 8999, protocol: 'UDP' }] },
+        { cidr: '198.51.100.7/32' },
+      ),
+      network,
+    );
+    assert.deepEqual(spec.egress, [
+      dns,
+      reports,
+      {
+        to: [{ ipBlock: { cidr: '192.0.2.0/24', except: ['192.0.2.128/25'] } }],
+        ports: [{ protocol: 'TCP', port: 443 }],
+      },
+      {
+        to: [{ ipBlock: { cidr: '2001:db8::/32' } }],
+        ports: [{ protocol: 'UDP', port: 8000, endPort: 8999 }],
+      },
+      { to: [{ ipBlock: { cidr: '198.51.100.7/32' } }] },
+    ]);
+  });
+
+  it('leads nowhere else where nothing is opened, or only what is closed', () => {
+    const closed = ['10.96.0.1/32'];
+    for (const policy of [
+      opening(),
+      opening({ cidr: '169.254.169.254/32' }, { cidr: '10.96.0.1/32' }),
+      { ...restricted, egress: [{ cidr: '192.0.2.0/24' }] },
+    ])
+      assert.deepEqual(runnerNetworkPolicy('team-a', policy, { ...network, closed }).spec.egress, [
+        dns,
+        reports,
+      ]);
+    assert.deepEqual(runnerNetworkPolicy('team-a', free, { ...network, open: [] }).spec.egress, [
+      dns,
+      reports,
+    ]);
+  });
+
   it('leads to an operator outside the cluster by its address alone', () => {
     const at = (url: string) =>
-      runnerNetworkPolicy('team-a', true, { ...network, url }).spec.egress?.slice(2);
+      runnerNetworkPolicy('team-a', restricted, { ...network, url }).spec.egress?.slice(2);
     assert.deepEqual(at('https://192.0.2.7:9000'), [
       { to: [{ ipBlock: { cidr: '192.0.2.7/32' } }], ports: [{ protocol: 'TCP', port: 9000 }] },
     ]);

@@ -5,15 +5,26 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { MODELS_TOKEN_AUDIENCE, API_VERSION } from '../../../../common/api/names.ts';
+import {
+  ANNOTATION_RUN,
+  API_VERSION,
+  LABEL_SESSION,
+  LABEL_SESSION_UID,
+  LABEL_WARM,
+  MODELS_TOKEN_AUDIENCE,
+} from '../../../../common/api/names.ts';
 import type { LogRecord } from '../../../../common/api/log.ts';
 import type { Session } from '../../../../common/api/session.ts';
 import { AmbientError } from '../../../../common/errors.ts';
 import type { TokenOwner } from '../../../../common/kube/access.ts';
 import type { Job, Pod } from '../../../../common/kube/core-types.ts';
 import type { Door } from '../../../../operator/serve/http/server.ts';
+import { jobNameFor } from '../../../../operator/controllers/session/index.ts';
 import { RunnerIdentity } from '../../../../operator/serve/runners/identity.ts';
+import { Runs } from '../../../../operator/serve/runners/runs.ts';
+import { RunnerRefusals } from '../../../../operator/serve/runners/refusals.ts';
 import { createRunnerServer, EVENTS_BYTES_MAX } from '../../../../operator/serve/runners/server.ts';
+import type { Accesses } from '../../../../operator/sessions/accesses.ts';
 import { Artifacts } from '../../../../operator/sessions/artifacts.ts';
 import type { CostReport } from '../../../../operator/sessions/costs.ts';
 import { SessionLog } from '../../../../operator/sessions/log.ts';
@@ -51,6 +62,7 @@ function tokenOf(pod: Pod, more: { audience?: string; expiresAt?: number; salt?:
     'kubernetes.io': {
       namespace: pod.metadata.namespace,
       pod: { name: pod.metadata.name, uid: pod.metadata.uid },
+      serviceaccount: { name: 'ambient-runner' },
     },
   };
   return `e30.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.c2ln`;
@@ -62,12 +74,12 @@ class TestReviewer {
   reviews = 0;
   isAway = false;
 
-  grant(pod: Pod, token = tokenOf(pod)): string {
+  grant(pod: Pod, token = tokenOf(pod), audience = 'ambient'): string {
     const { name, namespace, uid = '' } = pod.metadata;
     const prefix = 'authentication.kubernetes.io';
     this.owners.set(token, {
       authenticated: true,
-      audiences: ['ambient'],
+      audiences: [audience],
       user: {
         username: `system:serviceaccount:${namespace}:ambient-runner`,
         extra: { [`${prefix}/pod-name`]: [name], [`${prefix}/pod-uid`]: [uid] },
@@ -117,7 +129,10 @@ describe('the door for runners', () => {
   let door: Door;
   let port: number;
   let audit: CollectedAudit;
+  let accesses: Accesses;
   let now: number;
+  /** The watch tells of a pod. */
+  let tell: (pod: Pod) => void;
 
   before(async () => {
     certificates = await TestCertificates.make();
@@ -141,18 +156,28 @@ describe('the door for runners', () => {
     sources = new Sources({ store });
     results = new Results(store);
     const key = (namespace: string, name: string): string => `${namespace}/${name}`;
+    const identity = new RunnerIdentity({
+      reviewer,
+      pods: {
+        get: (namespace, name) => pods.get(key(namespace, name)),
+        fetch: async (namespace, name) =>
+          unwatchedPods.get(key(namespace, name)) ?? pods.get(key(namespace, name)),
+      },
+      jobs: { get: (namespace, name) => jobs.get(key(namespace, name)) },
+      sessions,
+      jobNameFor,
+      now: () => new Date(now),
+    });
+    accesses = anAccesses(store, audit);
     door = createRunnerServer({
-      identity: new RunnerIdentity({
-        reviewer,
-        pods: {
-          get: (namespace, name) => pods.get(key(namespace, name)),
-          fetch: async (namespace, name) =>
-            unwatchedPods.get(key(namespace, name)) ?? pods.get(key(namespace, name)),
+      identity,
+      runs: new Runs({
+        get: (namespace, name) => pods.get(key(namespace, name)),
+        fetch: async (namespace, name) => pods.get(key(namespace, name)),
+        onChange: (listener) => {
+          tell = listener;
+          return { [Symbol.dispose]: () => undefined };
         },
-        jobs: { get: (namespace, name) => jobs.get(key(namespace, name)) },
-        sessions,
-        jobNameOf: (uid) => `ambient-${uid}`,
-        now: () => new Date(now),
       }),
       sessions,
       log,
@@ -169,7 +194,7 @@ describe('the door for runners', () => {
       questions: {
         note: async (_, records) => void asked.push(...records.flatMap(({ question }) => question ?? [])),
       },
-      accesses: anAccesses(store, audit),
+      refusals: new RunnerRefusals({ identity, accesses }),
       certificates,
       logger: pino({ level: 'silent' }),
       metrics: new Registry(),
@@ -178,6 +203,7 @@ describe('the door for runners', () => {
   });
   afterEach(async () => {
     await door.close(100);
+    accesses[Symbol.dispose]();
     await log.close();
     await temporary[Symbol.asyncDispose]();
   });
@@ -225,6 +251,80 @@ describe('the door for runners', () => {
     });
   });
 
+  describe('of a pod that is kept ready', () => {
+    const run = { command: ['true'] };
+    let kept: Pod;
+    const waitForRun = (wait = 0): Promise<Answer> => call('GET', `/runner/v1/run?wait=${wait}`);
+
+    beforeEach(() => {
+      kept = structuredClone(pod);
+      Object.assign(kept.metadata, { name: 'kept', uid: 'kept-uid' });
+      kept.metadata.labels = { [LABEL_WARM]: 'digest', [LABEL_SESSION]: '', [LABEL_SESSION_UID]: '' };
+      const job = structuredClone(jobs.get(`team-a/ambient-${session.metadata.uid}`));
+      assert.ok(job);
+      job.metadata.name = 'warm-job';
+      jobs.set('team-a/warm-job', job);
+      for (const owner of kept.metadata.ownerReferences ?? []) owner.name = 'warm-job';
+      pods.set('team-a/kept', kept);
+      token = reviewer.grant(kept);
+    });
+
+    const claim = (): void => {
+      const { name, uid = '' } = session.metadata;
+      const labels = { [LABEL_WARM]: 'digest', [LABEL_SESSION]: name, [LABEL_SESSION_UID]: uid };
+      const annotations = { [ANNOTATION_RUN]: JSON.stringify(run) };
+      kept = { ...kept, metadata: { ...kept.metadata, labels, annotations } };
+      pods.set('team-a/kept', kept);
+      tell(kept);
+    };
+    const choose = (): void => {
+      sessions.status(session, {
+        warmPod: { jobName: 'warm-job', podName: 'kept', claimedAt: '2030-01-01T00:00:00Z' },
+        workload: { podName: 'kept' },
+      });
+    };
+
+    it('the token opens nothing but its wait for a run', async () => {
+      for (const [method, path] of [
+        ['GET', 'control'],
+        ['POST', 'events'],
+        ['GET', 'source'],
+        ['GET', 'resume/changes.patch'],
+        ['PUT', 'artifacts/a.txt'],
+        ['POST', 'result'],
+      ] as const)
+        assert.deepEqual([path, (await call(method, `/runner/v1/${path}`)).status], [path, 403]);
+      const { status, json } = await waitForRun();
+      assert.deepEqual([status, json], [200, {}]);
+    });
+
+    it('is told its run as soon as it is a session’s, and is the session’s from then on', async () => {
+      const waiting = waitForRun(20);
+      await until(() => reviewer.reviews === 1, 'it asks');
+      choose();
+      claim();
+      assert.deepEqual((await waiting).json, { run });
+      assert.deepEqual((await waitForRun()).json, { run }, 'also when the answer was lost');
+      assert.equal((await control()).status, 200);
+    });
+
+    it('is refused when the session has not chosen it, whatever its labels say', async () => {
+      claim();
+      assert.equal((await waitForRun()).status, 403);
+      assert.equal((await control()).status, 403);
+    });
+
+    it('is told nothing once it is being deleted: the session has another by then', async () => {
+      choose();
+      claim();
+      kept.metadata.deletionTimestamp = '2030-01-01T00:00:00Z';
+      assert.equal((await waitForRun()).status, 403);
+    });
+  });
+
+  const recorded = (count: number): Promise<CollectedAudit['events']> =>
+    until(() => (audit.events.length >= count ? audit.events : undefined), `${count} are on record`);
+
   describe('refuses', () => {
     it('who has no good token, without asking the API server about nonsense', async () => {
       const tokens = [
@@ -244,9 +344,13 @@ describe('the door for runners', () => {
         (await call('GET', '/runner/v1/control', { headers: { authorization: 'Basic eDp5' } })).status,
         401,
       );
-      assert.equal(reviewer.reviews, 0);
-      assert.equal((await control({ token: tokenOf(pod, { salt: 'forged' }) })).status, 401);
-      assert.equal(reviewer.reviews, 1);
+      await recorded(tokens.length + 1);
+      // For the record, behind the answer: whether those that name a pod of ours are its own.
+      assert.equal(reviewer.reviews, 3);
+      const forged = tokenOf(pod, { salt: 'forged' });
+      assert.equal((await control({ token: forged })).status, 401);
+      await recorded(tokens.length + 2);
+      assert.equal(reviewer.reviews, 4);
     });
 
     it('and has on record whom', async () => {
@@ -255,12 +359,70 @@ describe('the door for runners', () => {
       stranger.metadata.uid = 'nobody';
       await call('GET', '/runner/v1/control', { token: reviewer.grant(stranger) });
       assert.equal((await call('GET', '/runner/v1/control')).status, 200);
-      const about = audit.events.map(({ namespace, resource, outcome, details }) => [
-        `${namespace} ${resource} ${outcome}`,
+      const about = (await recorded(2)).map(({ namespace, actor, resource, outcome, details }) => [
+        `${namespace} ${actor} ${resource} ${outcome}`,
         details?.['door'],
+        details?.['claimed'],
       ]);
-      const expected = ['ambient-system runner/control denied', 'runners'];
-      assert.deepEqual(about, [expected, expected]);
+      const expected = 'ambient-system system:anonymous runner/control denied';
+      // It may have been written by anybody.
+      const claimed = { namespace: 'default', pod: stranger.metadata.name, serviceAccount: 'ambient-runner' };
+      assert.deepEqual(about, [
+        [expected, 'runners', undefined],
+        [expected, 'runners', claimed],
+      ]);
+    });
+
+    it('and has on record which pod of ours it was, in the records of its session', async () => {
+      const models = reviewer.grant(
+        pod,
+        tokenOf(pod, { audience: MODELS_TOKEN_AUDIENCE }),
+        MODELS_TOKEN_AUDIENCE,
+      );
+      const other = sessions.add(aSession('other').in('team-a').running().build());
+      for (let i = 0; i < 30; i++) {
+        assert.equal((await control({ token: models })).status, 401);
+        assert.equal((await call('GET', `/runner/v1/sessions/${other.metadata.name}/events`)).status, 404);
+      }
+      assert.equal(reviewer.reviews, 2);
+      await recorded(2);
+      accesses[Symbol.dispose]();
+      const { name, uid } = session.metadata;
+      const of = (resource: string, details: object): object => ({
+        namespace: 'team-a',
+        sessionId: name,
+        sessionUid: uid,
+        actor: 'system:serviceaccount:team-a:ambient-runner',
+        action: 'view',
+        resource,
+        outcome: 'denied',
+        details: { door: 'runners', pod: pod.metadata.name, ...details },
+      });
+      const key = {
+        code: 'unauthenticated',
+        reason: 'the token is meant for somebody else',
+      };
+      const path = {
+        path: '/runner/v1/sessions/other/events',
+        code: 'not_found',
+        reason: 'runners have no such path',
+      };
+      const found = audit.events.map(({ traceId: _, ...event }) => event);
+      assert.deepEqual(
+        found.toSorted((a, b) => a.resource.localeCompare(b.resource)),
+        [
+          of('runner/control', key),
+          of('runner/control', { ...key, more: 29 }),
+          of('runner/unknown', path),
+          of('runner/unknown', { ...path, more: 29 }),
+        ],
+      );
+    });
+
+    it('paths that are not there only when it is known who asks', async () => {
+      assert.equal((await call('GET', '/runner/v1/secrets', { token: 'nonsense' })).status, 401);
+      const [event] = await recorded(1);
+      assert.equal(event?.resource, 'runner/unknown');
     });
 
     it('a token once it has expired, although it was good', async () => {

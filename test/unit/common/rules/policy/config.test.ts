@@ -20,6 +20,36 @@ const HOOK = 'spec.notifications.webhooks[0]';
 type Case = [about: string, policy: unknown, ...mistakes: string[]];
 
 const TABLE: Record<string, Case[]> = {
+  network: [
+    ['blocks with ports', { network: { egress: [{ cidr: '10.0.0.0/8', except: ['10.96.0.0/12'] }] } }],
+    ['nothing but the operator', { network: { egress: [] } }],
+    [
+      'a block that the schema cannot tell from one',
+      { network: { egress: [{ cidr: '1:2:3/64' }, { cidr: '10.0.0.0/8', except: ['1:2:3/64'] }] } },
+      'error spec.network.egress[0].cidr: so nothing is opened',
+      'error spec.network.egress[1].except[0]: so nothing is opened',
+    ],
+    [
+      'bits behind the length',
+      { network: { egress: [{ cidr: '10.1.2.3/8' }] } },
+      'warning spec.network.egress[0].cidr: counts as 10.0.0.0/8',
+    ],
+    [
+      'an exception that lies elsewhere',
+      { network: { egress: [{ cidr: '10.0.0.0/8', except: ['192.0.2.0/24'] }] } },
+      'warning spec.network.egress[0].except[0]: is not within 10.0.0.0/8',
+    ],
+    [
+      'a metadata service',
+      { network: { egress: [{ cidr: '169.254.169.254/32' }] } },
+      'error spec.network.egress[0].cidr: always closed',
+    ],
+    [
+      'a network that is restricted and opened',
+      { network: { egress: [{ cidr: '10.0.0.0/8' }] }, tools: { restrictions: { network: true } } },
+      'warning spec.network.egress: has no effect',
+    ],
+  ],
   'models and tools': [
     ['nothing', {}],
     [

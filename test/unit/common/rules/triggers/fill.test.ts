@@ -44,12 +44,23 @@ const saying = (text: string): Delivery => ({
 });
 
 describe('a session made of an event', () => {
+  it('wants its changes where the pull request of the event wants to go, unless the trigger says where', () => {
+    const git = { url: 'https://github.com/team/repo.git' };
+    const baseOf = (pullRequest: NonNullable<Session['result']>['pullRequest']): string | undefined =>
+      fill({ source: { type: 'git', git }, result: pullRequest === undefined ? {} : { pullRequest } }).spec
+        .result?.pullRequest?.base;
+    assert.equal(baseOf({ draft: true }), 'main');
+    assert.equal(baseOf({ base: 'next' }), 'next');
+    assert.equal(baseOf(undefined), undefined);
+  });
+
   it('says what it was made of and by whom', () => {
     const { spec, mistakes } = fill({
       displayName: 'Review of {{event.number}}: {{event.title}}',
       source: { type: 'git', git: { url: '{{payload.repository.clone_url}}', ref: '{{event.commit}}' } },
       config: { command: 'agent --review "$1"', args: ['{{event.title}}'] },
       limits: { memory: '1Gi' },
+      runtimeClassName: 'gvisor',
     });
     assert.deepEqual(mistakes, []);
     assert.deepEqual(spec, {
@@ -79,6 +90,7 @@ describe('a session made of an event', () => {
         },
       },
       limits: { memory: '1Gi', timeoutSeconds: 3600, gracePeriodSeconds: 30 },
+      runtimeClassName: 'gvisor',
     });
   });
 

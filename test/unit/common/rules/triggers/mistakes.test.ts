@@ -157,6 +157,11 @@ const TABLE: Record<string, Case[]> = {
       /does not fit framework/,
     ],
     [
+      'the branch of a result',
+      makes({ ...agent({}), result: { branch: 'fix/{{event.number}}' } }),
+      /^error .*result\.branch: is not filled in/,
+    ],
+    [
       'a version',
       makes({ framework: { type: 'agent', version: '{{event.text}}' } }),
       /^error .*version: is not filled in/,

@@ -122,6 +122,7 @@ function aWorld(policy: NamespacePolicy, at?: string) {
     client,
     reflectors,
     turns,
+    warm: { standing: () => undefined, onChange: () => ({ [Symbol.dispose]: () => undefined }) },
     audit: { record: async (event) => void audited.push(event) },
     clock,
     random: () => 0.5,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { pino } from 'pino';
+import type { PushReport } from '../../../../../common/api/push.ts';
 import type { RunResult } from '../../../../../common/api/runner.ts';
 import type { NamespacePolicy } from '../../../../../common/api/namespace-policy.ts';
 import type { Framework } from '../../../../../common/api/framework.ts';
@@ -14,6 +15,7 @@ import { Policies } from '../../../../../operator/sessions/policies.ts';
 import { appendHistory } from '../../../../../operator/record/history.ts';
 import { Committer } from '../../../../../operator/controllers/session/committer.ts';
 import type { Result } from '../../../../../operator/controllers/queue.ts';
+import type { Opening } from '../../../../../operator/record/pull-requests/opener.ts';
 import { Memory } from '../../../../../operator/controllers/session/memory.ts';
 import {
   bySessionUid,
@@ -72,6 +74,9 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
     refusePreparation: undefined as KubeError | undefined,
     sourceReady: false,
     result: undefined as RunResult | undefined,
+    changed: false,
+    opening: { state: 'waiting', againMs: 60_000 } as Opening,
+    pushReport: undefined as PushReport | undefined,
     cost: undefined as NonNullable<Session['status']>['cost'],
     serviceAccounts: 0,
     /** What Kubernetes says of the Job and its pod. */
@@ -84,6 +89,8 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
       clock,
     }),
     audit: new CollectedAudit(),
+    /** The pod that is kept ready. */
+    kept: undefined as { jobName: string; podName: string } | undefined,
   };
   let version = 10;
   const nextVersion = (): string => String(++version);
@@ -113,6 +120,10 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
       requests.push('delete job');
       for (const { metadata } of jobs.list()) jobs.remove(metadata);
     },
+    async jsonPatch(_: unknown, { name }: { name: string }) {
+      requests.push(`claim ${name}`);
+      throw refusal(404, 'NotFound', 'no such object');
+    },
     async mergePatch(
       _: unknown,
       __: unknown,
@@ -126,6 +137,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
         metadata: { ...truth.metadata, resourceVersion: nextVersion() },
         status: { ...truth.status, ...patch.status },
       };
+      if (truth.status?.warmPod === null) delete truth.status.warmPod;
       // Merge patches merge objects; workload is the only one that is written in parts.
       truth.status = {
         ...truth.status,
@@ -150,6 +162,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
       frameworks,
       policies: new Policies(policies),
       turns: world.turns,
+      warm: { pick: () => world.kept },
       audit: world.audit,
       budgetStopped: () => undefined,
       operatorUser: OPERATOR,
@@ -160,10 +173,13 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
         sourceReady: async () => world.sourceReady,
         result: async () => world.result,
         artifacts: async () => ({ generated: [], count: 0, totalBytes: 0, products: [] }),
+        hasChanges: async () => world.changed,
+        pushReport: async () => world.pushReport,
         vouch: async () => undefined,
         cost: async () => world.cost,
         storageFull: async () => false,
       },
+      pullRequests: { open: () => world.opening },
       exporter: { deliver: () => ({ state: 'waiting', againMs: 60_000 }) },
       settings: {
         startPatienceMs: 300_000,
@@ -246,6 +262,35 @@ describe('reconciling a session', () => {
     await c.look();
     await c.look();
     assert.equal(c.requests.length, 2, 'nothing is written when nothing changed');
+  });
+
+  it('makes a Job of its own when the pod that it wanted is gone, and asks for no other', async () => {
+    const c = aController(aSession());
+    c.policies.upsert(aPolicy('default', { warmPods: [{ framework: 'generic', count: 1 }] }));
+    c.world.kept = { jobName: 'warm-job', podName: 'warm-pod' };
+    await c.look();
+    assert.deepEqual(c.requests, ['patch status'], 'before anything is claimed the session says which');
+    const { warmPod, phase } = c.status();
+    assert.deepEqual([warmPod?.jobName, warmPod?.podName, phase], ['warm-job', 'warm-pod', 'Pending']);
+    await c.settle();
+    assert.deepEqual(c.requests.slice(1), [
+      'claim warm-job',
+      'get job',
+      'patch status',
+      'create job',
+      'patch status',
+    ]);
+    assert.deepEqual([c.status().warmPod, c.status().workload?.jobName], [undefined, 'ambient-uid-of-s1']);
+  });
+
+  it('is not claimed for a session that is stopped before', async () => {
+    const c = aController(aSession());
+    c.policies.upsert(aPolicy('default', { warmPods: [{ framework: 'generic', count: 1 }] }));
+    c.world.kept = { jobName: 'warm-job', podName: 'warm-pod' };
+    await c.look();
+    c.change({ stop: { requestedAt: NOW, requestedBy: 'kim', gracePeriodSeconds: 1 } });
+    await c.settle();
+    assert.deepEqual([c.status().phase, c.requests], ['Failed', ['patch status', 'patch status']]);
   });
 
   it('tells once in its history that the version is deprecated', async () => {
@@ -1060,5 +1105,104 @@ describe('a session whose namespace restricts it', () => {
     assert.match(c.status().message ?? '', /The operator lacks a right here: networkpolicies/);
     c.world.refusePreparation = refusal(500, 'InternalError', 'etcd is slow');
     await assert.rejects(c.look(), /etcd is slow/);
+  });
+});
+
+describe('a completed session whose changes are wanted on a branch', () => {
+  const COMMIT = 'a'.repeat(40);
+  function asking(branches = ['ambient/*']) {
+    const c = aController(
+      aSession().spec({
+        source: { type: 'git', git: { url: 'https://git.example.com/team/app', credentials: 'git' } },
+        result: {},
+      }),
+    );
+    c.policies.upsert(aPolicy(c.session.metadata.namespace, { results: { branches } }));
+    c.change({ phase: 'Completed' });
+    c.world.result = aResult('Succeeded', { sourceCommit: COMMIT });
+    c.world.changed = true;
+    return c;
+  }
+  const reason = (c: ReturnType<typeof asking>) => c.condition('ResultPushed')?.reason;
+  const over = (c: ReturnType<typeof asking>, type: 'Complete' | 'Failed'): void => {
+    for (const job of c.jobs.list())
+      c.jobs.upsert({ ...job, status: { conditions: [{ type, status: 'True' }] } });
+  };
+
+  it('is pushed by a Job of its own, which is on record first, and then says where', async () => {
+    const c = asking();
+    await c.settle();
+    assert.equal(reason(c), 'Pushing');
+    assert.equal(c.requests.filter((request) => request === 'create job').length, 1);
+    const [job] = c.jobs.list();
+    assert.deepEqual(
+      c.world.audit.events.filter(({ resource }) => resource === 'jobs').map(({ details }) => details),
+      [{ job: job?.metadata.name }],
+    );
+    const pod = job?.spec.template.spec;
+    assert.deepEqual(
+      pod?.volumes?.flatMap(({ secret }) => secret?.secretName ?? []),
+      ['git'],
+    );
+    assert.deepEqual(
+      pod.volumes.flatMap(
+        ({ projected }) =>
+          projected?.sources.flatMap((source) => source.serviceAccountToken?.audience ?? []) ?? [],
+      ),
+      ['ambient-push'],
+    );
+    c.world.pushReport = { state: 'pushed', branch: 'ambient/s1', commit: COMMIT, base: 'main' };
+    over(c, 'Complete');
+    await c.settle();
+    assert.equal(reason(c), 'Pushed');
+    assert.deepEqual(c.status().result, { branch: 'ambient/s1', commit: COMMIT, base: 'main' });
+    assert.deepEqual(
+      c.status().history?.map(({ event }) => event),
+      ['ResultPushed'],
+    );
+  });
+
+  it('tells a failure while it is tried again, and gives up with the Job', async () => {
+    const c = asking();
+    await c.settle();
+    c.world.pushReport = { state: 'failed', reason: 'CredentialsRefused', message: 'no' };
+    await c.settle();
+    assert.equal(reason(c), 'Pushing');
+    assert.match(c.condition('ResultPushed')?.message ?? '', /^no\. It is tried again/);
+    over(c, 'Failed');
+    await c.settle();
+    assert.equal(reason(c), 'CredentialsRefused');
+    c.noJob();
+    await c.settle();
+    assert.equal(c.requests.filter((request) => request === 'create job').length, 1, 'it stays given up');
+  });
+
+  it('has no Job where policy does not list its branch any more, or nothing changed', async () => {
+    const forbidden = asking(['elsewhere/*']);
+    await forbidden.settle();
+    assert.equal(reason(forbidden), 'NotAllowed');
+    const unchanged = asking();
+    unchanged.world.changed = false;
+    await unchanged.settle();
+    assert.equal(reason(unchanged), 'NothingChanged');
+    assert.deepEqual([...forbidden.jobs.list(), ...unchanged.jobs.list()], []);
+  });
+
+  it('waits for room in a quota, and does not let other work after the end wait', async () => {
+    const c = asking();
+    c.world.refuse = refusal(403, 'Forbidden', 'exceeded quota: small');
+    await c.look();
+    assert.match(c.condition('ResultPushed')?.message ?? '', /exceeded quota/);
+    c.world.refuse = undefined;
+    await c.settle();
+    assert.equal(c.jobs.list().length, 1);
+  });
+
+  it('asks for nothing of one that failed', async () => {
+    const c = asking();
+    c.change({ phase: 'Failed' });
+    await c.settle();
+    assert.equal(reason(c), undefined);
+    assert.deepEqual(c.requests, []);
   });
 });

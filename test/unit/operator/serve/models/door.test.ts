@@ -102,7 +102,10 @@ describe('the door to models', () => {
         sessions,
         policies,
         costs,
-        identity: { sessionOf: async () => session } as unknown as RunnerIdentity,
+        identity: {
+          sessionOf: async () => session,
+          bearerOf: async () => undefined,
+        } as unknown as RunnerIdentity,
         accesses: anAccesses(temporary.store, audit),
         registry: new Registry(),
         budgetStopped: () => undefined,

@@ -1,0 +1,62 @@
+/** The part of the runners' door that the pod which pushes a session's changes is served at (contract: common/api/push.ts). */
+import { PUSH_REPORT, pushPath } from '../../../common/api/push.ts';
+import { CHANGES_PATCH } from '../../../common/api/runner.ts';
+import { AmbientError, isAmbientError } from '../../../common/errors.ts';
+import type { Artifacts } from '../../sessions/artifacts.ts';
+import type { PushReports } from '../../sessions/push-reports.ts';
+import { readJson } from '../http/body.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { sendArtifact } from './send-artifact.ts';
+import type { RunnerIdentity } from './identity.ts';
+import type { RunnerRefusals } from './refusals.ts';
+
+export interface PushDoorOptions {
+  /** Of the tokens with audience `ambient-push` alone. */
+  identity: RunnerIdentity;
+  artifacts: Artifacts;
+  reports: PushReports;
+  refusals: Pick<RunnerRefusals, 'note'>;
+}
+
+const REPORT_BYTES_MAX = 64 * 1024;
+
+export class PushDoor {
+  readonly #options: PushDoorOptions;
+
+  constructor(options: PushDoorOptions) {
+    this.#options = options;
+  }
+
+  isFor(url: string): boolean {
+    return url.startsWith(pushPath(''));
+  }
+
+  /** Throws AmbientError, as the door of runners does. */
+  async handle(exchange: Exchange): Promise<void> {
+    const { request, response, facts } = exchange;
+    const { artifacts, reports } = this.#options;
+    const asked = `${request.method ?? ''} ${request.url ?? ''}`;
+    facts.route = 'push';
+    const isReport = asked === `POST ${pushPath(PUSH_REPORT)}`;
+    if (!isReport && asked !== `GET ${pushPath(CHANGES_PATCH)}`)
+      throw new AmbientError('not_found', 'the pod that pushes has no such path');
+    const session = await this.#sessionOf(exchange);
+    facts.namespace = session.metadata.namespace ?? '';
+    facts.session = session.metadata.name;
+    if (!isReport) return await sendArtifact(exchange, artifacts, session, CHANGES_PATCH);
+    await reports.put(session, await readJson(request, REPORT_BYTES_MAX));
+    response.writeHead(204).end();
+  }
+
+  async #sessionOf({ request, signal, traceId }: Exchange) {
+    const { identity, refusals } = this.#options;
+    const { authorization } = request.headers;
+    try {
+      return await identity.sessionOf(authorization, signal);
+    } catch (error) {
+      if (isAmbientError(error, 'unauthenticated', 'forbidden'))
+        refusals.note({ authorization, resource: 'runner/push', error, traceId });
+      throw error;
+    }
+  }
+}

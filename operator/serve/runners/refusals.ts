@@ -1,0 +1,57 @@
+/** Who was refused at the runners' door, on record with what can be known of them. */
+import type { Session } from '../../../common/api/session.ts';
+import type { AmbientError } from '../../../common/errors.ts';
+import type { Accesses } from '../../sessions/accesses.ts';
+import type { Bearer } from './tokens.ts';
+
+export interface RefusedRequest {
+  authorization: string | undefined;
+  resource: string;
+  details?: Record<string, unknown>;
+  error: AmbientError;
+  traceId: string;
+}
+
+interface Found {
+  bearer: Bearer;
+  session: Session | undefined;
+}
+
+export interface RunnerRefusalsOptions {
+  identity: { bearerOf(authorization: string | undefined): Promise<Found | undefined> };
+  accesses: Pick<Accesses, 'refused' | 'refusedPod'>;
+}
+
+export class RunnerRefusals {
+  readonly #options: RunnerRefusalsOptions;
+
+  constructor(options: RunnerRefusalsOptions) {
+    this.#options = options;
+  }
+
+  /** Asks for who it is while the answer is on its way. Never throws: it is refused in any case. */
+  note({ authorization, ...refused }: RefusedRequest): void {
+    this.#options.identity.bearerOf(authorization).then(
+      (found) => this.#tell(refused, found),
+      // The API server does not say.
+      () => this.#tell(refused, undefined),
+    );
+  }
+
+  #tell(refused: Omit<RefusedRequest, 'authorization'>, found: Found | undefined): void {
+    const { accesses } = this.#options;
+    const about = { door: 'runners', ...refused } as const;
+    if (found === undefined) {
+      accesses.refused(about);
+      return;
+    }
+    const { bearer, session } = found;
+    const { pod, serviceAccount, isProven } = bearer;
+    if (isProven) accesses.refusedPod({ ...about, pod: { ...pod, serviceAccount }, session });
+    // Anybody can write a token that names a pod of somebody else.
+    else {
+      const claimed = { namespace: pod.namespace, pod: pod.name, serviceAccount };
+      accesses.refused({ ...about, details: { ...about.details, claimed } });
+    }
+  }
+}

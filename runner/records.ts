@@ -22,6 +22,7 @@ export class Recorder {
   readonly #translator: Translator | undefined;
   readonly #unreportable: AbortSignal;
   readonly #onOutput: () => void;
+  readonly #asks: (question: AgentEvent) => boolean;
   readonly #lines: Record<Stream, LineSplitter>;
   /** What comes next on standard output goes on with a line that was too long for an event. */
   #isWithinLine = false;
@@ -35,6 +36,8 @@ export class Recorder {
     /** Aborts when nothing can reach the operator any more: output is then only mirrored. */
     unreportable: AbortSignal;
     onOutput?: () => void;
+    /** False: not yet, another question stands. */
+    asks?: (question: AgentEvent) => boolean;
   }) {
     this.#spool = options.spool;
     this.#mirror = options.mirror;
@@ -42,6 +45,7 @@ export class Recorder {
     this.#unreportable = options.unreportable;
     this.#translator = options.translator;
     this.#onOutput = options.onOutput ?? (() => undefined);
+    this.#asks = options.asks ?? (() => true);
     this.#lines = {
       stdout: new LineSplitter(this.#translator ? EVENT_LINE_MAX : RECORD_TEXT_MAX),
       stderr: new LineSplitter(RECORD_TEXT_MAX),
@@ -60,6 +64,11 @@ export class Recorder {
   /** Something that went wrong outside the command. */
   error(text: string, fields: Pick<LogRecord, 'name' | 'data'> = {}): void {
     this.#own('error', text, fields);
+  }
+
+  /** What had to wait for the answer to another one. */
+  question(event: AgentEvent): void {
+    this.#event(this.#now().toISOString(), event);
   }
 
   /** What a person said to the command. */
@@ -102,7 +111,8 @@ export class Recorder {
     if (stream === 'stdout') this.#isWithinLine = partial;
     if (this.#translator && isWhole && bytes[0] === 0x7b) {
       const events = this.#translator.line(bytes.toString('utf8'));
-      for (const event of events ?? []) this.#event(time, event);
+      for (const event of events ?? [])
+        if (event.type !== 'question' || this.#asks(event)) this.#event(time, event);
       if (events) return;
     }
     for (const part of recordTexts(bytes)) {

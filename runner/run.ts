@@ -82,7 +82,7 @@ export async function run(context: RunContext): Promise<RunResult> {
   let idle: IdleWatch | undefined;
   const touch = (): void => idle?.touch();
   await using spool = new Spool({ folder: scratch, limitBytes: SPOOL_BYTES });
-  const recorder = new Recorder({
+  const recorder: Recorder = new Recorder({
     spool,
     mirror,
     now: context.now,
@@ -92,8 +92,10 @@ export async function run(context: RunContext): Promise<RunResult> {
     }),
     unreportable: over.signal,
     onOutput: touch,
+    asks: (question): boolean => inbox?.asks(question) ?? true,
   });
-  const inbox = description.input === 'messages' ? inboxFor(description, recorder, touch) : undefined;
+  const inbox: Inbox | undefined =
+    description.input === 'messages' ? inboxFor(description, recorder, touch) : undefined;
   const sender = new Sender({
     endpoint,
     spool,

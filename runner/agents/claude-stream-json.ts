@@ -9,11 +9,14 @@ import { isObject, numberIn, objectIn, objectsIn, stringIn } from './json.ts';
 import type { JsonObject } from './json.ts';
 import { UsageTeller } from './tokens.ts';
 import type { Translator, TranslatorOptions } from './translator.ts';
+import { PERMISSION_ANSWERS } from './permission.ts';
 import { callText, shortPath } from './wording.ts';
 
 /** Calls whose result has not come; the oldest are forgotten. */
 const CALLS_MAX = 1000;
 const PATCH_MAX = 8000;
+/** Of a request as JSON, which is needed for its answer and must not be cut with the rest. */
+const REQUEST_MAX = 6000;
 const WRITERS: ReadonlySet<string> = new Set(['Write', 'Edit', 'MultiEdit', 'NotebookEdit']);
 /** Pieces of what comes whole as well, and signs of life. */
 const PASSING: ReadonlySet<string> = new Set([
@@ -57,7 +60,7 @@ export class ClaudeStream implements Translator {
       case 'result':
         return this.#result(line);
       case 'control_request':
-        return controlRequest(line);
+        return controlRequest(line, this.#workspace);
       default:
         return undefined;
     }
@@ -221,9 +224,11 @@ const parentOf = (line: JsonObject): { parent?: string } => {
 };
 
 /** Asks whoever holds its standard input, for example whether it may use a tool. */
-function controlRequest(line: JsonObject): AgentEvent[] {
+function controlRequest(line: JsonObject, workspace: string): AgentEvent[] {
   const request = objectIn(line, 'request');
   const input = objectIn(request, 'input');
+  const subtype = stringIn(request, 'subtype');
+  const isLong = JSON.stringify(request).length > REQUEST_MAX;
   const [id, name] = [stringIn(line, 'request_id'), stringIn(request, 'tool_name')];
   const questions = objectsIn(input, 'questions').map((question) => stringIn(question, 'question') ?? '');
   return [
@@ -231,11 +236,16 @@ function controlRequest(line: JsonObject): AgentEvent[] {
       type: 'question',
       ...(id === undefined ? {} : { id }),
       ...(name === undefined ? {} : { name }),
-      text: questions.join('\n') || `May it use ${name ?? stringIn(request, 'subtype') ?? 'this'}?`,
-      data: { request },
+      text: questions.join('\n') || mayIt(name ?? subtype ?? 'this', callText(input, workspace)),
+      data: {
+        ...(name === undefined ? {} : { options: [...PERMISSION_ANSWERS] }),
+        request: isLong ? { subtype, tool_name: name, truncated: true } : request,
+      },
     },
   ];
 }
+
+const mayIt = (name: string, what: string): string => `May it use ${name}${what === '' ? '' : ` (${what})`}?`;
 
 function resultText(content: unknown): string {
   if (typeof content === 'string') return content;

@@ -1,5 +1,6 @@
 /** How a command wants to be told what people say: one writer a format, chosen by the format of its events. */
 import type { RunDescription, Said } from '../../common/api/runner.ts';
+import type { AgentEvent } from '../agents/event.ts';
 import { claudeStreamJson } from './claude-stream-json.ts';
 import { ndjson } from './ndjson.ts';
 import { plainText } from './plain-text.ts';
@@ -11,6 +12,8 @@ export interface InputFormat {
   message(said: Said): string;
   /** Likewise for an interrupt; undefined where the format has no word for it: the process group is sent SIGINT then. */
   interrupt(said: Said): string | undefined;
+  /** What goes in instead of a message that answers a question; undefined: the agent goes on without an answer to it. */
+  answer?: (question: AgentEvent, said: Said) => string | undefined;
 }
 
 const FORMATS: Readonly<Partial<Record<string, InputFormat>>> = {

@@ -1,6 +1,7 @@
 /** What people said, on its way into the command: in order, each once, kept until the command is there to hear it. */
 import type { Writable } from 'node:stream';
 import type { Said } from '../../common/api/runner.ts';
+import type { AgentEvent } from '../agents/event.ts';
 import type { Recorder } from '../records.ts';
 import type { InputFormat } from './format.ts';
 
@@ -15,7 +16,7 @@ export interface InboxOptions {
   format: InputFormat;
   /** Written before anything that was said. */
   opening?: string | undefined;
-  recorder: Pick<Recorder, 'user' | 'status' | 'error'>;
+  recorder: Pick<Recorder, 'user' | 'status' | 'error' | 'question'>;
   /** Something was said. */
   onSaid: () => void;
 }
@@ -26,6 +27,8 @@ export class Inbox {
   #waiting: Said[] = [];
   #listener: Listener | undefined;
   #isClosed = false;
+  /** What the command waits to be told, the one that people see first. */
+  #questions: AgentEvent[] = [];
 
   constructor(options: InboxOptions) {
     this.#options = options;
@@ -54,6 +57,13 @@ export class Inbox {
     this.#deliver();
   }
 
+  /** Whether people are to see it now: of several that come at once one answer answers one. */
+  asks(question: AgentEvent): boolean {
+    if (this.#options.format.answer === undefined || question.data?.['request'] === undefined) return true;
+    this.#questions.push(question);
+    return this.#questions.length === 1;
+  }
+
   /** The command reads the end of its input: it is to finish by itself. */
   close(): void {
     this.#isClosed = true;
@@ -72,13 +82,27 @@ export class Inbox {
           data: { seq: said.seq, id: said.id },
         });
       else {
-        this.#listener.stdin.write(this.#options.format.message(said));
+        this.#listener.stdin.write(this.#answer(said) ?? this.#options.format.message(said));
         recorder.user(said.text, { id: said.id, name: said.by, data: { seq: said.seq } });
+        this.#askNext();
       }
     }
   }
 
+  #answer(said: Said): string | undefined {
+    const [question] = this.#questions;
+    return question === undefined ? undefined : this.#options.format.answer?.(question, said);
+  }
+
+  #askNext(): void {
+    this.#questions.shift();
+    const [next] = this.#questions;
+    if (next !== undefined) this.#options.recorder.question(next);
+  }
+
   #interrupt(said: Said, { stdin, interrupt }: Listener): void {
+    // What is interrupted asks for nothing any more.
+    this.#questions = [];
     const words = this.#options.format.interrupt(said);
     this.#options.recorder.status(`interrupted by ${said.by}`, {
       name: 'interrupt',

@@ -1,6 +1,6 @@
 /**
- * How Claude Code is called for a session: https://code.claude.com/docs/en/cli-reference. Nobody is there to answer a question of
- * permission, so what it may is said beforehand: the tools that the session wants and policy leaves. Their names stand in
+ * How Claude Code is called for a session: https://code.claude.com/docs/en/cli-reference. Where nobody can answer a question of
+ * permission, what it may is said beforehand: the tools that the session wants and policy leaves. Their names stand in
  * `--tools`, so that the model is not even offered others, and policy's in the settings given on the command line, which neither a
  * file in the workspace nor one in the home can take back.
  */
@@ -40,7 +40,10 @@ export function claudeArguments(description: RunDescription, env: Env, conversat
     // Its task comes as the first of what is said to it.
     ...(talks ? ['--input-format', 'stream-json'] : []),
     // acceptEdits would also let commands pass that change files.
-    ...['--permission-mode', 'dontAsk', '--permission-prompts', 'none', '--strict-mcp-config'],
+    ...(talks
+      ? ['--permission-mode', 'default', '--permission-prompt-tool', 'stdio']
+      : ['--permission-mode', 'dontAsk', '--permission-prompts', 'none']),
+    '--strict-mcp-config',
     // Else it says again what the system prompt was there, whatever this session's is.
     ...(conversation === undefined ? [] : ['--resume', conversation, '--system-prompt-snapshot', 'off']),
     ...(model === undefined ? [] : ['--model', model]),

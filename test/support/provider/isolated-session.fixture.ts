@@ -34,10 +34,12 @@ for (const [name, content] of Object.entries(plan.files)) {
   await writeFile(join(pod.workspace, name), content);
 }
 const talking = (async () => {
-  for (const { afterAsked, ...said } of plan.said ?? []) {
+  for (const { afterAsked = 0, afterQuestions = 0, ...said } of plan.said ?? []) {
     // The answer has come through as well when the runner has its tokens.
     await endpoint.until(
-      () => endpoint.records.filter(({ type }) => type === 'usage').length >= afterAsked,
+      () =>
+        endpoint.records.filter(({ type }) => type === 'usage').length >= afterAsked &&
+        endpoint.records.filter(({ type }) => type === 'question').length >= afterQuestions,
       60_000,
     );
     endpoint.say(said);

@@ -54,8 +54,8 @@ export interface SessionPlan {
   files: Record<string, string>;
   /** Of the session that this one goes on from: base64, by name below /resume/. */
   resumed?: Record<string, string>;
-  /** What is said to the session once the model was asked so many times, in order. */
-  said?: { afterAsked: number; kind?: 'message' | 'interrupt'; text?: string }[];
+  /** What is said to the session once the model was asked so many times, and the person, in order. */
+  said?: { afterAsked?: number; afterQuestions?: number; kind?: 'message' | 'interrupt'; text?: string }[];
 }
 
 export interface SessionRun {

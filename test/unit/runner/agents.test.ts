@@ -180,7 +180,7 @@ describe('streams of agents', () => {
     });
     assert.deepEqual(
       permission?.map(({ type, id, name, text }) => [type, id, name, text]),
-      [['question', 'r1', 'Bash', 'May it use Bash?']],
+      [['question', 'r1', 'Bash', 'May it use Bash (ls)?']],
     );
     const helper = told(translator, {
       type: 'assistant',

@@ -152,4 +152,57 @@ describe('talking to a run', function () {
     assert.deepEqual(endpoint.texts('output'), ['done']);
     assert.ok(endpoint.requests.every((request) => !request.includes('after=')));
   });
+
+  it('asks people one question at a time, and gives the command each answer to its own', async () => {
+    await using endpoint = await RunnerEndpoint.start();
+    await using pod = await RunnerPod.make({
+      endpoint,
+      description: { input: 'messages', eventFormat: 'claude-stream-json' },
+    });
+    const asks = (id: string): string =>
+      JSON.stringify({
+        ...{ type: 'control_request', request_id: id },
+        request: {
+          ...{
+            subtype: 'can_use_tool',
+            tool_name: 'Bash',
+            input: { command: id === 'c' ? 'x'.repeat(20_000) : id },
+          },
+          permission_suggestions: [{ type: 'addRules', destination: 'projectSettings' }],
+        },
+      });
+    const lines = ['a', 'b', 'c', 'd'].map((id) => `echo '${asks(id)}'`).join('; ');
+    await pod.start('sh', '-c', `${lines}; for i in 1 2 3 4 5; do read -r line; echo "heard $line"; done`);
+    const questions = (): (string | undefined)[] =>
+      endpoint.records.filter(({ type }) => type === 'question').map(({ id }) => id);
+    for (const [index, text] of ['allow', 'Always allow', 'no, never'].entries()) {
+      await endpoint.until(() => questions().length === index + 1);
+      endpoint.say({ text });
+    }
+    await endpoint.until(() => questions().length === 4);
+    assert.deepEqual(questions(), ['a', 'b', 'c', 'd']);
+    // An interrupt takes the question back: what is said then is no answer to it.
+    endpoint.say({ kind: 'interrupt' });
+    endpoint.say({ text: 'Allow' });
+    await pod.ended();
+    const heard = endpoint.texts('output').map((line) => JSON.parse(line.replace('heard ', '')) as unknown);
+    const answer = (id: string, response: object): object => ({
+      type: 'control_response',
+      response: { subtype: 'success', request_id: id, response },
+    });
+    const [first, second, third, , last] = heard;
+    assert.deepEqual(first, answer('a', { behavior: 'allow' }));
+    assert.deepEqual(
+      second,
+      answer('b', {
+        behavior: 'allow',
+        updatedPermissions: [{ type: 'addRules', destination: 'session' }],
+      }),
+    );
+    assert.deepEqual(
+      third,
+      answer('c', { behavior: 'deny', message: 'It is not allowed. ann said instead: no, never' }),
+    );
+    assert.equal((last as { type: string }).type, 'user');
+  });
 });

@@ -46,6 +46,7 @@ import { Launches } from './sessions/launch.ts';
 import { ProvenanceRecorder } from './record/provenance/recorder.ts';
 import { SigningKey } from './record/provenance/signing-key.ts';
 import { Messages } from './sessions/messages.ts';
+import type { LostCalls } from './sessions/models/lost-calls.ts';
 import { Namespaces } from './sessions/namespaces.ts';
 import { Questions } from './sessions/questions.ts';
 import { StoredRecords } from './sessions/records.ts';
@@ -80,6 +81,7 @@ export interface Doors {
   policies: Policies;
   audit: AuditTrail;
   costs: Costs;
+  lostCalls: LostCalls;
   /** Calls back when the upload of a session is complete. */
   onSource(listener: (session: Session) => void): Disposable;
   close(drainMs: number): Promise<void>;
@@ -213,6 +215,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const models = makeModelDoor(
     {
       rules: config.models,
+      replica: config.identity,
       client,
       store,
       audit,
@@ -248,7 +251,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     identity,
     runs,
     refusals: new RunnerRefusals({ identity, accesses }),
-    models,
+    models: models.door,
     push: new PushDoor({
       identity: pushing,
       artifacts,
@@ -341,6 +344,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     policies,
     audit,
     costs,
+    lostCalls: models.lostCalls,
     records: new StoredRecords({
       pushReports,
       store,

@@ -15,11 +15,31 @@ import type { ArtifactStore } from '../store/store.ts';
 import { OTHER } from './charges.ts';
 import type { Charge } from './charges.ts';
 
+/** A call that may still cost something. */
+export interface OpenCall {
+  /** What its charge will be broken down by. */
+  key: string;
+  most: Money;
+}
+
 export interface Sums {
-  /** Number of the last charge that is counted. */
+  /** Number of the last charge that is counted; of a source that numbers its states, that of the state. */
   seq: number;
   amounts: ReadonlyMap<string, Money>;
   days: ReadonlyMap<string, Money>;
+  /** By id. None of them is in the amounts. */
+  open: ReadonlyMap<string, OpenCall>;
+}
+
+export interface SourceSums extends Sums {
+  source: string;
+}
+
+/** What turns one state of a source into its next. */
+export interface Change {
+  charges: readonly Omit<Charge, 'seq'>[];
+  /** All that are open from now on. */
+  open: ReadonlyMap<string, OpenCall>;
 }
 
 interface Known extends Sums {
@@ -31,9 +51,10 @@ interface Known extends Sums {
 interface StoredSums {
   amounts: Record<string, string>;
   days: Record<string, string>;
+  open?: Record<string, { key: string; most: string }>;
 }
 
-const NOTHING: Sums = { seq: 0, amounts: new Map(), days: new Map() };
+export const NOTHING: Sums = { seq: 0, amounts: new Map(), days: new Map(), open: new Map() };
 const SOURCE = /^[a-z0-9-]{1,63}$/;
 /** What the schema of status allows for the breakdown. */
 const KEYS_MAX = 50;
@@ -60,8 +81,23 @@ export class CostLedger {
     return await this.#adding.run(id, () => this.#add(ref, id, report, day));
   }
 
+  /**
+   * Stores the next state of a source that numbers its states, and that nobody else writes while its process lives. What a call
+   * costs takes the place of what it may cost in one write, so that no crash finds it counted twice, or not at all.
+   */
+  async next(ref: SessionRef, source: string, before: Sums, change: Change, day: string): Promise<Sums> {
+    const next = { ...addTo(before, change.charges, day), seq: before.seq + 1, open: change.open };
+    await this.#put(ref, source, next);
+    return next;
+  }
+
+  /** Removes a state that has been replaced. */
+  async drop(ref: SessionRef, source: string, { seq }: Sums): Promise<void> {
+    if (seq > 0) await this.#store.remove(keys.cost(ref, source, seq));
+  }
+
   /** The sums of every source. */
-  async read(ref: SessionRef): Promise<Sums[]> {
+  async read(ref: SessionRef): Promise<SourceSums[]> {
     const newest = new Map<string, number>();
     for (const key of await this.#store.listKeys(keys.costs(ref))) {
       const found = keys.parseCost(key);
@@ -92,19 +128,23 @@ export class CostLedger {
     }
     if (known === undefined || after > known.through) known = await this.#newest(ref, source, after);
     const fresh = charges.filter((charge) => charge.seq > (known?.seq ?? 0));
-    const last = fresh.at(-1);
-    if (last === undefined) {
+    if (fresh.length === 0) {
       this.#remember(id, { ...known, through: Math.max(known.through, seq) });
       return ZERO;
     }
-    const next = { ...addTo(known, fresh, day), seq: Math.max(...fresh.map((charge) => charge.seq)) };
-    await this.#store.put(keys.cost(ref, source, next.seq), Buffer.from(JSON.stringify(toStored(next))), {
-      contentType: 'application/json',
-    });
+    const last = Math.max(...fresh.map((charge) => charge.seq));
+    const next = { ...addTo(known, fresh, day), seq: last, open: known.open };
+    await this.#put(ref, source, next);
     this.#remember(id, { ...next, through: Math.max(known.through, seq) });
     // What it replaces is of no more use; left behind by a crash, it does no harm.
-    if (known.seq > 0) await this.#store.remove(keys.cost(ref, source, known.seq));
+    await this.drop(ref, source, known);
     return sum(fresh.map(({ amount }) => amount));
+  }
+
+  async #put(ref: SessionRef, source: string, sums: Sums): Promise<void> {
+    await this.#store.put(keys.cost(ref, source, sums.seq), Buffer.from(JSON.stringify(toStored(sums))), {
+      contentType: 'application/json',
+    });
   }
 
   async #newest(ref: SessionRef, source: string, after: number): Promise<Known> {
@@ -119,10 +159,10 @@ export class CostLedger {
     }
   }
 
-  async #load(ref: SessionRef, source: string, seq: number): Promise<Sums | undefined> {
+  async #load(ref: SessionRef, source: string, seq: number): Promise<SourceSums | undefined> {
     try {
       const { body } = await this.#store.get(keys.cost(ref, source, seq));
-      return fromStored(seq, (await json(body)) as StoredSums);
+      return { source, ...fromStored(seq, (await json(body)) as StoredSums) };
     } catch (error) {
       if (isAmbientError(error, 'not_found')) return undefined;
       throw error;
@@ -140,7 +180,11 @@ export class CostLedger {
   }
 }
 
-function addTo({ amounts, days }: Sums, charges: readonly Charge[], today: string): Omit<Sums, 'seq'> {
+function addTo(
+  { amounts, days }: Sums,
+  charges: Change['charges'],
+  today: string,
+): Pick<Sums, 'amounts' | 'days'> {
   const next = { amounts: new Map(amounts), days: new Map(days) };
   // Days only go forward, whatever the clock of another replica says.
   const day = [...days.keys()].reduce((latest, each) => (each > latest ? each : latest), today);
@@ -150,6 +194,15 @@ function addTo({ amounts, days }: Sums, charges: readonly Charge[], today: strin
     next.days.set(day, plus(next.days.get(day) ?? ZERO, amount));
   }
   return next;
+}
+
+/** What the calls of a source that are under way may still cost. */
+export const openSum = ({ open }: Sums): Money => sum([...open.values()].map(({ most }) => most));
+
+/** The same with all that is open charged as what it may cost at most. */
+export function writtenOff(sums: Sums, today: string): Sums {
+  const charges = [...sums.open.values()].map(({ key, most }) => ({ key, amount: most }));
+  return { ...sums, ...addTo(sums, charges, today), open: new Map() };
 }
 
 /** As status shows it. */
@@ -177,16 +230,22 @@ const toText = (amounts: ReadonlyMap<string, Money>, max: number): Record<string
       .map(([key, amount]) => [key, formatMoney(amount)]),
   );
 
-const toStored = ({ amounts, days }: Sums): StoredSums => ({
+const toStored = ({ amounts, days, open }: Sums): StoredSums => ({
   amounts: toText(amounts, KEYS_MAX),
   days: toText(days, Infinity),
+  ...(open.size > 0 && {
+    open: Object.fromEntries([...open].map(([id, { key, most }]) => [id, { key, most: formatMoney(most) }])),
+  }),
 });
 
 const fromText = (texts: Record<string, string>): Map<string, Money> =>
   new Map(Object.entries(texts).map(([key, text]) => [key, parseMoney(text) ?? ZERO]));
 
-const fromStored = (seq: number, { amounts, days }: StoredSums): Sums => ({
+const fromStored = (seq: number, { amounts, days, open = {} }: StoredSums): Sums => ({
   seq,
   amounts: fromText(amounts),
   days: fromText(days),
+  open: new Map(
+    Object.entries(open).map(([id, { key, most }]) => [id, { key, most: parseMoney(most) ?? ZERO }]),
+  ),
 });

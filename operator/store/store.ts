@@ -1,6 +1,6 @@
 /**
  * The artifact store as the operator sees it: opaque keys with / between segments, bytes behind them.
- * Keys are `{namespace}/{session uid}/{log|artifacts|source|history|result|messages}/…` `_audit/…` and `_webhooks/…` (see keys.ts); the implementations know nothing of sessions.
+ * Keys are `{namespace}/{session uid}/{log|artifacts|source|history|result|messages}/…` `_audit/…`, `_calls/…` and `_webhooks/…` (see keys.ts); the implementations know nothing of sessions.
  * Every method throws AmbientError `storage_full` or `storage_unavailable` when that is the cause.
  */
 import type { Readable } from 'node:stream';

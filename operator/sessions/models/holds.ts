@@ -56,9 +56,9 @@ export class Holds {
       stored: (isFresh: boolean) => this.#stored(session, isFresh),
       signal,
     };
-    for (;;) {
+    for (let isFresh = false; ; isFresh = true) {
       assert();
-      const got = await reservations.reserve(need);
+      const got = await reservations.reserve(need, { isFresh });
       if (got.kind === 'short') {
         await shortages.meet(session, { ...got, model }, signal);
         continue;
@@ -76,7 +76,7 @@ export class Holds {
         shortages.mended(session);
         return { settle: (amount) => this.#settled(session, settle(amount)) };
       }
-      // Another replica was first.
+      // Another replica was first: until it gives back, what is remembered here would lead astray again.
       await settle(ZERO);
     }
   }

@@ -63,14 +63,14 @@ export class Reservations {
   }
 
   /** Throws what `stored` throws, and the signal's reason. */
-  async reserve(need: Need): Promise<Reservation | Shortage> {
+  async reserve(need: Need, { isFresh = false } = {}): Promise<Reservation | Shortage> {
     const held = this.#enter(need.uid);
     let isHeld = false;
     try {
-      for (let isFresh = false; ;) {
+      for (let mustLook = isFresh; ;) {
         need.signal.throwIfAborted();
         const seen = held.releases;
-        const known: Stored = need.limit() === undefined ? NOTHING : await need.stored(isFresh);
+        const known: Stored = need.limit() === undefined ? NOTHING : await need.stored(mustLook);
         const { spent, elsewhere } = known;
         // What somebody has just given back may not have been in what was read.
         if (held.releases !== seen) continue;
@@ -81,8 +81,8 @@ export class Reservations {
           return { kind: 'held', release: this.#releaseOf(need, held) };
         }
         if (plus(spent, need.most) > limit) return { kind: 'short', spent, limit, most: need.most };
-        isFresh = elsewhere > ZERO;
-        await this.#released(held, need.signal, isFresh);
+        mustLook = elsewhere > ZERO;
+        await this.#released(held, need.signal, mustLook);
       }
     } finally {
       if (!isHeld) this.#leave(need.uid, held);

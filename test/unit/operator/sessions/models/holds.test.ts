@@ -67,8 +67,10 @@ describe('room for calls in the budget of a session', () => {
 
   it('is stored before a call is made, and waited for where another replica has it', async () => {
     const [one, other] = [aReplica('a'), aReplica('b')];
+    // Remembers that nobody else holds any.
+    (await other.holds.hold(session, need('0.10'))).settle(ZERO);
     const first = await one.holds.hold(session, need('0.60'));
-    const { open } = await other.costs.standing(session);
+    const { open } = await aReplica('c').costs.standing(session);
     assert.deepEqual([...open.values()].map(formatMoney), ['0.60']);
     let isIn = false;
     const second = other.holds.hold(session, need('0.50')).then((held) => {
@@ -80,6 +82,12 @@ describe('room for calls in the budget of a session', () => {
       await sleep(10);
     }
     assert.ok(!isIn);
+    const states = (await one.costs.sums(session)).map(({ source, seq }) => [source, seq]);
+    // Taken back once, and only looked for from then on.
+    assert.deepEqual(states, [
+      ['gateway-a-1', 1],
+      ['gateway-b-1', 4],
+    ]);
     first.settle(usd('0.10'));
     while (!isIn) {
       await clock.advance(100);

@@ -68,8 +68,8 @@ export class Holds {
         throw error;
       });
       const settle = (amount: Money): Promise<void> => call.settle(amount).finally(got.release);
-      const fits = await reservations.fits(need).catch(async (error: unknown) => {
-        await settle(ZERO);
+      const fits = await reservations.fits(need).catch((error: unknown) => {
+        this.#settled(session, settle(ZERO));
         throw error;
       });
       if (fits) {

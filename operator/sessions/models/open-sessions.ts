@@ -31,10 +31,12 @@ export interface ListedSession {
 }
 
 export const BEAT_MS = 15_000;
+/** A session whose agent calls again soon need not be written down again. */
+const KEPT_BEATS = 4;
 
 export class OpenSessions implements AsyncDisposable {
   readonly #options: OpenSessionsOptions;
-  readonly #entered = new Map<string, { listed: ListedSession; users: number }>();
+  readonly #entered = new Map<string, { listed: ListedSession; users: number; idleBeats: number }>();
   /** UIDs in the object as it stands. */
   #listed: ReadonlySet<string> = new Set();
   #writing: Promise<void> | undefined;
@@ -49,8 +51,9 @@ export class OpenSessions implements AsyncDisposable {
   /** Resolves when it stands there. Throws what the store throws: then it has not been entered. */
   async enter(session: Session): Promise<void> {
     const { namespace = '', name, uid = '' } = session.metadata;
-    const entry = this.#entered.get(uid) ?? { listed: { namespace, name, uid }, users: 0 };
+    const entry = this.#entered.get(uid) ?? { listed: { namespace, name, uid }, users: 0, idleBeats: 0 };
     entry.users++;
+    entry.idleBeats = 0;
     this.#entered.set(uid, entry);
     try {
       while (!this.#listed.has(uid)) await this.#write();
@@ -63,7 +66,7 @@ export class OpenSessions implements AsyncDisposable {
   /** Once for each time it was entered. */
   leave({ metadata: { uid = '' } }: Session): void {
     const entry = this.#entered.get(uid);
-    if (entry !== undefined && --entry.users === 0) this.#entered.delete(uid);
+    if (entry !== undefined) entry.users--;
   }
 
   /** What is still under way stays on record. */
@@ -71,7 +74,8 @@ export class OpenSessions implements AsyncDisposable {
     this.#isOpen = false;
     this.#timer?.[Symbol.dispose]();
     await this.#writing?.catch(this.#options.onError);
-    if (this.#entered.size === 0 && this.#beat > 0) await this.#remove().catch(this.#options.onError);
+    const isIdle = [...this.#entered.values()].every(({ users }) => users === 0);
+    if (isIdle && this.#beat > 0) await this.#remove().catch(this.#options.onError);
   }
 
   /** Those who come together share a write. */
@@ -116,6 +120,8 @@ export class OpenSessions implements AsyncDisposable {
   async #beatOn(): Promise<void> {
     // One that is under way may have been begun long ago.
     await this.#writing;
+    for (const [uid, entry] of this.#entered)
+      if (entry.users === 0 && ++entry.idleBeats >= KEPT_BEATS) this.#entered.delete(uid);
     if (this.#entered.size > 0) await this.#write();
     else await (this.#writing ??= this.#remove().finally(() => (this.#writing = undefined)));
   }

@@ -239,6 +239,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     step: PUSH_STEP,
     jobNameFor: ({ metadata }) => pushJobNameOf(metadata.uid ?? ''),
   });
+  const refusals = new RunnerRefusals({ identity, others: [pushing], accesses });
   const runners = createRunnerServer({
     ...shared,
     results,
@@ -247,14 +248,9 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     questions: new Questions({ client, sessions, now }),
     identity,
     runs,
-    refusals: new RunnerRefusals({ identity, accesses }),
+    refusals,
     models,
-    push: new PushDoor({
-      identity: pushing,
-      artifacts,
-      reports: pushReports,
-      refusals: new RunnerRefusals({ identity: pushing, accesses }),
-    }),
+    push: new PushDoor({ identity: pushing, artifacts, reports: pushReports, refusals }),
   });
   const admission = createAdmissionServer({
     admission: new Admission({

@@ -350,6 +350,13 @@ export const SessionSpec = Type.Object(
             maxLength: 64,
             description: 'UID of the session to which an uploaded source was sent.',
           }),
+          ref: Type.Optional(
+            Type.String({
+              minLength: 1,
+              maxLength: 255,
+              description: 'Branch, tag or commit that was cloned first, where source.git.ref is a commit.',
+            }),
+          ),
         },
         {
           description:

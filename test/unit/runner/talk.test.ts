@@ -1,5 +1,6 @@
 /** Talking to a command that runs: real processes, real signals, the operator's side in memory. */
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inputFormatOf } from '../../../runner/input/format.ts';
 import { RunnerEndpoint } from '../../support/runner-endpoint.ts';
 import { RunnerPod } from '../../support/runner-process.ts';
@@ -128,6 +129,25 @@ describe('talking to a run', function () {
     assert.equal(endpoint.results[0]?.outcome, 'Succeeded');
     assert.ok(endpoint.texts('output').includes('end of input'));
     assert.ok(performance.now() - from >= 2000);
+  });
+
+  it('lets nobody be idle who waits for money', async () => {
+    await using endpoint = await RunnerEndpoint.start();
+    await using pod = await RunnerPod.make({
+      endpoint,
+      description: { input: 'messages', limits: { ...LIMITS, idleSeconds: 2 } },
+    });
+    endpoint.pause(true);
+    await pod.start('sh', '-c', ECHO);
+    await endpoint.until(() => endpoint.requests.some((request) => request.includes('paused=true')));
+    await sleep(3000);
+    assert.ok(!endpoint.texts('output').includes('end of input'));
+    const from = performance.now();
+    endpoint.pause(false);
+    assert.equal((await pod.ended()).code, 0);
+    assert.ok(endpoint.texts('output').includes('end of input'));
+    assert.ok(performance.now() - from >= 2000);
+    assert.deepEqual(endpoint.violations, []);
   });
 
   it('ends a command that does not mind, and says why', async () => {

@@ -587,6 +587,24 @@ describe('the door for runners', () => {
       assert.equal((await call('GET', '/runner/v1/control?after=x')).status, 400);
     });
 
+    it('tells a runner that asks whether the session waits for money, at once when that has changed', async () => {
+      const paused = (status: 'True' | 'False'): Session =>
+        sessions.status(session, {
+          conditions: [{ type: 'BudgetPaused', status, reason: 'x', message: '', lastTransitionTime: '' }],
+        });
+      assert.deepEqual((await call('GET', '/runner/v1/control?paused=false')).json, { paused: false });
+      const waiting = call('GET', '/runner/v1/control?wait=30&paused=false');
+      await until(() => sessions.listeners > 0, 'the runner waits');
+      paused('True');
+      assert.deepEqual((await waiting).json, { paused: true });
+      const held = call('GET', '/runner/v1/control?wait=30&paused=true');
+      await until(() => sessions.listeners > 0, 'the runner waits');
+      paused('False');
+      assert.deepEqual((await held).json, { paused: false });
+      paused('True');
+      assert.deepEqual((await control()).json, {});
+    });
+
     it('answers when the time is over, and when the server closes', async () => {
       const started = performance.now();
       assert.deepEqual((await call('GET', '/runner/v1/control?wait=1')).json, {});

@@ -98,7 +98,7 @@ export async function run(context: RunContext): Promise<RunResult> {
     }),
     unreportable: over.signal,
     onOutput: touch,
-    asks: (question): boolean => inbox?.asks(question) ?? true,
+    asks: (event): boolean => inbox?.asks(event) ?? true,
   });
   const inbox: Inbox | undefined =
     description.input === 'messages' ? inboxFor(description, recorder, touch) : undefined;

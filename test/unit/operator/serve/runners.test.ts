@@ -438,6 +438,26 @@ describe('the door for runners', () => {
       assert.equal(reviewer.reviews, 3);
     });
 
+    it('a token that has expired for the API server alone; one that was good is so until the clock here has it, too', async () => {
+      // The clock here is five minutes behind.
+      const realNow = NOW + 3600_000;
+      now = realNow - 300_000;
+      const expired = tokenOf(pod, { salt: 'expired' });
+      for (const reviews of [1, 2]) {
+        assert.equal((await control({ token: expired })).status, 401);
+        assert.equal(reviewer.reviews, reviews);
+      }
+      // One that will have expired a second later; its pod runs still, which is asked each time.
+      const ending = reviewer.grant(pod, tokenOf(pod, { salt: 'ending', expiresAt: realNow + 1000 }));
+      assert.equal((await control({ token: ending })).status, 200);
+      reviewer.owners.clear();
+      now += 300_000;
+      assert.equal((await control({ token: ending })).status, 200);
+      now += 1000;
+      assert.equal((await control({ token: ending })).status, 401);
+      assert.equal(reviewer.reviews, 4);
+    });
+
     it('a pod that has ended or is gone, although its token is remembered', async () => {
       assert.equal((await control()).status, 200);
       pods.set(`team-a/${pod.metadata.name}`, { ...pod, status: { phase: 'Succeeded' } });

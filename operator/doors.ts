@@ -186,16 +186,6 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   };
-  const live = createLiveServer({
-    ...shared,
-    stops,
-    raises,
-    approvals,
-    messages,
-    resumes,
-    forecasts,
-    frontProxy,
-  });
   const identityOf = (
     audience: string,
     more?: { step: string; jobNameFor: typeof jobNameFor },
@@ -235,6 +225,19 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     }),
   );
   const identity = identityOf(TOKEN_AUDIENCE);
+  const refusalsAt = (door: 'live' | 'runners' | 'rest'): RunnerRefusals =>
+    new RunnerRefusals({ identity, accesses, door });
+  const live = createLiveServer({
+    ...shared,
+    refusals: refusalsAt('live'),
+    stops,
+    raises,
+    approvals,
+    messages,
+    resumes,
+    forecasts,
+    frontProxy,
+  });
   const pushing = identityOf(PUSH_TOKEN_AUDIENCE, {
     step: PUSH_STEP,
     jobNameFor: ({ metadata }) => pushJobNameOf(metadata.uid ?? ''),
@@ -247,7 +250,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     questions: new Questions({ client, sessions, now }),
     identity,
     runs,
-    refusals: new RunnerRefusals({ identity, accesses }),
+    refusals: refusalsAt('runners'),
     models,
     push: new PushDoor({
       identity: pushing,
@@ -316,6 +319,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     ...parts,
     plugins: [{ prefix: '/webhooks', plugin: webhooks.plugin }],
     accesses,
+    refusals: refusalsAt('rest'),
     certificates,
     logger: log,
     metrics: registry,

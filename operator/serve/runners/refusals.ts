@@ -1,7 +1,7 @@
-/** Who was refused at the runners' door, on record with what can be known of them. */
+/** Who was refused at a door, on record with what can be known of them: pods try other doors than theirs, too. */
 import type { Session } from '../../../common/api/session.ts';
 import type { AmbientError } from '../../../common/errors.ts';
-import type { Accesses } from '../../sessions/accesses.ts';
+import type { Accesses, Refused } from '../../sessions/accesses.ts';
 import type { Bearer } from './tokens.ts';
 
 export interface RefusedRequest {
@@ -20,6 +20,8 @@ interface Found {
 export interface RunnerRefusalsOptions {
   identity: { bearerOf(authorization: string | undefined): Promise<Found | undefined> };
   accesses: Pick<Accesses, 'refused' | 'refusedPod'>;
+  /** Default: the runners'. */
+  door?: Refused['door'];
 }
 
 export class RunnerRefusals {
@@ -39,8 +41,8 @@ export class RunnerRefusals {
   }
 
   #tell(refused: Omit<RefusedRequest, 'authorization'>, found: Found | undefined): void {
-    const { accesses } = this.#options;
-    const about = { door: 'runners', ...refused } as const;
+    const { accesses, door = 'runners' } = this.#options;
+    const about = { door, ...refused };
     if (found === undefined) {
       accesses.refused(about);
       return;

@@ -186,16 +186,6 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   };
-  const live = createLiveServer({
-    ...shared,
-    stops,
-    raises,
-    approvals,
-    messages,
-    resumes,
-    forecasts,
-    frontProxy,
-  });
   const identityOf = (
     audience: string,
     more?: { step: string; jobNameFor: typeof jobNameFor },
@@ -239,7 +229,20 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     step: PUSH_STEP,
     jobNameFor: ({ metadata }) => pushJobNameOf(metadata.uid ?? ''),
   });
-  const refusals = new RunnerRefusals({ identity, others: [pushing], accesses });
+  const refusalsAt = (door: 'live' | 'runners' | 'rest'): RunnerRefusals =>
+    new RunnerRefusals({ identity, others: [pushing], accesses, door });
+  const live = createLiveServer({
+    ...shared,
+    refusals: refusalsAt('live'),
+    stops,
+    raises,
+    approvals,
+    messages,
+    resumes,
+    forecasts,
+    frontProxy,
+  });
+  const refusals = refusalsAt('runners');
   const runners = createRunnerServer({
     ...shared,
     results,
@@ -312,6 +315,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     ...parts,
     plugins: [{ prefix: '/webhooks', plugin: webhooks.plugin }],
     accesses,
+    refusals: refusalsAt('rest'),
     certificates,
     logger: log,
     metrics: registry,

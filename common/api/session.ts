@@ -528,6 +528,12 @@ export const SessionStatus = Type.Object(
             Type.Integer({ minimum: 0, description: 'All of them, also those not listed here.' }),
           ),
           totalBytes: Type.Optional(Type.Integer({ minimum: 0 })),
+          storedBytes: Type.Optional(
+            Type.Integer({
+              minimum: 0,
+              description: 'With what is kept beside them below .ambient/, which is not counted among them.',
+            }),
+          ),
           provenance: Type.Optional(
             Type.Object(
               {

@@ -1,7 +1,7 @@
-/** Who was refused at the runners' door, on record with what can be known of them. */
+/** Who was refused at a door, on record with what can be known of them: pods try other doors than theirs, too. */
 import type { Session } from '../../../common/api/session.ts';
 import type { AmbientError } from '../../../common/errors.ts';
-import type { Accesses } from '../../sessions/accesses.ts';
+import type { Accesses, Refused } from '../../sessions/accesses.ts';
 import type { Bearer, TokenPod } from './tokens.ts';
 
 export interface RefusedRequest {
@@ -22,6 +22,8 @@ export interface RunnerRefusalsOptions {
   /** Of other pods of sessions, which are strangers to that one. */
   others?: readonly { ownerOf(pod: TokenPod): Promise<Session | undefined> }[];
   accesses: Pick<Accesses, 'refused' | 'refusedPod'>;
+  /** Default: the runners'. */
+  door?: Refused['door'];
 }
 
 export class RunnerRefusals {
@@ -50,8 +52,8 @@ export class RunnerRefusals {
   }
 
   #tell(refused: Omit<RefusedRequest, 'authorization'>, found: Found | undefined): void {
-    const { accesses } = this.#options;
-    const about = { door: 'runners', ...refused } as const;
+    const { accesses, door = 'runners' } = this.#options;
+    const about = { door, ...refused };
     if (found === undefined) {
       accesses.refused(about);
       return;

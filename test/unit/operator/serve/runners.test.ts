@@ -456,6 +456,26 @@ describe('the door for runners', () => {
       assert.equal(reviewer.reviews, 3);
     });
 
+    it('a token that has expired for the API server alone; one that was good is so until the clock here has it, too', async () => {
+      // The clock here is five minutes behind.
+      const realNow = NOW + 3600_000;
+      now = realNow - 300_000;
+      const expired = tokenOf(pod, { salt: 'expired' });
+      for (const reviews of [1, 2]) {
+        assert.equal((await control({ token: expired })).status, 401);
+        assert.equal(reviewer.reviews, reviews);
+      }
+      // One that will have expired a second later; its pod runs still, which is asked each time.
+      const ending = reviewer.grant(pod, tokenOf(pod, { salt: 'ending', expiresAt: realNow + 1000 }));
+      assert.equal((await control({ token: ending })).status, 200);
+      reviewer.owners.clear();
+      now += 300_000;
+      assert.equal((await control({ token: ending })).status, 200);
+      now += 1000;
+      assert.equal((await control({ token: ending })).status, 401);
+      assert.equal(reviewer.reviews, 4);
+    });
+
     it('a pod that has ended or is gone, although its token is remembered', async () => {
       assert.equal((await control()).status, 200);
       pods.set(`team-a/${pod.metadata.name}`, { ...pod, status: { phase: 'Succeeded' } });
@@ -697,6 +717,24 @@ describe('the door for runners', () => {
       sessions.status(session, { input: { messages: [claim(1), claim(2), claim(3)] } });
       assert.deepEqual((await waiting).json, { messages: [said(3)] });
       assert.equal((await call('GET', '/runner/v1/control?after=x')).status, 400);
+    });
+
+    it('tells a runner that asks whether the session waits for money, at once when that has changed', async () => {
+      const paused = (status: 'True' | 'False'): Session =>
+        sessions.status(session, {
+          conditions: [{ type: 'BudgetPaused', status, reason: 'x', message: '', lastTransitionTime: '' }],
+        });
+      assert.deepEqual((await call('GET', '/runner/v1/control?paused=false')).json, { paused: false });
+      const waiting = call('GET', '/runner/v1/control?wait=30&paused=false');
+      await until(() => sessions.listeners > 0, 'the runner waits');
+      paused('True');
+      assert.deepEqual((await waiting).json, { paused: true });
+      const held = call('GET', '/runner/v1/control?wait=30&paused=true');
+      await until(() => sessions.listeners > 0, 'the runner waits');
+      paused('False');
+      assert.deepEqual((await held).json, { paused: false });
+      paused('True');
+      assert.deepEqual((await control()).json, {});
     });
 
     it('answers when the time is over, and when the server closes', async () => {

@@ -173,7 +173,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
       records: {
         sourceReady: async () => world.sourceReady,
         result: async () => world.result,
-        artifacts: async () => ({ generated: [], count: 0, totalBytes: 0, products: [] }),
+        artifacts: async () => ({ generated: [], count: 0, totalBytes: 0, storedBytes: 0, products: [] }),
         hasChanges: async () => world.changed,
         pushReport: async () => world.pushReport,
         vouch: async () => undefined,

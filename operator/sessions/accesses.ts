@@ -109,13 +109,7 @@ export class Accesses implements Disposable {
       action: 'view',
       resource,
       outcome: 'denied',
-      details: {
-        ...details,
-        door,
-        code: error.code,
-        reason: error.message,
-        ...(suppressed > 0 ? { suppressed } : {}),
-      },
+      details: { ...details, ...whyOf(door, error), ...(suppressed > 0 ? { suppressed } : {}) },
       traceId,
     });
   }
@@ -131,14 +125,7 @@ export class Accesses implements Disposable {
         action: 'view',
         resource,
         outcome: 'denied',
-        details: {
-          ...details,
-          door,
-          pod: name,
-          code: error.code,
-          reason: error.message,
-          ...(more > 0 ? { more } : {}),
-        },
+        details: { ...details, pod: name, ...whyOf(door, error), ...(more > 0 ? { more } : {}) },
         traceId,
       }),
     );
@@ -189,6 +176,12 @@ function subjectOf(session: Access['session']): Pick<AuditEvent, 'namespace' | '
   const { namespace = '', name, uid } = session.metadata;
   return { namespace, sessionId: name, ...(uid === undefined ? {} : { sessionUid: uid }) };
 }
+
+const whyOf = (door: Refused['door'], { code, message }: AmbientError): Record<string, unknown> => ({
+  door,
+  code,
+  reason: message,
+});
 
 const failureOf = (
   error: unknown,

@@ -53,7 +53,8 @@ export class SessionLog {
   /** By session UID. */
   readonly #appending = new InTurn();
   readonly #followers = new Map<string, Set<() => void>>();
-  readonly #merging = new Map<string, Promise<void>>();
+  /** By session UID. Told to merge again, a merge begins anew once it has ended: it may have listed the chunks before. */
+  readonly #merging = new Map<string, { done: Promise<void>; isAskedAgain: boolean }>();
 
   constructor(options: SessionLogOptions) {
     this.#options = { pollMs: POLL_MS, mergeAfter: MERGE_AFTER, chunkBytes: CHUNK_BYTES, ...options };
@@ -106,7 +107,7 @@ export class SessionLog {
 
   /** Waits for merging that is under way. */
   async close(): Promise<void> {
-    await Promise.all(this.#merging.values());
+    await Promise.all([...this.#merging.values()].map(({ done }) => done));
   }
 
   async #append(ref: SessionRef, records: readonly RecordLine[]): Promise<number> {
@@ -188,18 +189,26 @@ export class SessionLog {
 
   #merge(ref: SessionRef): void {
     const { store, chunkBytes, onError } = this.#options;
-    if (this.#merging.has(ref.uid)) return;
+    const current = this.#merging.get(ref.uid);
+    if (current !== undefined) {
+      current.isAskedAgain = true;
+      return;
+    }
     const merge = async (): Promise<void> => {
-      try {
-        await mergeChunks(store, ref, chunkBytes);
-      } catch (error) {
-        onError(error);
-      } finally {
-        this.#merging.delete(ref.uid);
-      }
+      do {
+        merging.isAskedAgain = false;
+        try {
+          await mergeChunks(store, ref, chunkBytes);
+        } catch (error) {
+          onError(error);
+        }
+      } while (merging.isAskedAgain);
+      this.#merging.delete(ref.uid);
     };
+    const merging = { done: Promise.resolve(), isAskedAgain: false };
+    this.#merging.set(ref.uid, merging);
     // close() waits for it; it never rejects.
-    this.#merging.set(ref.uid, merge());
+    merging.done = merge();
   }
 }
 

@@ -1,12 +1,9 @@
 /** A line printed in a real pod until a follower of the live API has it: runner, operator, aggregation and all. */
 import { livePaths } from '../../common/api/live.ts';
 import type { LogRecord } from '../../common/api/log.ts';
-import { KubeClient } from '../../common/kube/client.ts';
-import { loadKubeconfig } from '../../common/kube/kubeconfig.ts';
 import { sessions } from '../../common/kube/resource.ts';
-import { clusterCapability, clusterUp } from '../cluster/index.ts';
-import { deployOperator } from '../support/deploy.ts';
 import { until } from '../support/until.ts';
+import { openDeployed } from './deployed.ts';
 import { percentile, round } from './measure.ts';
 import type { Section } from './measure.ts';
 import { createNamespace, sessionOf } from './sessions.ts';
@@ -19,13 +16,10 @@ const COMMAND = `node -e 'let n = 0; const t = setInterval(() => { console.log("
 export const logs: Section = {
   name: 'logs',
   async run(log) {
-    const { node } = await clusterCapability();
-    if (node !== true) return node;
-    await using cluster = await clusterUp({ node: true, log });
-    await deployOperator(cluster, { log });
-    const kubeconfig = await loadKubeconfig({ env: {}, homeDir: '/nonexistent', path: cluster.kubeconfig });
-    await using connection = await kubeconfig.connect(kubeconfig.currentContext ?? '');
-    const client = new KubeClient(connection);
+    const opened = await openDeployed(log);
+    if (typeof opened === 'string') return opened;
+    await using deployed = opened;
+    const { client } = deployed;
     await createNamespace(client, NAMESPACE);
     const session = sessionOf(NAMESPACE, 'generic');
     session.spec.framework.config = { command: COMMAND };
@@ -37,9 +31,12 @@ export const logs: Section = {
       'the session runs',
       60_000,
     );
-    const { body } = await connection.stream(livePaths.log(NAMESPACE, metadata.name, { follow: true }), {
-      timeoutMs: 0,
-    });
+    const { body } = await client.connection.stream(
+      livePaths.log(NAMESPACE, metadata.name, { follow: true }),
+      {
+        timeoutMs: 0,
+      },
+    );
     const delays: number[] = [];
     let first: number | undefined;
     let rest = '';

@@ -5,13 +5,10 @@
 import { livePaths } from '../../common/api/live.ts';
 import type { LogRecord } from '../../common/api/log.ts';
 import { isTerminal } from '../../common/api/session.ts';
-import { KubeClient } from '../../common/kube/client.ts';
-import { loadKubeconfig } from '../../common/kube/kubeconfig.ts';
 import { sessions } from '../../common/kube/resource.ts';
-import { clusterCapability, clusterUp } from '../cluster/index.ts';
-import { deployOperator } from '../support/deploy.ts';
 import { until } from '../support/until.ts';
 import { allReady, keepReady } from '../support/warm-pods.ts';
+import { openDeployed } from './deployed.ts';
 import { percentile, round } from './measure.ts';
 import type { Section } from './measure.ts';
 import { createNamespace, sessionOf } from './sessions.ts';
@@ -23,13 +20,10 @@ const WARM = 'bench-warm';
 export const warm: Section = {
   name: 'warm',
   async run(log) {
-    const { node } = await clusterCapability();
-    if (node !== true) return node;
-    await using cluster = await clusterUp({ node: true, log });
-    await deployOperator(cluster, { log });
-    const kubeconfig = await loadKubeconfig({ env: {}, homeDir: '/nonexistent', path: cluster.kubeconfig });
-    await using connection = await kubeconfig.connect(kubeconfig.currentContext ?? '');
-    const client = new KubeClient(connection);
+    const opened = await openDeployed(log);
+    if (typeof opened === 'string') return opened;
+    await using deployed = opened;
+    const { client } = deployed;
     await createNamespace(client, COLD);
     await createNamespace(client, WARM);
     await keepReady(client, WARM, { warmPods: [{ framework: 'generic', count: 1 }] });
@@ -52,7 +46,7 @@ export const warm: Section = {
       );
       if (namespace === WARM && ended.status?.warmPod === undefined)
         log(`${metadata.name} was not given the pod`);
-      const { body } = await connection.stream(livePaths.log(namespace, metadata.name));
+      const { body } = await client.connection.stream(livePaths.log(namespace, metadata.name));
       let text = '';
       for await (const chunk of body) text += String(chunk);
       const records = text

@@ -14,7 +14,7 @@ import {
 } from '../../../common/api/names.ts';
 import { HAND_IN_SECONDS, MOUNTS } from '../../../common/api/runner.ts';
 import type { Session } from '../../../common/api/session.ts';
-import type { Container, Job, PodSpec, SecurityContext } from '../../../common/kube/core-types.ts';
+import type { Container, Job, PodSpec, SecurityContext, Volume } from '../../../common/kube/core-types.ts';
 import type { RunPlan } from '../../../common/rules/admission.ts';
 import { NO_RESTRICTIONS } from '../../../common/rules/policy/effective.ts';
 import type { Restrictions } from '../../../common/rules/policy/effective.ts';
@@ -107,42 +107,12 @@ export function buildJob(
           securityContext: POD_SECURITY,
           containers: [runnerContainer(plan, fileSystem)],
           volumes: [
-            {
-              name: 'control',
-              projected: {
-                defaultMode: 0o440,
-                sources: [
-                  {
-                    serviceAccountToken: {
-                      audience: TOKEN_AUDIENCE,
-                      expirationSeconds: 3600,
-                      path: inControl(MOUNTS.token),
-                    },
-                  },
-                  ...(plan.models.length === 0
-                    ? []
-                    : [
-                        {
-                          serviceAccountToken: {
-                            audience: MODELS_TOKEN_AUDIENCE,
-                            expirationSeconds: tokenSeconds(plan),
-                            path: inControl(MOUNTS.modelsToken),
-                          },
-                        },
-                      ]),
-                  {
-                    downwardAPI: {
-                      items: [
-                        {
-                          path: inControl(MOUNTS.description),
-                          fieldRef: { fieldPath: `metadata.annotations['${ANNOTATION_RUN}']` },
-                        },
-                      ],
-                    },
-                  },
-                ],
-              },
-            },
+            controlVolume([
+              { audience: TOKEN_AUDIENCE, seconds: 3600, at: MOUNTS.token },
+              ...(plan.models.length === 0
+                ? []
+                : [{ audience: MODELS_TOKEN_AUDIENCE, seconds: tokenSeconds(plan), at: MOUNTS.modelsToken }]),
+            ]),
             ...SCRATCH.map((volume) => ({
               name: volume,
               emptyDir: { sizeLimit: sizeOf(volume, plan, fileSystem) },
@@ -171,7 +141,32 @@ function sizeOf(volume: (typeof SCRATCH)[number], { limits }: RunPlan, fileSyste
   return fileSystem && volume === 'temporary' ? smallerQuantity(SMALL_VOLUME_SIZE, size) : size;
 }
 
-export const inControl = (path: string): string => path.slice(MOUNTS.control.length + 1);
+const inControl = (path: string): string => path.slice(MOUNTS.control.length + 1);
+
+/** What a pod of ours proves itself with, each token for one door and at its place below /ambient, and what it is to do. */
+export const controlVolume = (
+  tokens: readonly { audience: string; seconds: number; at: string }[],
+): Volume => ({
+  name: 'control',
+  projected: {
+    defaultMode: 0o440,
+    sources: [
+      ...tokens.map(({ audience, seconds, at }) => ({
+        serviceAccountToken: { audience, expirationSeconds: seconds, path: inControl(at) },
+      })),
+      {
+        downwardAPI: {
+          items: [
+            {
+              path: inControl(MOUNTS.description),
+              fieldRef: { fieldPath: `metadata.annotations['${ANNOTATION_RUN}']` },
+            },
+          ],
+        },
+      },
+    ],
+  },
+});
 
 function runnerContainer(plan: RunPlan, fileSystem: boolean): Container {
   const limits: Record<string, string> = {

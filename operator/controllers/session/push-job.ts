@@ -21,7 +21,7 @@ import type { Job } from '../../../common/kube/core-types.ts';
 import type { RunPlan } from '../../../common/rules/admission.ts';
 import { titleOf } from '../../../common/rules/results.ts';
 import { oneLine } from '../../../common/rules/wording.ts';
-import { CONTAINER_SECURITY, inControl, POD_SECURITY } from './job.ts';
+import { CONTAINER_SECURITY, controlVolume, POD_SECURITY } from './job.ts';
 
 /** Each waits twice as long as the one before, from ten seconds: five minutes and the time of the pods. */
 export const PUSH_ATTEMPTS = 6;
@@ -126,31 +126,7 @@ export function buildPushJob(session: Session, facts: PushFacts, runtimeClassNam
             },
           ],
           volumes: [
-            {
-              name: 'control',
-              projected: {
-                defaultMode: 0o440,
-                sources: [
-                  {
-                    serviceAccountToken: {
-                      audience: PUSH_TOKEN_AUDIENCE,
-                      expirationSeconds: DEADLINE_SECONDS,
-                      path: inControl(MOUNTS.token),
-                    },
-                  },
-                  {
-                    downwardAPI: {
-                      items: [
-                        {
-                          path: inControl(MOUNTS.description),
-                          fieldRef: { fieldPath: `metadata.annotations['${ANNOTATION_RUN}']` },
-                        },
-                      ],
-                    },
-                  },
-                ],
-              },
-            },
+            controlVolume([{ audience: PUSH_TOKEN_AUDIENCE, seconds: DEADLINE_SECONDS, at: MOUNTS.token }]),
             { name: 'temporary', emptyDir: { sizeLimit: SIZE } },
             // Optional: that it is missing is told by the session instead of by a pod that never starts.
             {

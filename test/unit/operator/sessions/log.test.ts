@@ -164,6 +164,17 @@ describe('SessionLog', () => {
     assert.deepEqual(await following, range(1, 200));
   });
 
+  it('merges once more what came, and what ended, while it merged', async () => {
+    const merging = replica({ mergeAfter: 10 });
+    for (let seq = 1; seq <= 10; seq++) await merging.append(session, records(seq, seq));
+    // The tenth began a merge, which has its list of chunks before this one is stored.
+    await merging.append(session, records(11, 11));
+    merging.finish(session);
+    await merging.close();
+    assert.equal((await chunks()).length, 1);
+    assert.deepEqual(await numbers(log.read(session, 0)), range(1, 11));
+  });
+
   describe('a follower', () => {
     it('gets what there is, then what comes, and ends when the session is over and all was given', async () => {
       await log.append(session, records(1, 2));

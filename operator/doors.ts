@@ -188,16 +188,6 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   };
-  const live = createLiveServer({
-    ...shared,
-    stops,
-    raises,
-    approvals,
-    messages,
-    resumes,
-    forecasts,
-    frontProxy,
-  });
   const identityOf = (
     audience: string,
     more?: { step: string; jobNameFor: typeof jobNameFor },
@@ -242,6 +232,20 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     step: PUSH_STEP,
     jobNameFor: ({ metadata }) => pushJobNameOf(metadata.uid ?? ''),
   });
+  const refusalsAt = (door: 'live' | 'runners' | 'rest'): RunnerRefusals =>
+    new RunnerRefusals({ identity, others: [pushing], accesses, door });
+  const live = createLiveServer({
+    ...shared,
+    refusals: refusalsAt('live'),
+    stops,
+    raises,
+    approvals,
+    messages,
+    resumes,
+    forecasts,
+    frontProxy,
+  });
+  const refusals = refusalsAt('runners');
   const runners = createRunnerServer({
     ...shared,
     results,
@@ -250,14 +254,9 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     questions: new Questions({ client, sessions, now }),
     identity,
     runs,
-    refusals: new RunnerRefusals({ identity, accesses }),
+    refusals,
     models: models.door,
-    push: new PushDoor({
-      identity: pushing,
-      artifacts,
-      reports: pushReports,
-      refusals: new RunnerRefusals({ identity: pushing, accesses }),
-    }),
+    push: new PushDoor({ identity: pushing, artifacts, reports: pushReports, refusals }),
   });
   const admission = createAdmissionServer({
     admission: new Admission({
@@ -319,6 +318,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     ...parts,
     plugins: [{ prefix: '/webhooks', plugin: webhooks.plugin }],
     accesses,
+    refusals: refusalsAt('rest'),
     certificates,
     logger: log,
     metrics: registry,

@@ -3,15 +3,15 @@
  * is the same whoever computes it; the one with the highest number counts. So neither a report that comes twice nor a
  * replica that is behind can change what stands.
  */
-import { json } from 'node:stream/consumers';
+import { text } from 'node:stream/consumers';
 import type { SessionStatus } from '../../common/api/session.ts';
-import { isAmbientError } from '../../common/errors.ts';
+import { AmbientError, isAmbientError } from '../../common/errors.ts';
 import { formatMoney, parseMoney, plus, sum, ZERO } from '../../common/rules/money.ts';
 import type { Money } from '../../common/rules/money.ts';
 import { InTurn } from '../store/in-turn.ts';
 import { keys } from '../store/keys.ts';
 import type { SessionRef } from '../store/keys.ts';
-import type { ArtifactStore } from '../store/store.ts';
+import type { ArtifactStore, PutOptions } from '../store/store.ts';
 import { OTHER } from './charges.ts';
 import type { Charge } from './charges.ts';
 
@@ -40,6 +40,8 @@ export interface Change {
   charges: readonly Omit<Charge, 'seq'>[];
   /** All that are open from now on. */
   open: ReadonlyMap<string, OpenCall>;
+  /** Default: `machine`. A state that only survives the process does not take the place of the one before it. */
+  survives?: PutOptions['survives'];
 }
 
 interface Known extends Sums {
@@ -58,12 +60,14 @@ export const NOTHING: Sums = { seq: 0, amounts: new Map(), days: new Map(), open
 const SOURCE = /^[a-z0-9-]{1,63}$/;
 /** What the schema of status allows for the breakdown. */
 const KEYS_MAX = 50;
-/** Sessions whose sums are remembered; others are read again. */
+/** Sources of sessions whose sums are remembered; others are read again. */
 const REMEMBERED = 2000;
 
 export class CostLedger {
   readonly #store: ArtifactStore;
   readonly #known = new Map<string, Known>();
+  /** States as they stand in the store, by key. */
+  readonly #states = new Map<string, SourceSums>();
   readonly #adding = new InTurn();
 
   constructor(store: ArtifactStore) {
@@ -87,26 +91,52 @@ export class CostLedger {
    */
   async next(ref: SessionRef, source: string, before: Sums, change: Change, day: string): Promise<Sums> {
     const next = { ...addTo(before, change.charges, day), seq: before.seq + 1, open: change.open };
-    await this.#put(ref, source, next);
+    await this.#put(ref, source, next, change.survives);
     return next;
   }
 
   /** Removes a state that has been replaced. */
   async drop(ref: SessionRef, source: string, { seq }: Sums): Promise<void> {
-    if (seq > 0) await this.#store.remove(keys.cost(ref, source, seq));
+    if (seq === 0) return;
+    const key = keys.cost(ref, source, seq);
+    this.#states.delete(key);
+    await this.#store.remove(key);
   }
 
-  /** The sums of every source. */
-  async read(ref: SessionRef): Promise<SourceSums[]> {
-    const newest = new Map<string, number>();
-    for (const key of await this.#store.listKeys(keys.costs(ref))) {
-      const found = keys.parseCost(key);
-      if (found !== undefined && found.seq > (newest.get(found.source) ?? 0))
-        newest.set(found.source, found.seq);
+  /**
+   * The sums of every source. With `mayRemember`, a state that was read or written here before is not read again: right but for one
+   * that a process which was taken for gone has meanwhile told the truth of, and then too high until its next.
+   */
+  async read(ref: SessionRef, { mayRemember = false } = {}): Promise<SourceSums[]> {
+    for (;;) {
+      const seqs = new Map<string, number[]>();
+      for (const key of await this.#store.listKeys(keys.costs(ref))) {
+        const found = keys.parseCost(key);
+        if (found === undefined) continue;
+        const { source, seq } = found;
+        seqs.set(source, [...(seqs.get(source) ?? []), seq]);
+      }
+      const all = await Promise.all(
+        [...seqs].map(([source, found]) => this.#newestOf(ref, source, found, mayRemember)),
+      );
+      // One that was replaced by a newer while we looked: look again.
+      if (!all.includes(undefined)) return all.filter((sums) => sums !== undefined);
     }
-    const all = await Promise.all([...newest].map(([source, seq]) => this.#load(ref, source, seq)));
-    // One that was replaced by a newer while we looked: look again.
-    return all.includes(undefined) ? this.read(ref) : all.filter((sums) => sums !== undefined);
+  }
+
+  /** The one with the highest number that is whole; undefined when it is gone. */
+  async #newestOf(
+    ref: SessionRef,
+    source: string,
+    seqs: readonly number[],
+    mayRemember = false,
+  ): Promise<SourceSums | undefined> {
+    for (const seq of seqs.toSorted((a, b) => b - a)) {
+      const remembered = mayRemember ? this.#states.get(keys.cost(ref, source, seq)) : undefined;
+      const sums = remembered ?? (await this.#load(ref, source, seq));
+      if (sums !== 'damaged') return sums;
+    }
+    throw damaged(ref, source);
   }
 
   async #add(
@@ -141,10 +171,18 @@ export class CostLedger {
     return sum(fresh.map(({ amount }) => amount));
   }
 
-  async #put(ref: SessionRef, source: string, sums: Sums): Promise<void> {
-    await this.#store.put(keys.cost(ref, source, sums.seq), Buffer.from(JSON.stringify(toStored(sums))), {
+  async #put(
+    ref: SessionRef,
+    source: string,
+    sums: Sums,
+    survives: PutOptions['survives'] = 'machine',
+  ): Promise<void> {
+    const key = keys.cost(ref, source, sums.seq);
+    await this.#store.put(key, Buffer.from(JSON.stringify(toStored(sums))), {
       contentType: 'application/json',
+      survives,
     });
+    this.#rememberState(key, { source, ...sums });
   }
 
   async #newest(ref: SessionRef, source: string, after: number): Promise<Known> {
@@ -153,20 +191,41 @@ export class CostLedger {
         .map((key) => keys.parseCost(key))
         .filter((found) => found?.source === source)
         .map((found) => found?.seq ?? 0);
-      const seq = Math.max(0, ...seqs);
-      const sums = seq === 0 ? NOTHING : await this.#load(ref, source, seq);
-      if (sums !== undefined) return { ...sums, through: Math.max(after, seq) };
+      const sums = seqs.length === 0 ? NOTHING : await this.#newestOf(ref, source, seqs);
+      if (sums !== undefined) return { ...sums, through: Math.max(after, ...seqs) };
     }
   }
 
-  async #load(ref: SessionRef, source: string, seq: number): Promise<SourceSums | undefined> {
+  async #load(ref: SessionRef, source: string, seq: number): Promise<SourceSums | 'damaged' | undefined> {
+    const key = keys.cost(ref, source, seq);
+    let stored: string;
     try {
-      const { body } = await this.#store.get(keys.cost(ref, source, seq));
-      return { source, ...fromStored(seq, (await json(body)) as StoredSums) };
+      stored = await text((await this.#store.get(key)).body);
     } catch (error) {
       if (isAmbientError(error, 'not_found')) return undefined;
+      if (isAmbientError(error, 'storage_unavailable') && error.details['damaged'] !== undefined)
+        return 'damaged';
       throw error;
     }
+    try {
+      const sums = { source, ...fromStored(seq, JSON.parse(stored) as StoredSums) };
+      this.#rememberState(key, sums);
+      return sums;
+    } catch (error) {
+      // As long as it was, and zeros.
+      if (error instanceof SyntaxError) return 'damaged';
+      throw error;
+    }
+  }
+
+  #rememberState(key: string, sums: SourceSums): void {
+    this.#states.delete(key);
+    this.#states.set(key, sums);
+    if (this.#states.size > REMEMBERED)
+      for (const oldest of this.#states.keys()) {
+        this.#states.delete(oldest);
+        break;
+      }
   }
 
   #remember(id: string, known: Known): void {
@@ -179,6 +238,11 @@ export class CostLedger {
       }
   }
 }
+
+const damaged = (ref: SessionRef, source: string): AmbientError =>
+  new AmbientError('storage_unavailable', `what a session has cost by ${source} is damaged`, {
+    details: { damaged: `${keys.costs(ref)}${source}` },
+  });
 
 function addTo(
   { amounts, days }: Sums,

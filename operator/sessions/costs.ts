@@ -152,7 +152,7 @@ export class Costs implements AsyncDisposable {
     const at = this.#options.clock.elapsed();
     const reading = this.#readings.get(uid);
     if (reading !== undefined) return await reading;
-    const fresh = this.sums(session).then(standingOf);
+    const fresh = this.#ledger.read(refOf(session), { mayRemember: true }).then(standingOf);
     this.#readings.set(uid, fresh);
     try {
       const standing = await fresh;
@@ -284,7 +284,7 @@ export class Costs implements AsyncDisposable {
   async #isUrgent(session: Session): Promise<boolean> {
     const { policies, sessions: lookup } = this.#options;
     const { namespace = '', name } = session.metadata;
-    const total = totalOf(await this.of(session));
+    const total = totalOf(costOf(await this.#ledger.read(refOf(session), { mayRemember: true })));
     const shown = totalOf(lookup.get(namespace, name)?.status?.cost);
     const policy = policies.of(namespace);
     const own = sessionBudget(lookup.get(namespace, name) ?? session, policy);

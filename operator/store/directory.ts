@@ -46,7 +46,7 @@ export class DirectoryStore implements ArtifactStore {
       try {
         const info = await this.#write(file, key, body, options);
         await file.close();
-        await this.#files.publish(temporary, path);
+        await this.#files.publish(temporary, path, options.survives);
         return info;
       } catch (error) {
         await file.close();
@@ -171,7 +171,7 @@ export class DirectoryStore implements ArtifactStore {
     const { info, bytes } = descriptionOf(key, { size, digest, createdAt: this.#now() }, options);
     // The last bytes and the description in one: most objects are small, and written at once.
     await writeAt(file, Buffer.concat([pending, bytes]), size - pending.length);
-    await file.sync();
+    if (options.survives !== 'process') await file.sync();
     return info;
   }
 

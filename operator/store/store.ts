@@ -21,6 +21,11 @@ export interface ObjectInfo {
 export interface PutOptions {
   contentType: string;
   metadata?: Record<string, string>;
+  /**
+   * `process`: what is written survives this process from then on, but the machine only once it got round to it; until then a loss of
+   * power may leave a damaged object. For small things that a later write replaces. Default: `machine`.
+   */
+  survives?: 'machine' | 'process';
   /** Refuses with `digest_mismatch`, keeping what stood there before, when the bytes have another digest. */
   digest?: string;
   signal?: AbortSignal;
@@ -47,8 +52,9 @@ export interface ArtifactStore {
   /** Replaces atomically: readers see the old object or the new one, never a part. */
   put(key: string, body: Readable | Buffer, options: PutOptions): Promise<ObjectInfo>;
   /**
-   * Throws `not_found`, and `range_not_satisfiable` for a range that is not inside the object. The stream reads only
-   * `range` when given; whoever asked must read it to the end or destroy it.
+   * Throws `not_found`, `range_not_satisfiable` for a range that is not inside the object, and `storage_unavailable` with the key in
+   * `details.damaged` when the volume has lost bytes of it. The stream reads only `range` when given; whoever asked must read it to the
+   * end or destroy it.
    */
   get(key: string, range?: ByteRange): Promise<{ info: ObjectInfo; body: Readable }>;
   /** Undefined when there is none. */

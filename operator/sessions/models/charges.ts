@@ -37,6 +37,8 @@ interface Book {
   session: Session;
   source: string;
   standing: Sums;
+  /** The last state that survives the machine: kept until another does. */
+  kept: Sums;
   open: Map<string, OpenCall>;
   pending: { key: string; amount: Money }[];
   /** Changes so far, and how many of them are stored. */
@@ -114,7 +116,7 @@ export class ModelCharges implements AsyncDisposable {
     if (book !== undefined) return book;
     const source = `${prefixOf(this.#options.process)}${++this.#opened}`;
     book = {
-      ...{ session, source, standing: NOTHING, open: new Map(), pending: [] },
+      ...{ session, source, standing: NOTHING, kept: NOTHING, open: new Map(), pending: [] },
       ...{ changes: 0, stored: 0, storing: undefined },
     };
     this.#books.set(uid, book);
@@ -148,13 +150,20 @@ export class ModelCharges implements AsyncDisposable {
 
   async #store(book: Book): Promise<void> {
     const { costs } = this.#options;
-    const { session, source, standing, changes, pending } = book;
-    const change: Change = { charges: [...pending], open: new Map(book.open) };
+    const { session, source, standing, kept, changes, pending } = book;
+    const charges = [...pending];
+    const open = new Map(book.open);
+    // Agents wait for what only opens calls. To be killed loses nothing of it; only a machine that loses power may.
+    const isPassing =
+      kept !== NOTHING && charges.length === 0 && [...standing.open.keys()].every((id) => open.has(id));
+    const change: Change = { charges, open, survives: isPassing ? 'process' : 'machine' };
     book.standing = await costs.next(session, source, standing, change);
-    book.pending = pending.slice(change.charges.length);
+    book.pending = pending.slice(charges.length);
     book.stored = changes;
+    if (!isPassing) book.kept = book.standing;
     // Nobody waits for it: left behind by a failure or a crash, it does no harm.
-    this.#track(costs.drop(session, source, standing).catch(() => undefined));
+    for (const each of new Set([standing, kept]))
+      if (each !== book.kept) this.#track(costs.drop(session, source, each).catch(() => undefined));
   }
 
   async #sleep(): Promise<void> {

@@ -1,5 +1,7 @@
 /** Processes that are killed at each of their writes, over a real directory store; the API server is a session with its history. */
 import assert from 'node:assert/strict';
+import { truncate } from 'node:fs/promises';
+import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { pino } from 'pino';
 import type { NamespacePolicy } from '../../../../../common/api/namespace-policy.ts';
@@ -15,7 +17,7 @@ import type { StoredCall } from '../../../../../operator/sessions/models/charges
 import { LostCalls } from '../../../../../operator/sessions/models/lost-calls.ts';
 import { OpenSessions } from '../../../../../operator/sessions/models/open-sessions.ts';
 import { Policies } from '../../../../../operator/sessions/policies.ts';
-import type { ArtifactStore } from '../../../../../operator/store/store.ts';
+import type { ArtifactStore, PutOptions } from '../../../../../operator/store/store.ts';
 import { FakeClock } from '../../../../support/fake-clock.ts';
 import { aSession } from '../../../../support/fixtures.ts';
 import { KnownSessions } from '../../../../support/known-sessions.ts';
@@ -214,6 +216,43 @@ describe('calls that a killed operator has left open', () => {
     assert.equal((await other.costs.of(session))?.total, '0.10');
     await sweep(other);
     assert.equal((await other.costs.of(session))?.total, '0.10');
+  });
+
+  it('go back to what the machine kept where it has lost power, and never lose a charge', async () => {
+    /** What nobody waited for the disk for. */
+    const passing: string[] = [];
+    const store = new Proxy<ArtifactStore>(temporary.store, {
+      get(target, name: keyof ArtifactStore) {
+        const method = target[name].bind(target) as (...args: unknown[]) => unknown;
+        return (...args: unknown[]) => {
+          if (name === 'put' && (args[2] as PutOptions).survives === 'process') passing.push(String(args[0]));
+          return method(...args);
+        };
+      },
+    });
+    const { charges } = aProcess('a', { store });
+    const one = await charges.open(session, 'one', usd('0.40'));
+    assert.deepEqual(passing, [], 'the first of a session is kept');
+    await one.settle(usd('0.15'));
+    await charges.open(session, 'two', usd('0.40'));
+    await charges.open(session, 'three', usd('0.40'));
+    // Until what was replaced is removed.
+    await charges[Symbol.asyncDispose]();
+    const states = await temporary.store.listKeys(`default/${session.metadata.uid}/cost/`);
+    assert.deepEqual(states, [states[0], passing.at(-1)], 'beside the last that was kept');
+    for (const [bytes, spent] of [
+      [undefined, { one: '0.15', three: '0.40', two: '0.40' }],
+      [0, { one: '0.15' }],
+    ] as const) {
+      if (bytes !== undefined) await truncate(join(temporary.root, `${passing.at(-1)}@`), bytes);
+      const next = aProcess('b');
+      const cost = await next.costs.atMost(session);
+      assert.deepEqual(cost?.breakdown, spent);
+    }
+    const third = aProcess('third');
+    await sweep(third);
+    assert.equal((await third.costs.of(session))?.total, '0.15');
+    assert.deepEqual(await temporary.store.listKeys('_calls/'), []);
   });
 
   it('are added to what a session shows that has ended meanwhile, however often that must be tried', async () => {

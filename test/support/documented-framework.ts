@@ -1,8 +1,11 @@
 /** The worked example of docs/frameworks.md, as it stands there. */
-import { readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import type { Framework } from '../../common/api/framework.ts';
+import type { Cluster } from '../cluster/index.ts';
+import { imageOf, loadImage, tagOf } from './deploy.ts';
 
 const document = join(import.meta.dirname, '../../docs/frameworks.md');
 
@@ -11,6 +14,25 @@ export interface DocumentedFramework {
   /** Name and text of the program that the Dockerfile copies. */
   program: { name: string; text: string };
   framework: Framework;
+}
+
+/** Its image, built upon the runner's of dist/ and loaded into the node. Resolves with its tag. */
+export async function loadDocumentedImage(
+  cluster: Cluster,
+  { dockerfile, program }: DocumentedFramework,
+  log: (line: string) => void,
+): Promise<string> {
+  const upon = await imageOf('runner');
+  await using stack = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), 'documented-'));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, 'Dockerfile');
+  await writeFile(file, dockerfile.replace(/^FROM ambient-runner:\S+$/m, `FROM ${upon.tag}`));
+  const context = join(folder, 'context');
+  await mkdir(context);
+  await writeFile(join(context, program.name), program.text);
+  const tag = await tagOf('documented', [file, join(context, program.name)]);
+  return await loadImage(cluster, { dockerfile: file, context, tag, upon }, log);
 }
 
 export async function documentedFramework(): Promise<DocumentedFramework> {

@@ -40,7 +40,7 @@ export interface Change {
   charges: readonly Omit<Charge, 'seq'>[];
   /** All that are open from now on. */
   open: ReadonlyMap<string, OpenCall>;
-  /** Default: `machine`. A state that only survives the process does not take the place of the one before it. */
+  /** Default: `machine`. */
   survives?: PutOptions['survives'];
 }
 
@@ -93,6 +93,11 @@ export class CostLedger {
     const next = { ...addTo(before, change.charges, day), seq: before.seq + 1, open: change.open };
     await this.#put(ref, source, next, change.survives);
     return next;
+  }
+
+  /** A state that survives the process survives the machine, too, from then on. */
+  async keep(ref: SessionRef, source: string, { seq }: Sums): Promise<void> {
+    await this.#store.flush(keys.cost(ref, source, seq));
   }
 
   /** Removes a state that has been replaced. */

@@ -107,6 +107,11 @@ export class Costs implements AsyncDisposable {
     return next;
   }
 
+  /** A state that survives the process survives the machine, too, from then on. */
+  async keep(session: Session, source: string, state: Sums): Promise<void> {
+    await this.#ledger.keep(refOf(session), source, state);
+  }
+
   /** Removes a state that has been replaced. */
   async drop(session: Session, source: string, replaced: Sums): Promise<void> {
     await this.#ledger.drop(refOf(session), source, replaced);

@@ -88,6 +88,23 @@ export class DirectoryFiles {
     }
   }
 
+  /** What `publish` does for the machine, later. Absent is no error. */
+  async flush(components: readonly string[]): Promise<void> {
+    try {
+      const folder = await this.folder(components.slice(0, -1));
+      const file = await open(this.path(components), constants.O_RDONLY | constants.O_NOFOLLOW);
+      try {
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await syncFolder(folder);
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+      await this.checkRoot();
+    }
+  }
+
   /** Removes temporary files nobody has written to since `before`. The count of them. */
   async sweepTemporary(before: Date): Promise<number> {
     const folder = await this.ensureFolder([TEMPORARY]);

@@ -56,6 +56,11 @@ export class DirectoryStore implements ArtifactStore {
     });
   }
 
+  flush(key: string): Promise<void> {
+    const path = objectPath(key);
+    return this.#guard(() => this.#files.flush(path));
+  }
+
   get(key: string, range?: ByteRange): Promise<{ info: ObjectInfo; body: Readable }> {
     return this.#guard(async () => {
       const opened = await this.#open(key);

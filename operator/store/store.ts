@@ -22,8 +22,8 @@ export interface PutOptions {
   contentType: string;
   metadata?: Record<string, string>;
   /**
-   * `process`: what is written survives this process from then on, but the machine only once it got round to it; until then a loss of
-   * power may leave a damaged object. For small things that a later write replaces. Default: `machine`.
+   * `process`: it survives this process from then on, but the machine only once it is flushed; until then a loss of power may leave a
+   * damaged object. Default: `machine`.
    */
   survives?: 'machine' | 'process';
   /** Refuses with `digest_mismatch`, keeping what stood there before, when the bytes have another digest. */
@@ -51,6 +51,8 @@ export interface Upload {
 export interface ArtifactStore {
   /** Replaces atomically: readers see the old object or the new one, never a part. */
   put(key: string, body: Readable | Buffer, options: PutOptions): Promise<ObjectInfo>;
+  /** What was put to survive the process survives the machine, too, from then on. Absent is no error. */
+  flush(key: string): Promise<void>;
   /**
    * Throws `not_found`, `range_not_satisfiable` for a range that is not inside the object, and `storage_unavailable` with the key in
    * `details.damaged` when the volume has lost bytes of it. The stream reads only `range` when given; whoever asked must read it to the

@@ -1,19 +1,20 @@
 /**
  * What calls may cost and have cost, on its way into the session's cost. A call is stored as open before it is passed on, and what
  * it has cost takes its place in one write, so that a process that is killed at any moment leaves each call either open or charged.
- * Each process writes under sources of its own. Calls that come together share a write.
+ * Each process writes under sources of its own. Calls that come together share a write, and none waits for the disk:
+ * to be killed loses nothing of what is written. What a machine that loses power must not lose is brought to its disk now and then.
  */
 import type { Session } from '../../../common/api/session.ts';
 import { ZERO } from '../../../common/rules/money.ts';
 import type { Money } from '../../../common/rules/money.ts';
 import { chargeKey } from '../charges.ts';
 import { NOTHING } from '../cost-ledger.ts';
-import type { Change, OpenCall, Sums } from '../cost-ledger.ts';
+import type { OpenCall, Sums } from '../cost-ledger.ts';
 import type { Costs } from '../costs.ts';
 import type { OpenSessions } from './open-sessions.ts';
 
 export interface ModelChargesOptions {
-  costs: Pick<Costs, 'next' | 'drop'>;
+  costs: Pick<Costs, 'next' | 'keep' | 'drop'>;
   /** Where whoever comes after this process finds what it has left open. */
   openSessions: Pick<OpenSessions, 'enter' | 'leave'>;
   /** Lower case letters and digits; never the same for two processes. */
@@ -28,6 +29,8 @@ export interface StoredCall {
 }
 
 const RETRY_MS = 1000;
+/** What a machine may lose with its power. For all sessions at once: file systems write that in one go. */
+const KEEP_MS = 1000;
 /** Sessions whose numbers are remembered. */
 const BOOKS_MAX = 5000;
 /** At the end of the process. */
@@ -37,8 +40,10 @@ interface Book {
   session: Session;
   source: string;
   standing: Sums;
-  /** The last state that survives the machine: kept until another does. */
+  /** The last state that survives the machine: it stays until another does. */
   kept: Sums;
+  /** About to be that. */
+  keeping: Sums | undefined;
   open: Map<string, OpenCall>;
   pending: { key: string; amount: Money }[];
   /** Changes so far, and how many of them are stored. */
@@ -55,6 +60,8 @@ export class ModelCharges implements AsyncDisposable {
   readonly #options: ModelChargesOptions;
   readonly #books = new Map<string, Book>();
   readonly #underWay = new Set<Promise<void>>();
+  #keepTimer: Disposable | undefined;
+  #isOpen = true;
   #opened = 0;
   #calls = 0;
 
@@ -99,9 +106,17 @@ export class ModelCharges implements AsyncDisposable {
 
   /** Waits a while for what is not stored yet; whoever comes after finds it open. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isOpen = false;
+    this.#keepTimer?.[Symbol.dispose]();
     const over = Promise.withResolvers<void>();
     using _patience = this.#options.clock.timer(PATIENCE_MS, () => over.resolve());
-    await Promise.race([over.promise, Promise.all(this.#underWay)]);
+    const end = async (): Promise<void> => {
+      await Promise.all(this.#underWay);
+      for (const book of this.#books.values()) this.#track(this.#keep(book));
+      // And what they have replaced.
+      while (this.#underWay.size > 0) await Promise.all(this.#underWay);
+    };
+    await Promise.race([over.promise, end()]);
   }
 
   /** Work that never fails. */
@@ -116,14 +131,15 @@ export class ModelCharges implements AsyncDisposable {
     if (book !== undefined) return book;
     const source = `${prefixOf(this.#options.process)}${++this.#opened}`;
     book = {
-      ...{ session, source, standing: NOTHING, kept: NOTHING, open: new Map(), pending: [] },
+      ...{ session, source, standing: NOTHING, kept: NOTHING, keeping: undefined },
+      ...{ open: new Map(), pending: [] },
       ...{ changes: 0, stored: 0, storing: undefined },
     };
     this.#books.set(uid, book);
     // A session that is away for long opens another book, under another source.
     if (this.#books.size > BOOKS_MAX)
-      for (const [oldest, { changes, stored, open }] of this.#books)
-        if (changes === stored && open.size === 0 && oldest !== uid) {
+      for (const [oldest, { changes, stored, open, standing, kept }] of this.#books)
+        if (changes === stored && open.size === 0 && standing === kept && oldest !== uid) {
           this.#books.delete(oldest);
           break;
         }
@@ -152,18 +168,46 @@ export class ModelCharges implements AsyncDisposable {
     const { costs } = this.#options;
     const { session, source, standing, kept, changes, pending } = book;
     const charges = [...pending];
-    const open = new Map(book.open);
-    // Agents wait for what only opens calls. To be killed loses nothing of it; only a machine that loses power may.
-    const isPassing =
-      kept !== NOTHING && charges.length === 0 && [...standing.open.keys()].every((id) => open.has(id));
-    const change: Change = { charges, open, survives: isPassing ? 'process' : 'machine' };
-    book.standing = await costs.next(session, source, standing, change);
+    // There is always one that survives the machine.
+    const survives = kept === NOTHING ? 'machine' : 'process';
+    book.standing = await costs.next(session, source, standing, {
+      ...{ charges, open: new Map(book.open), survives },
+    });
     book.pending = pending.slice(charges.length);
     book.stored = changes;
-    if (!isPassing) book.kept = book.standing;
-    // Nobody waits for it: left behind by a failure or a crash, it does no harm.
-    for (const each of new Set([standing, kept]))
-      if (each !== book.kept) this.#track(costs.drop(session, source, each).catch(() => undefined));
+    if (survives === 'machine') book.kept = book.standing;
+    else this.#keepLater();
+    if (standing !== book.kept && standing !== book.keeping) this.#drop(book, standing);
+  }
+
+  #keepLater(): void {
+    if (!this.#isOpen) return;
+    this.#keepTimer ??= this.#options.clock.timer(KEEP_MS, () => {
+      this.#keepTimer = undefined;
+      for (const book of this.#books.values()) this.#track(this.#keep(book));
+    });
+  }
+
+  /** Never fails. */
+  async #keep(book: Book): Promise<void> {
+    const { session, source, standing, kept, keeping } = book;
+    if (standing === kept || keeping !== undefined) return;
+    book.keeping = standing;
+    try {
+      await this.#options.costs.keep(session, source, standing);
+      book.kept = standing;
+      this.#drop(book, kept);
+    } catch (error) {
+      this.#options.onError(error, session);
+      if (standing !== book.standing) this.#drop(book, standing);
+    }
+    book.keeping = undefined;
+    if (book.standing !== book.kept) this.#keepLater();
+  }
+
+  /** Nobody waits for it: left behind by a failure or a crash, it does no harm. */
+  #drop({ session, source }: Book, state: Sums): void {
+    this.#track(this.#options.costs.drop(session, source, state).catch(() => undefined));
   }
 
   async #sleep(): Promise<void> {

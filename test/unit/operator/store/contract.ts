@@ -96,6 +96,10 @@ export function storeContract(under: () => StoreUnderTest, options: ContractOpti
       assert.equal(await read(store, 'a/x'), text);
       assert.equal(await read(under().again(), 'a/x'), text);
     }
+    await store.flush('a/x');
+    assert.equal(await read(store, 'a/x'), 'three');
+    await store.flush('a/none');
+    await store.flush('none/at/all');
   });
 
   it('keeps an object of no bytes', async () => {

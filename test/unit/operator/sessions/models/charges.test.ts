@@ -14,6 +14,10 @@ describe('charges of calls to models', () => {
   const clock = new FakeClock();
   /** Source, charges, and what is open from then on. */
   let writes: [string, string[], string[]][];
+  /** Numbers of states. */
+  let kept: number[];
+  let dropped: number[];
+  let survived: unknown[];
   let entered: string[];
   let refuse: Error | undefined;
   let complaints: unknown[];
@@ -27,10 +31,11 @@ describe('charges of calls to models', () => {
         leave: ({ metadata }) => void entered.splice(entered.indexOf(metadata.name), 1),
       },
       costs: {
-        async next(_: Session, source, before, { charges: all, open }) {
+        async next(_: Session, source, before, { charges: all, open, survives }) {
           await settle();
           if (refuse !== undefined) throw refuse;
           const money = (amounts: Iterable<Money>): string[] => [...amounts].map(formatMoney);
+          survived.push(survives);
           writes.push([
             source,
             money(all.map(({ amount }) => amount)),
@@ -38,12 +43,16 @@ describe('charges of calls to models', () => {
           ]);
           return { ...NOTHING, seq: before.seq + 1, open };
         },
-        drop: async () => undefined,
+        keep: async (_: Session, __, { seq }) => void kept.push(seq),
+        drop: async (_: Session, __, { seq }) => void dropped.push(seq),
       },
     });
 
   beforeEach(() => {
     writes = [];
+    kept = [];
+    dropped = [];
+    survived = [];
     entered = [];
     refuse = undefined;
     complaints = [];
@@ -93,6 +102,27 @@ describe('charges of calls to models', () => {
       ['gateway-a1-1', 'gateway-a1-2', 'gateway-b2-1'],
     );
     assert.ok(one.isOwn('gateway-a1-2') && !one.isOwn('gateway-b2-1') && !one.isOwn('runner'));
+  });
+
+  it('wait for the disk but at first, and are brought there within a second, all sessions at once', async () => {
+    const all = charges();
+    const one = await all.open(session, 'm', usd('0.1'));
+    const two = await all.open(aSession('s2').build(), 'm', usd('0.2'));
+    await all.open(session, 'm', usd('0.3'));
+    await one.settle(usd('0.1'));
+    await two.settle(usd('0.2'));
+    assert.deepEqual(survived, ['machine', 'machine', 'process', 'process', 'process']);
+    assert.deepEqual(dropped, [0, 0, 2], 'the last that was kept stays');
+    await clock.advance(999);
+    assert.deepEqual(kept, []);
+    await clock.advance(1);
+    assert.deepEqual(kept, [3, 2]);
+    assert.deepEqual(dropped, [0, 0, 2, 1, 1]);
+    await clock.advance(5000);
+    assert.deepEqual(kept, [3, 2], 'once');
+    await all.open(session, 'm', usd('0.3'));
+    await all[Symbol.asyncDispose]();
+    assert.deepEqual(kept, [3, 2, 4], 'at the end, too');
   });
 
   it('hold up the end of a process only for a while', async () => {

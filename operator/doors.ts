@@ -138,6 +138,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       sessions,
       policies,
       clock: systemClock,
+      random: Math.random,
       onError: (err) => log.warn({ err }, 'showing a cost failed; trying again'),
     }),
   );

@@ -29,6 +29,8 @@ export interface Sums {
   days: ReadonlyMap<string, Money>;
   /** By id. None of them is in the amounts. */
   open: ReadonlyMap<string, OpenCall>;
+  /** Charged at most by another process: whose source it is may store the truth under the same number. */
+  isAtMost?: true;
 }
 
 export interface SourceSums extends Sums {
@@ -40,6 +42,7 @@ export interface Change {
   charges: readonly Omit<Charge, 'seq'>[];
   /** All that are open from now on. */
   open: ReadonlyMap<string, OpenCall>;
+  isAtMost?: true;
   /** Default: `machine`. */
   survives?: PutOptions['survives'];
 }
@@ -54,6 +57,7 @@ interface StoredSums {
   amounts: Record<string, string>;
   days: Record<string, string>;
   open?: Record<string, { key: string; most: string }>;
+  isAtMost?: true;
 }
 
 export const NOTHING: Sums = { seq: 0, amounts: new Map(), days: new Map(), open: new Map() };
@@ -66,7 +70,7 @@ const REMEMBERED = 2000;
 export class CostLedger {
   readonly #store: ArtifactStore;
   readonly #known = new Map<string, Known>();
-  /** States as they stand in the store, by key. */
+  /** States that never change, as they stand in the store, by key. */
   readonly #states = new Map<string, SourceSums>();
   readonly #adding = new InTurn();
 
@@ -90,7 +94,10 @@ export class CostLedger {
    * costs takes the place of what it may cost in one write, so that no crash finds it counted twice, or not at all.
    */
   async next(ref: SessionRef, source: string, before: Sums, change: Change, day: string): Promise<Sums> {
-    const next = { ...addTo(before, change.charges, day), seq: before.seq + 1, open: change.open };
+    const next: Sums = {
+      ...{ ...addTo(before, change.charges, day), seq: before.seq + 1, open: change.open },
+      ...(change.isAtMost && { isAtMost: true }),
+    };
     await this.#put(ref, source, next, change.survives);
     return next;
   }
@@ -108,11 +115,8 @@ export class CostLedger {
     await this.#store.remove(key);
   }
 
-  /**
-   * The sums of every source. With `mayRemember`, a state that was read or written here before is not read again: right but for one
-   * that a process which was taken for gone has meanwhile told the truth of, and then too high until its next.
-   */
-  async read(ref: SessionRef, { mayRemember = false } = {}): Promise<SourceSums[]> {
+  /** The sums of every source. A state that was read or written here before is not read again. */
+  async read(ref: SessionRef): Promise<SourceSums[]> {
     for (;;) {
       const seqs = new Map<string, number[]>();
       for (const key of await this.#store.listKeys(keys.costs(ref))) {
@@ -121,24 +125,16 @@ export class CostLedger {
         const { source, seq } = found;
         seqs.set(source, [...(seqs.get(source) ?? []), seq]);
       }
-      const all = await Promise.all(
-        [...seqs].map(([source, found]) => this.#newestOf(ref, source, found, mayRemember)),
-      );
+      const all = await Promise.all([...seqs].map(([source, found]) => this.#newestOf(ref, source, found)));
       // One that was replaced by a newer while we looked: look again.
       if (!all.includes(undefined)) return all.filter((sums) => sums !== undefined);
     }
   }
 
   /** The one with the highest number that is whole; undefined when it is gone. */
-  async #newestOf(
-    ref: SessionRef,
-    source: string,
-    seqs: readonly number[],
-    mayRemember = false,
-  ): Promise<SourceSums | undefined> {
+  async #newestOf(ref: SessionRef, source: string, seqs: readonly number[]): Promise<SourceSums | undefined> {
     for (const seq of seqs.toSorted((a, b) => b - a)) {
-      const remembered = mayRemember ? this.#states.get(keys.cost(ref, source, seq)) : undefined;
-      const sums = remembered ?? (await this.#load(ref, source, seq));
+      const sums = this.#states.get(keys.cost(ref, source, seq)) ?? (await this.#load(ref, source, seq));
       if (sums !== 'damaged') return sums;
     }
     throw damaged(ref, source);
@@ -225,6 +221,7 @@ export class CostLedger {
 
   #rememberState(key: string, sums: SourceSums): void {
     this.#states.delete(key);
+    if (sums.isAtMost) return;
     this.#states.set(key, sums);
     if (this.#states.size > REMEMBERED)
       for (const oldest of this.#states.keys()) {
@@ -299,22 +296,24 @@ const toText = (amounts: ReadonlyMap<string, Money>, max: number): Record<string
       .map(([key, amount]) => [key, formatMoney(amount)]),
   );
 
-const toStored = ({ amounts, days, open }: Sums): StoredSums => ({
+const toStored = ({ amounts, days, open, isAtMost }: Sums): StoredSums => ({
   amounts: toText(amounts, KEYS_MAX),
   days: toText(days, Infinity),
   ...(open.size > 0 && {
     open: Object.fromEntries([...open].map(([id, { key, most }]) => [id, { key, most: formatMoney(most) }])),
   }),
+  ...(isAtMost && { isAtMost }),
 });
 
 const fromText = (texts: Record<string, string>): Map<string, Money> =>
   new Map(Object.entries(texts).map(([key, text]) => [key, parseMoney(text) ?? ZERO]));
 
-const fromStored = (seq: number, { amounts, days, open = {} }: StoredSums): Sums => ({
+const fromStored = (seq: number, { amounts, days, open = {}, isAtMost }: StoredSums): Sums => ({
   seq,
   amounts: fromText(amounts),
   days: fromText(days),
   open: new Map(
     Object.entries(open).map(([id, { key, most }]) => [id, { key, most: parseMoney(most) ?? ZERO }]),
   ),
+  ...(isAtMost && { isAtMost }),
 });

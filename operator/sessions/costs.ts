@@ -40,6 +40,7 @@ export interface CostsOptions {
     elapsed(): number;
     timer(delayMs: number, fire: () => void): Disposable;
   };
+  random: () => number;
   /** Showing a cost in status failed and is tried again. */
   onError: (error: unknown) => void;
 }
@@ -51,8 +52,9 @@ export interface Standing {
   open: ReadonlyMap<string, Money>;
 }
 
-/** Between two writes of one session's status. */
+/** Between two writes of one session's status. Not the same for all, or those of sessions that began together would stay together. */
 const SHOW_MS = 2000;
+const SHOW_SPREAD = 0.25;
 /** A total is looked up again beside what is asked from this age on, and before it from that on. */
 const FRESH_MS = 5000;
 const STALE_MS = 30_000;
@@ -157,7 +159,7 @@ export class Costs implements AsyncDisposable {
     const at = this.#options.clock.elapsed();
     const reading = this.#readings.get(uid);
     if (reading !== undefined) return await reading;
-    const fresh = this.#ledger.read(refOf(session), { mayRemember: true }).then(standingOf);
+    const fresh = this.sums(session).then(standingOf);
     this.#readings.set(uid, fresh);
     try {
       const standing = await fresh;
@@ -212,13 +214,13 @@ export class Costs implements AsyncDisposable {
 
   async #show(session: Session): Promise<void> {
     const { uid } = refOf(session);
-    const { clock } = this.#options;
+    const { clock, random } = this.#options;
     let showing = this.#showing.get(uid);
     if (showing === undefined) {
       showing = { session, lastAt: -Infinity, timer: undefined, underWay: undefined };
       this.#showing.set(uid, showing);
     }
-    const wait = showing.lastAt + SHOW_MS - clock.elapsed();
+    const wait = showing.lastAt + SHOW_MS * (1 + SHOW_SPREAD * (2 * random() - 1)) - clock.elapsed();
     if (wait > 0 && !(await this.#isUrgent(session))) this.#later(uid, showing, wait);
     else this.#now(uid, showing);
   }
@@ -289,7 +291,7 @@ export class Costs implements AsyncDisposable {
   async #isUrgent(session: Session): Promise<boolean> {
     const { policies, sessions: lookup } = this.#options;
     const { namespace = '', name } = session.metadata;
-    const total = totalOf(costOf(await this.#ledger.read(refOf(session), { mayRemember: true })));
+    const total = totalOf(await this.of(session));
     const shown = totalOf(lookup.get(namespace, name)?.status?.cost);
     const policy = policies.of(namespace);
     const own = sessionBudget(lookup.get(namespace, name) ?? session, policy);

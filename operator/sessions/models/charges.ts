@@ -30,7 +30,7 @@ export interface StoredCall {
 
 const RETRY_MS = 1000;
 /** What a machine may lose with its power. For all sessions at once: file systems write that in one go. */
-const KEEP_MS = 1000;
+const KEEP_MS = 5000;
 /** Sessions whose numbers are remembered. */
 const BOOKS_MAX = 5000;
 /** At the end of the process. */

@@ -109,6 +109,7 @@ export class LostCalls {
       await costs.next(session, sums.source, sums, {
         charges: open.map(({ key, most }) => ({ key, amount: most })),
         open: new Map(),
+        isAtMost: true,
       });
       await costs.drop(session, sums.source, sums);
       log.warn(

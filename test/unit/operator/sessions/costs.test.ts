@@ -58,6 +58,7 @@ describe('the cost of a session', () => {
       sessions,
       policies: new Policies(policies),
       clock,
+      random: () => 0.5,
       onError: assert.ifError,
     });
   const report = (costs: Costs, after: number, seq: number, ...charges: ReturnType<typeof charge>[]) =>

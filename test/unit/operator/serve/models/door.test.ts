@@ -91,6 +91,7 @@ describe('the door to models', () => {
         sessions,
         policies,
         clock: systemClock,
+        random: Math.random,
         onError: assert.ifError,
       }),
     );

@@ -47,7 +47,7 @@ describe('room for calls in the budget of a session', () => {
     const { store } = temporary;
     const onError = assert.ifError;
     const client = { mergePatch: async () => undefined } as unknown as KubeClient;
-    const costs = new Costs({ store, client, sessions, policies, clock, onError });
+    const costs = new Costs({ store, client, sessions, policies, clock, random, onError });
     const openSessions = new OpenSessions({ store, process, identity: process, clock, onError });
     const holds = new Holds({
       ...{ sessions, policies, costs },

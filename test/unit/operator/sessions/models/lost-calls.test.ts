@@ -68,6 +68,7 @@ describe('calls that a killed operator has left open', () => {
       sessions,
       policies: new Policies(new ObjectStore<NamespacePolicy>({ cluster: 'test' })),
       clock,
+      random: () => 0.5,
       onError: assert.ifError,
     });
     const openSessions = new OpenSessions({ store, process, identity, clock, onError: assert.ifError });
@@ -238,7 +239,7 @@ describe('calls that a killed operator has left open', () => {
         key.slice(-6, -5),
       );
     await one.settle(usd('0.15'));
-    await clock.advance(1000);
+    await clock.advance(5000);
     await until(async () => (await states()).join() === '2', 'it is on the disk');
     await charges.open(session, 'two', usd('0.40'));
     await charges.open(session, 'three', usd('0.40'));

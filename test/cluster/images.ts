@@ -10,14 +10,12 @@ import { baseImage } from './versions.ts';
 export { baseArchive } from './base-image.ts';
 
 export interface BuildOptions {
-  /** Path of the Dockerfile; it builds upon the base image, or upon `upon`, and reaches no network. */
+  /** Path of the Dockerfile; it builds upon the base image and reaches no network. */
   readonly dockerfile: string;
   /** The folder that COPY reads from; all of it is hashed, so keep it small. */
   readonly context: string;
   /** The full name, as `docker.io/library/name:tag`. */
   readonly tag: string;
-  /** The image that its FROM names, by its tag. */
-  readonly upon?: BuildOptions;
   readonly log?: (line: string) => void;
 }
 
@@ -28,22 +26,16 @@ export interface BuildOptions {
 export async function buildImage(options: BuildOptions): Promise<string> {
   const log = options.log ?? (() => undefined);
   const docker = await succeeds('docker', ['info']);
-  const upon = options.upon && { tag: options.upon.tag, archive: await buildImage(options.upon) };
   const base = docker ? baseImage : await baseArchive(log);
-  const inputs = [
-    await readFile(options.dockerfile),
-    await hashFolder(options.context),
-    options.tag,
-    upon?.archive ?? base,
-  ];
+  const inputs = [await readFile(options.dockerfile), await hashFolder(options.context), options.tag, base];
   const slug = options.tag.replace(/^.*\//, '').replace(/[^a-z0-9.-]/g, '-');
   const folder = await cached(
     `images/${slug}-${contentHash(...inputs)}`,
     async (target) => {
       log(`building image ${options.tag}`);
       const archive = path.join(target, 'image.tar');
-      if (docker) await buildByDocker(options, upon, archive);
-      else await buildByBuildah(options, { base, upon }, archive, log);
+      if (docker) await buildByDocker(options, archive);
+      else await buildByBuildah(options, base, archive, log);
       await removeOld(path.dirname(target), slug);
     },
     log,
@@ -64,24 +56,14 @@ async function removeOld(folder: string, slug: string): Promise<void> {
   }
 }
 
-interface Made {
-  readonly tag: string;
-  readonly archive: string;
-}
-
-async function buildByDocker(
-  { dockerfile, context, tag }: BuildOptions,
-  upon: Made | undefined,
-  archive: string,
-): Promise<void> {
-  if (upon !== undefined) await run('docker', ['load', '--quiet', '--input', upon.archive]);
+async function buildByDocker({ dockerfile, context, tag }: BuildOptions, archive: string): Promise<void> {
   await run('docker', ['build', '--quiet', '--file', dockerfile, '--tag', tag, context]);
   await run('docker', ['save', '--output', archive, tag]);
 }
 
 async function buildByBuildah(
   { dockerfile, context, tag }: BuildOptions,
-  { base, upon }: { base: string; upon: Made | undefined },
+  base: string,
   archive: string,
   log: (line: string) => void,
 ): Promise<void> {
@@ -98,14 +80,11 @@ async function buildByBuildah(
     const where = ['--root', path.join(storage, 'root'), '--runroot', path.join(storage, 'run')];
     return run('unshare', [...apart, ...where, '--storage-driver', 'overlay', ...args]);
   };
-  const pull = (from: string): Promise<string> =>
-    buildah(['pull', '--quiet', '--signature-policy', policy, `docker-archive:${from}`]);
   const loaded = path.join(storage, `base-${contentHash(base)}`);
   if (!(await exists(loaded))) {
-    await pull(base);
+    await buildah(['pull', '--quiet', '--signature-policy', policy, `docker-archive:${base}`]);
     await writeFile(loaded, '');
   }
-  if (upon !== undefined) await pull(upon.archive);
   // One layer over the shared base, and the same bytes for the same input.
   await buildah([
     ...['bud', '--quiet', '--pull-never', '--network', 'none', '--layers=false', '--timestamp', '0'],
@@ -122,7 +101,7 @@ async function buildByBuildah(
   try {
     await buildah(['push', '--quiet', '--signature-policy', policy, tag, `docker-archive:${archive}:${tag}`]);
   } finally {
-    await buildah(['rmi', tag, ...(upon === undefined ? [] : [upon.tag])]);
+    await buildah(['rmi', tag]);
   }
 }
 

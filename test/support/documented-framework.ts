@@ -1,5 +1,5 @@
 /** The worked example of docs/frameworks.md, as it stands there. */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -22,17 +22,20 @@ export async function loadDocumentedImage(
   { dockerfile, program }: DocumentedFramework,
   log: (line: string) => void,
 ): Promise<string> {
-  const upon = await imageOf('runner');
+  const runner = await imageOf('runner');
   await using stack = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), 'documented-'));
   stack.defer(() => rm(folder, { recursive: true, force: true }));
-  const file = join(folder, 'Dockerfile');
-  await writeFile(file, dockerfile.replace(/^FROM ambient-runner:\S+$/m, `FROM ${upon.tag}`));
   const context = join(folder, 'context');
-  await mkdir(context);
+  await cp(runner.context, context, { recursive: true });
   await writeFile(join(context, program.name), program.text);
-  const tag = await tagOf('documented', [file, join(context, program.name)]);
-  return await loadImage(cluster, { dockerfile: file, context, tag, upon }, log);
+  // There is no registry to have the runner's image from: what makes that one comes first.
+  const file = join(folder, 'Dockerfile');
+  const from = /^FROM ambient-runner:\S+$/m;
+  if (!from.test(dockerfile)) throw new Error(`the documented image is not built upon the runner's`);
+  await writeFile(file, dockerfile.replace(from, await readFile(runner.dockerfile, 'utf8')));
+  const tag = await tagOf('documented', [file, join(context, 'main.mjs'), join(context, program.name)]);
+  return await loadImage(cluster, { dockerfile: file, context, tag }, log);
 }
 
 export async function documentedFramework(): Promise<DocumentedFramework> {

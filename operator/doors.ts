@@ -46,6 +46,7 @@ import { Launches } from './sessions/launch.ts';
 import { ProvenanceRecorder } from './record/provenance/recorder.ts';
 import { SigningKey } from './record/provenance/signing-key.ts';
 import { Messages } from './sessions/messages.ts';
+import type { LostCalls } from './sessions/models/lost-calls.ts';
 import { Namespaces } from './sessions/namespaces.ts';
 import { Questions } from './sessions/questions.ts';
 import { StoredRecords } from './sessions/records.ts';
@@ -80,6 +81,7 @@ export interface Doors {
   policies: Policies;
   audit: AuditTrail;
   costs: Costs;
+  lostCalls: LostCalls;
   /** Calls back when the upload of a session is complete. */
   onSource(listener: (session: Session) => void): Disposable;
   close(drainMs: number): Promise<void>;
@@ -136,6 +138,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
       sessions,
       policies,
       clock: systemClock,
+      random: Math.random,
       onError: (err) => log.warn({ err }, 'showing a cost failed; trying again'),
     }),
   );
@@ -186,16 +189,6 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     logger: log,
     metrics: registry,
   };
-  const live = createLiveServer({
-    ...shared,
-    stops,
-    raises,
-    approvals,
-    messages,
-    resumes,
-    forecasts,
-    frontProxy,
-  });
   const identityOf = (
     audience: string,
     more?: { step: string; jobNameFor: typeof jobNameFor },
@@ -213,6 +206,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
   const models = makeModelDoor(
     {
       rules: config.models,
+      replica: config.identity,
       client,
       store,
       audit,
@@ -239,6 +233,20 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     step: PUSH_STEP,
     jobNameFor: ({ metadata }) => pushJobNameOf(metadata.uid ?? ''),
   });
+  const refusalsAt = (door: 'live' | 'runners' | 'rest'): RunnerRefusals =>
+    new RunnerRefusals({ identity, others: [pushing], accesses, door });
+  const live = createLiveServer({
+    ...shared,
+    refusals: refusalsAt('live'),
+    stops,
+    raises,
+    approvals,
+    messages,
+    resumes,
+    forecasts,
+    frontProxy,
+  });
+  const refusals = refusalsAt('runners');
   const runners = createRunnerServer({
     ...shared,
     results,
@@ -247,14 +255,9 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     questions: new Questions({ client, sessions, now }),
     identity,
     runs,
-    refusals: new RunnerRefusals({ identity, accesses }),
-    models,
-    push: new PushDoor({
-      identity: pushing,
-      artifacts,
-      reports: pushReports,
-      refusals: new RunnerRefusals({ identity: pushing, accesses }),
-    }),
+    refusals,
+    models: models.door,
+    push: new PushDoor({ identity: pushing, artifacts, reports: pushReports, refusals }),
   });
   const admission = createAdmissionServer({
     admission: new Admission({
@@ -316,6 +319,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     ...parts,
     plugins: [{ prefix: '/webhooks', plugin: webhooks.plugin }],
     accesses,
+    refusals: refusalsAt('rest'),
     certificates,
     logger: log,
     metrics: registry,
@@ -341,6 +345,7 @@ export async function openDoors(options: DoorsOptions): Promise<Doors> {
     policies,
     audit,
     costs,
+    lostCalls: models.lostCalls,
     records: new StoredRecords({
       pushReports,
       store,

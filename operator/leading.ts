@@ -14,6 +14,7 @@ import { deliverer } from './controllers/notifications/deliverer.ts';
 import { NotificationController } from './controllers/notifications/index.ts';
 import type { NotificationMetrics } from './controllers/notifications/index.ts';
 import type { QueueMetrics } from './controllers/queue.ts';
+import { LostCallsSweep } from './controllers/lost-calls.ts';
 import { RunnerNetworkPolicies } from './controllers/network-policies.ts';
 import { RunnerServiceAccounts } from './controllers/service-accounts.ts';
 import { Cleanup } from './controllers/session/cleanup.ts';
@@ -174,6 +175,7 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     perSecond: config.retentionPerSecond,
   });
   const auditRetention = new AuditRetention({ ...common, auditing, policies: doors.policies });
+  const lostCalls = new LostCallsSweep({ ...common, lostCalls: doors.lostCalls });
   const settlements = new Settlements({ ...common, policies: doors.policies, costs: doors.costs });
   const releases = new Releases({
     ...common,
@@ -211,6 +213,7 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
   networks.start();
   warm.start();
   controller.start();
+  lostCalls.start();
   const catchingUp = catchUpCosts(options, signal);
   policies.start();
   triggers.start();
@@ -223,7 +226,7 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   // Every write is conditional, so that one that is under way does no harm; but none shall begin.
   const drainMs = signal.reason instanceof LeaseLost ? 0 : config.drainMs;
-  const running = [controller, warm, policies, triggers, cleanup, networks, notifications];
+  const running = [controller, warm, policies, triggers, cleanup, networks, notifications, lostCalls];
   const removing = [retention, auditRetention, releases];
   await Promise.all([catchingUp, ...[...running, ...removing].map((each) => each.close(drainMs))]);
 }

@@ -17,6 +17,9 @@ import type { SessionLookup } from './sessions/lookup.ts';
 import { BudgetStates } from './sessions/models/budget-states.ts';
 import { ModelCharges } from './sessions/models/charges.ts';
 import { ModelGateway } from './sessions/models/gateway.ts';
+import { Holds } from './sessions/models/holds.ts';
+import { LostCalls } from './sessions/models/lost-calls.ts';
+import { OpenSessions } from './sessions/models/open-sessions.ts';
 import { ProviderKeys } from './sessions/models/provider-keys.ts';
 import { ModelRefusals } from './sessions/models/refusals.ts';
 import { Reservations } from './sessions/models/reservations.ts';
@@ -27,6 +30,8 @@ import type { ArtifactStore } from './store/store.ts';
 
 export interface ModelDoorParts {
   rules: AddressRules;
+  /** Of this replica; one process at a time has it. */
+  replica: string;
   client: KubeClient;
   store: ArtifactStore;
   audit: AuditTrail;
@@ -43,9 +48,16 @@ export interface ModelDoorParts {
 
 const PROCESS_BYTES = 6;
 
-export function makeModelDoor(parts: ModelDoorParts, stack: AsyncDisposableStack): ModelDoor {
+export interface ModelDoorMade {
+  door: ModelDoor;
+  /** What other processes have left behind. */
+  lostCalls: LostCalls;
+}
+
+export function makeModelDoor(parts: ModelDoorParts, stack: AsyncDisposableStack): ModelDoorMade {
   const {
     rules,
+    replica,
     client,
     store,
     audit,
@@ -62,41 +74,61 @@ export function makeModelDoor(parts: ModelDoorParts, stack: AsyncDisposableStack
   const meters = modelMeters(registry);
   // In the order in which they end last: calls are cut, then charged, then nothing is connected any more.
   const upstream = stack.use(new Upstream({ rules }));
+  const process = randomBytes(PROCESS_BYTES).toString('hex');
+  const openSessions = stack.use(
+    new OpenSessions({
+      store,
+      process,
+      identity: replica,
+      clock: systemClock,
+      onError: (err) => log.warn({ err }, 'which calls are under way was not stored; trying again'),
+    }),
+  );
   const charges = stack.use(
     new ModelCharges({
       costs,
-      process: randomBytes(PROCESS_BYTES).toString('hex'),
+      openSessions,
+      process,
       clock: systemClock,
       onError: (err, { metadata: { namespace, name: session } }) =>
         log.warn({ err, namespace, session }, 'a charge was not stored; trying again'),
     }),
   );
+  const shortages = new Shortages({
+    states: new BudgetStates({ client, store, audit, now: () => new Date(), onStopped: budgetStopped }),
+    sessions,
+    policies,
+    clock: systemClock,
+    onError: (err, { metadata: { namespace, name: session } }) =>
+      log.warn({ err, namespace, session }, 'telling that a budget was raised failed'),
+  });
   const gateway = stack.use(
     new ModelGateway({
       sessions,
       policies,
-      costs,
       keys: new ProviderKeys({ read: (...reference) => readSecret(client, ...reference), elapsed }),
       upstream,
-      reservations: new Reservations(),
-      charges,
+      holds: new Holds({
+        sessions,
+        policies,
+        costs,
+        reservations: new Reservations({ clock: systemClock, random: Math.random }),
+        charges,
+        shortages,
+        log,
+      }),
       refusals: new ModelRefusals({
         audit,
         now: () => Date.now(),
         onError: (err) => log.warn({ err }, 'recording a refused call failed'),
-      }),
-      shortages: new Shortages({
-        states: new BudgetStates({ client, store, audit, now: () => new Date(), onStopped: budgetStopped }),
-        sessions,
-        policies,
-        clock: systemClock,
-        onError: (err, { metadata: { namespace, name: session } }) =>
-          log.warn({ err, namespace, session }, 'telling that a budget was raised failed'),
       }),
       meters,
       elapsed,
       log,
     }),
   );
-  return new ModelDoor({ gateway, identity, refusals: new RunnerRefusals({ identity, accesses }), meters });
+  return {
+    door: new ModelDoor({ gateway, identity, refusals: new RunnerRefusals({ identity, accesses }), meters }),
+    lostCalls: new LostCalls({ store, client, costs, process, identity: replica, clock: systemClock, log }),
+  };
 }

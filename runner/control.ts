@@ -16,19 +16,31 @@ export interface Mailbox {
   take(said: readonly Said[]): void;
 }
 
+interface ControlOptions {
+  signal: AbortSignal;
+  elapsed: () => number;
+  inbox?: Mailbox;
+  /** Told, perhaps again and again, whether the session waits for money; absent: nobody asks. */
+  onPaused?: (isPaused: boolean) => void;
+}
+
 /** Resolves with the request to stop, or undefined when cancelled. Throws when the operator refuses this runner. */
 export async function stopRequested(
   endpoint: Endpoint,
-  options: { signal: AbortSignal; elapsed: () => number; inbox?: Mailbox },
+  { signal, elapsed, inbox, onPaused }: ControlOptions,
 ): Promise<Control['stop']> {
-  const { signal, elapsed, inbox } = options;
+  let isPaused = false;
   while (!signal.aborted) {
     const asked = elapsed();
     let hasNews = false;
     try {
       const answer = await endpoint.callPatiently({
         method: 'GET',
-        path: `${RUNNER_PATHS.control}?wait=${WAIT_SECONDS}${inbox === undefined ? '' : `&after=${inbox.taken}`}`,
+        path: `${RUNNER_PATHS.control}?${[
+          `wait=${WAIT_SECONDS}`,
+          ...(inbox === undefined ? [] : [`after=${inbox.taken}`]),
+          ...(onPaused === undefined ? [] : [`paused=${isPaused}`]),
+        ].join('&')}`,
         idleMs: (WAIT_SECONDS + 15) * 1000,
         signal,
       });
@@ -36,6 +48,8 @@ export async function stopRequested(
         const before = inbox?.taken;
         inbox?.take(answer.messages ?? []);
         hasNews = inbox?.taken !== before;
+        isPaused = answer.paused ?? false;
+        onPaused?.(isPaused);
         if (answer.stop) return answer.stop;
       }
     } catch (error) {

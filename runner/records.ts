@@ -1,6 +1,6 @@
 /** Turns what happens into numbered log records: the command's output, an agent's events, the runner's own words. */
 import type { LogRecord } from '../common/api/log.ts';
-import { RECORD_TEXT_MAX } from '../common/api/log.ts';
+import { QUESTION_WITHDRAWN, RECORD_TEXT_MAX } from '../common/api/log.ts';
 import type { Translator } from './agents/translator.ts';
 import { EVENT_LINE_MAX } from './agents/event.ts';
 import type { AgentEvent } from './agents/event.ts';
@@ -22,7 +22,7 @@ export class Recorder {
   readonly #translator: Translator | undefined;
   readonly #unreportable: AbortSignal;
   readonly #onOutput: () => void;
-  readonly #asks: (question: AgentEvent) => boolean;
+  readonly #asks: (event: AgentEvent) => boolean;
   readonly #lines: Record<Stream, LineSplitter>;
   /** What comes next on standard output goes on with a line that was too long for an event. */
   #isWithinLine = false;
@@ -36,8 +36,8 @@ export class Recorder {
     /** Aborts when nothing can reach the operator any more: output is then only mirrored. */
     unreportable: AbortSignal;
     onOutput?: () => void;
-    /** False: not yet, another question stands. */
-    asks?: (question: AgentEvent) => boolean;
+    /** Of a question, or of one that is taken back. False: whoever is asked records it, when its turn comes. */
+    asks?: (event: AgentEvent) => boolean;
   }) {
     this.#spool = options.spool;
     this.#mirror = options.mirror;
@@ -66,7 +66,7 @@ export class Recorder {
     this.#own('error', text, fields);
   }
 
-  /** What had to wait for the answer to another one. */
+  /** A question that had to wait for the answer to another one, and what goes before it. */
   question(event: AgentEvent): void {
     this.#event(this.#now().toISOString(), event);
   }
@@ -112,7 +112,7 @@ export class Recorder {
     if (this.#translator && isWhole && bytes[0] === 0x7b) {
       const events = this.#translator.line(bytes.toString('utf8'));
       for (const event of events ?? [])
-        if (event.type !== 'question' || this.#asks(event)) this.#event(time, event);
+        if (!isOfQuestions(event) || this.#asks(event)) this.#event(time, event);
       if (events) return;
     }
     for (const part of recordTexts(bytes)) {
@@ -145,3 +145,6 @@ export class Recorder {
     this.#spool.push((seq) => JSON.stringify({ seq, ...record } satisfies LogRecord));
   }
 }
+
+const isOfQuestions = ({ type, name }: AgentEvent): boolean =>
+  type === 'question' || (type === 'status' && name === QUESTION_WITHDRAWN);

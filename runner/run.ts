@@ -81,6 +81,12 @@ export async function run(context: RunContext): Promise<RunResult> {
   });
   let idle: IdleWatch | undefined;
   const touch = (): void => idle?.touch();
+  // Whoever waits for money to be granted is not idle.
+  let isPaused = false;
+  const pausedIs = (is: boolean): void => {
+    isPaused = is;
+    idle?.hold(is);
+  };
   await using spool = new Spool({ folder: scratch, limitBytes: SPOOL_BYTES });
   const recorder: Recorder = new Recorder({
     spool,
@@ -92,7 +98,7 @@ export async function run(context: RunContext): Promise<RunResult> {
     }),
     unreportable: over.signal,
     onOutput: touch,
-    asks: (question): boolean => inbox?.asks(question) ?? true,
+    asks: (event): boolean => inbox?.asks(event) ?? true,
   });
   const inbox: Inbox | undefined =
     description.input === 'messages' ? inboxFor(description, recorder, touch) : undefined;
@@ -115,6 +121,7 @@ export async function run(context: RunContext): Promise<RunResult> {
     signal: listening.signal,
     elapsed,
     ...(inbox && { inbox }),
+    ...(description.limits.idleSeconds !== undefined && { onPaused: pausedIs }),
   }).then((stop) => {
     if (stop) {
       const { gracePeriodSeconds: grace, ...who } = stop;
@@ -142,6 +149,7 @@ export async function run(context: RunContext): Promise<RunResult> {
         onStarted: () => {
           times.startedAt = context.now().toISOString();
           if (inbox !== undefined) idle = watchIdle(context, recorder, inbox);
+          idle?.hold(isPaused);
         },
       },
     ).catch((error: unknown): Work => {

@@ -229,7 +229,7 @@ export const RetentionForecast = Type.Object({
       }),
       due: Type.String({ format: 'date-time' }),
       overdue: Type.Boolean({ description: 'It is due now.' }),
-      bytes: Type.Integer({ minimum: 0, description: 'Of its artifacts.' }),
+      bytes: Type.Integer({ minimum: 0, description: 'Of its artifacts, and of what is kept beside them.' }),
     }),
   ),
 });

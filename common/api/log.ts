@@ -3,6 +3,7 @@ import Type from 'typebox';
 
 /** UTF-8 bytes of text in one record; a longer output line becomes several records, all but the last `partial`. */
 export const RECORD_TEXT_MAX = 16 * 1024;
+export const QUESTION_WITHDRAWN = 'question-withdrawn';
 
 /**
  * output: a line of stdout or stderr; status: something the runner did (checkout, start, upload, exit);
@@ -14,7 +15,8 @@ export const RECORD_TEXT_MAX = 16 * 1024;
  * file-change text and data.path relative to the workspace, name and data.kind add, update or delete, data.patch; usage
  * data.model, inputTokens, cacheReadTokens, cacheWriteTokens, outputTokens and of these thinkingTokens, each token in one record
  * only; `status` and `error` named `agent` are the agent's own, data.conversation the id by which it finds the conversation
- * again; data.parent the tool-call of the helper that speaks.
+ * again; data.parent the tool-call of the helper that speaks. A `status` named QUESTION_WITHDRAWN takes back the question of its id,
+ * which nobody need answer any more.
  */
 export const RECORD_TYPES = [
   'output',

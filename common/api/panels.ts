@@ -281,6 +281,8 @@ export interface SaidEntry extends EntryPlace {
   name?: string;
   /** Of a question: somebody has answered it. */
   isAnswered?: true;
+  /** By the agent, before anybody answered it. */
+  isWithdrawn?: true;
   /** Of a question: what it offers as answers. */
   options?: string[];
 }

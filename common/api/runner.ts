@@ -18,7 +18,9 @@
  *   POST /runner/v1/events              NDJSON of LogRecord, seq gap-free → EventsAccepted. Records up to `acknowledged` are
  *                                       stored; resending is harmless; a gap answers 409 with EventsAccepted.
  *   GET  /runner/v1/control?wait=S      Control; held up to S (≤ 30) seconds while there is nothing new. With &after=N also what
- *                                       was said to the session after message N, which the runner thereby acknowledges
+ *                                       was said to the session after message N, which the runner thereby acknowledges. With
+ *                                       &paused=B, what the runner takes to be so, also whether a call waits for money, and at
+ *                                       once when that has changed
  *   GET  /runner/v1/source              the uploaded archive; Range
  *   GET  /runner/v1/resume/changes.patch, /runner/v1/resume/log, /runner/v1/resume/memory
  *                                       of the session that this one goes on from: what it changed, its records as NDJSON, and
@@ -49,7 +51,7 @@
  *
  * Where `input` is messages the command's standard input is a pipe. The runner gives it what was said in order, each once, and
  * records it as `user` with who said it; after limits.idleSeconds without output or message it closes the pipe, and ends a command
- * that is still there after the grace period.
+ * that is still there after the grace period. While a call of the command's waits for money, that time does not run.
  *
  * A session with `resume` begins with the source of another one and what that changed; its own changes.patch is against the
  * source, hence all that both changed. AMBIENT_RESUME names a file with the other's log for the command to read.
@@ -261,6 +263,11 @@ export const Control = Type.Object({
   ),
   messages: Type.Optional(
     Type.Array(Said, { description: 'After the one that was acknowledged, in order; more may follow.' }),
+  ),
+  paused: Type.Optional(
+    Type.Boolean({
+      description: 'A call to a model waits until the budget of the session is raised. Only when asked for.',
+    }),
   ),
 });
 export type Control = Type.Static<typeof Control>;

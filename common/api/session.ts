@@ -350,6 +350,13 @@ export const SessionSpec = Type.Object(
             maxLength: 64,
             description: 'UID of the session to which an uploaded source was sent.',
           }),
+          ref: Type.Optional(
+            Type.String({
+              minLength: 1,
+              maxLength: 255,
+              description: 'Branch, tag or commit that was cloned first, where source.git.ref is a commit.',
+            }),
+          ),
         },
         {
           description:
@@ -521,6 +528,12 @@ export const SessionStatus = Type.Object(
             Type.Integer({ minimum: 0, description: 'All of them, also those not listed here.' }),
           ),
           totalBytes: Type.Optional(Type.Integer({ minimum: 0 })),
+          storedBytes: Type.Optional(
+            Type.Integer({
+              minimum: 0,
+              description: 'With what is kept beside them below .ambient/, which is not counted among them.',
+            }),
+          ),
           provenance: Type.Optional(
             Type.Object(
               {

@@ -19,6 +19,8 @@ export interface LogDocumentOptions {
 }
 
 const SETTLE_MS = 500;
+/** Between two scrollings along: each undoes that of a person of which VS Code has not told yet. */
+const REVEAL_MS = 250;
 const REFUSALS_MAX = 50;
 const REFUSED_PAUSE_MS = 50;
 
@@ -46,6 +48,8 @@ export class LogDocument {
   /** When somebody scrolled up last. */
   #leftAt = -Infinity;
   #syncing: Promise<void> | undefined;
+  #revealedAt = -Infinity;
+  #revealing: NodeJS.Timeout | undefined;
   #again = false;
   #disposed = false;
   #edits = 0;
@@ -126,6 +130,7 @@ export class LogDocument {
 
   dispose(): void {
     this.#disposed = true;
+    clearTimeout(this.#revealing);
     for (const subscription of this.#subscriptions) subscription.dispose();
     this.#held.dispose();
   }
@@ -163,7 +168,7 @@ export class LogDocument {
       }
       refused = 0;
       this.#edits += 1;
-      if (this.#followed) this.#revealEnd();
+      if (this.#followed) this.#revealSoon();
       if (wasEmpty) this.#showPlaceholder();
       this.#options.onChange();
     }
@@ -173,7 +178,18 @@ export class LogDocument {
     return vscode.window.visibleTextEditors.filter(({ document }) => document === this.document);
   }
 
+  #revealSoon(): void {
+    this.#revealing ??= setTimeout(
+      () => {
+        this.#revealing = undefined;
+        if (this.#followed) this.#revealEnd();
+      },
+      Math.max(0, this.#revealedAt + REVEAL_MS - performance.now()),
+    );
+  }
+
   #revealEnd(): void {
+    this.#revealedAt = performance.now();
     const end = Math.max(0, this.document.lineCount - 1);
     for (const editor of this.#editors()) editor.revealRange(new vscode.Range(end, 0, end, 0));
   }

@@ -76,6 +76,12 @@ export const checkGitRef = (text: string): Check =>
     ? undefined
     : 'Give a branch, tag or commit; empty for the default branch.';
 
+/** The same pattern as the schema's. */
+export const checkSecretName = (text: string): Check =>
+  text.length <= 253 && /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(text)
+    ? undefined
+    : 'Give the name of a Secret: lower-case letters, digits, dashes and dots.';
+
 /** The remote URL of a repository as a suggestion: without credentials, or undefined when it cannot be used. */
 export function suggestedGitUrl(remote: string | undefined): string | undefined {
   if (remote === undefined) return undefined;

@@ -1,12 +1,17 @@
 /** What a person answers to launch a session, and the Session object that it makes. Pure. */
 import { API_VERSION } from '../../common/api/names.ts';
-import type { Session, SessionSpec } from '../../common/api/session.ts';
+import type { Session, SessionResult, SessionSpec } from '../../common/api/session.ts';
 
 export type LaunchSource =
   | { type: 'none' }
   /** The folder as it is now, packed and uploaded. */
   | { type: 'folder'; path: string }
-  | { type: 'git'; url: string; ref?: string };
+  /** `credentials` is the name of a Secret. */
+  | { type: 'git'; url: string; ref?: string; credentials?: string };
+
+/** Only there credentials can be used, and changes be pushed to. */
+export const isPushable = (source: LaunchSource | undefined): boolean =>
+  source?.type === 'git' && /^https?:\/\//.test(source.url);
 
 export interface LaunchLimits {
   timeoutSeconds?: number;
@@ -31,6 +36,8 @@ export interface LaunchAnswers {
   version?: string;
   config: Record<string, unknown>;
   source: LaunchSource;
+  /** What becomes of the changes of a git source; absent: they are an artifact. */
+  result?: SessionResult;
   limits?: LaunchLimits;
   displayName?: string;
 }
@@ -50,7 +57,7 @@ export interface PackedSource {
 
 /** `name` is the object's name, a random UUID; `packed` goes with a source of type folder. */
 export function sessionManifest(answers: LaunchAnswers, name: string, packed?: PackedSource): Session {
-  const { framework, version, config, displayName } = answers;
+  const { framework, version, config, displayName, result } = answers;
   const { budget, runtimeClassName, ...asked } = answers.limits ?? {};
   const limits = limitsOf(asked);
   const spec: SessionSpec = {
@@ -62,6 +69,7 @@ export function sessionManifest(answers: LaunchAnswers, name: string, packed?: P
       ...(Object.keys(config).length === 0 ? {} : { config }),
     },
     source: sourceOf(answers.source, packed),
+    ...(result === undefined ? {} : { result }),
     ...(budget === undefined ? {} : { policy: { modelConstraints: { budget } } }),
     ...(limits === undefined ? {} : { limits }),
     ...(runtimeClassName === undefined ? {} : { runtimeClassName }),
@@ -73,11 +81,10 @@ function sourceOf(source: LaunchSource, packed: PackedSource | undefined): Sessi
   switch (source.type) {
     case 'none':
       return { type: 'none' };
-    case 'git':
-      return {
-        type: 'git',
-        git: { url: source.url, ...(source.ref === undefined ? {} : { ref: source.ref }) },
-      };
+    case 'git': {
+      const { type, ...git } = source;
+      return { type, git };
+    }
     case 'folder':
       if (packed === undefined) throw new RangeError('a folder has to be packed before it can be described');
       return {

@@ -40,6 +40,7 @@ export interface Draft {
   /** Why the namespace that was chosen last cannot be. */
   refused?: string;
   optional?: 'defaults' | 'customise';
+  result?: 'keep' | 'last' | 'push';
   limits?: 'defaults' | 'customise';
 }
 

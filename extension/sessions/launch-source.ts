@@ -1,10 +1,12 @@
 /** The launch form's questions about the source: this folder, a git repository, or nothing. */
 import { plain } from '../ide/plain-text.ts';
 import type { Questions } from '../ide/questions.ts';
-import { checkGitRef, checkGitUrl, normaliseGitUrl } from './input-checks.ts';
+import { checkGitRef, checkGitUrl, checkSecretName, normaliseGitUrl } from './input-checks.ts';
 import type { LaunchSource } from './launch-answers.ts';
+import { isPushable } from './launch-answers.ts';
 import { answered, then } from './launch-draft.ts';
 import type { Ask, LaunchOffers } from './launch-draft.ts';
+import { pushingFrom } from './launch-result.ts';
 
 export class SourceQuestions {
   readonly #questions: Questions;
@@ -32,9 +34,9 @@ export class SourceQuestions {
         {
           label: '$(repo) A git repository',
           value: git,
-          detail: `Cloned by the cluster from a URL${
-            this.#offers.foldersRefused === undefined ? '' : `. ${this.#offers.foldersRefused}`
-          }`,
+          detail: ['Cloned by the cluster from a URL', pushingFrom(draft), this.#offers.foldersRefused]
+            .filter((sentence) => sentence !== undefined)
+            .join('. '),
         },
         { label: '$(circle-slash) Nothing', value: { type: 'none' }, detail: 'An empty workspace' },
       ],
@@ -59,7 +61,11 @@ export class SourceQuestions {
     return then(answer, (text) => {
       const url = normaliseGitUrl(text);
       const ref = before === undefined && url === repository.url ? repository.ref : before?.ref;
-      return answered(draft, { source: { type: 'git', url, ...(ref === undefined ? {} : { ref }) } });
+      const source: LaunchSource = { type: 'git', url, ...(ref === undefined ? {} : { ref }) };
+      const credentials = isPushable(source) ? before?.credentials : undefined;
+      return answered(draft, {
+        source: { ...source, ...(credentials === undefined ? {} : { credentials }) },
+      });
     });
   };
 
@@ -72,8 +78,26 @@ export class SourceQuestions {
       value: source.ref ?? '',
       check: checkGitRef,
     });
-    return then(answer, (ref) =>
-      answered(draft, { source: { type: 'git', url: source.url, ...(ref === '' ? {} : { ref }) } }),
-    );
+    return then(answer, (ref) => {
+      const { ref: _, ...others } = source;
+      return answered(draft, { source: { ...others, ...(ref === '' ? {} : { ref }) } });
+    });
+  };
+
+  /** Asked where they can be used. */
+  readonly gitCredentials: Ask = async (draft, place) => {
+    const { source } = draft.answers;
+    if (source?.type !== 'git') return { go: 'next', state: draft };
+    const answer = await this.#questions.input({
+      ...place,
+      prompt: 'Secret of the namespace with the credentials to clone it; empty for a public repository',
+      value: source.credentials ?? '',
+      check: (text) => (text.trim() === '' ? undefined : checkSecretName(text.trim())),
+    });
+    return then(answer, (text) => {
+      const { credentials: _, ...others } = source;
+      const credentials = text.trim();
+      return answered(draft, { source: { ...others, ...(credentials === '' ? {} : { credentials }) } });
+    });
   };
 }

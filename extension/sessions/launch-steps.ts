@@ -4,10 +4,18 @@ import type { Questions } from '../ide/questions.ts';
 import type { Step } from '../ide/wizard.ts';
 import { fieldsOf, textOf } from './config-form.ts';
 import { checkDisplayName } from './input-checks.ts';
+import { isPushable } from './launch-answers.ts';
 import { answered, LAUNCH_TITLE, then } from './launch-draft.ts';
 import type { Ask, Draft, LaunchOffers } from './launch-draft.ts';
 import { FrameworkQuestions, mainFields } from './launch-framework.ts';
 import { LimitQuestions, talks } from './launch-limits.ts';
+import {
+  hasCredentials,
+  mayPush,
+  noPullRequest,
+  ResultQuestions,
+  withoutLostResult,
+} from './launch-result.ts';
 import { mayChooseRuntime, RuntimeQuestions } from './launch-runtime.ts';
 import { SourceQuestions } from './launch-source.ts';
 import { WhereQuestions } from './launch-where.ts';
@@ -18,6 +26,7 @@ export class LaunchSteps {
   readonly #where: WhereQuestions;
   readonly #what: FrameworkQuestions;
   readonly #on: SourceQuestions;
+  readonly #to: ResultQuestions;
   readonly #within: LimitQuestions;
   readonly #runtime: RuntimeQuestions;
 
@@ -26,6 +35,7 @@ export class LaunchSteps {
     this.#where = new WhereQuestions(questions, offers);
     this.#what = new FrameworkQuestions(questions, offers);
     this.#on = new SourceQuestions(questions, offers);
+    this.#to = new ResultQuestions(questions);
     this.#within = new LimitQuestions(questions);
     this.#runtime = new RuntimeQuestions(questions);
   }
@@ -55,6 +65,15 @@ export class LaunchSteps {
     if (answers.source?.type === 'git') {
       add('gitUrl', this.#on.gitUrl);
       add('gitRef', this.#on.gitRef);
+      if (isPushable(answers.source)) add('gitCredentials', this.#on.gitCredentials);
+    }
+    if (mayPush(draft)) {
+      add('result', this.#to.result);
+      if (draft.result === 'push') {
+        add('branch', this.#to.branch);
+        if (!hasCredentials(draft)) add('credentials', this.#to.credentials);
+        if (noPullRequest(draft) === undefined) add('pullRequest', this.#to.pullRequest);
+      }
     }
     add('limits', this.#within.limits);
     if (draft.limits === 'customise') {
@@ -77,7 +96,9 @@ export class LaunchSteps {
       placeholder: 'may be left empty',
       check: checkDisplayName,
     });
-    return then(answer, (displayName) => answered(draft, { displayName: displayName.trim() }));
+    return then(answer, (displayName) =>
+      withoutLostResult(answered(draft, { displayName: displayName.trim() })),
+    );
   };
 }
 

@@ -2,7 +2,7 @@
  * What the namespace's policy says to a launch that is being written: what it forbids, and what it costs and waits for.
  * Brings schemas along: `await import` it. The API server has the last word.
  */
-import type { SessionSpec } from '../../common/api/session.ts';
+import type { SessionResult, SessionSpec } from '../../common/api/session.ts';
 import { approvalNeed } from '../../common/rules/approval.ts';
 import { formatMoney, minus, parseMoney, plus, ZERO } from '../../common/rules/money.ts';
 import type { Money } from '../../common/rules/money.ts';
@@ -16,6 +16,8 @@ import { approversText } from './approval.ts';
 const FRAMEWORK_FIELD = 'spec.framework.type';
 const BUDGET_FIELD = 'spec.policy.modelConstraints.budget';
 const RUNTIME_FIELD = 'spec.runtimeClassName';
+
+type GitSource = NonNullable<NonNullable<SessionSpec['source']>['git']>;
 
 /** What a launch is told by the policy of its namespace, as of when it was read. */
 export class LaunchPolicy {
@@ -38,6 +40,13 @@ export class LaunchPolicy {
     if (this.#knowledge.known === 'unknown') return undefined;
     const { default: standard, allowed } = this.#policy.runtimeClasses;
     return { standard, others: allowed.filter((name) => name !== standard) };
+  }
+
+  /** Globs of branches that changes may be pushed to, and whether pull requests may be opened; undefined: not known. */
+  get results(): { branches: readonly string[]; pullRequests: boolean } | undefined {
+    if (this.#knowledge.known === 'unknown') return undefined;
+    const { branches, pullRequests } = this.#policy.results;
+    return { branches, pullRequests: pullRequests !== undefined };
   }
 
   violations(spec: SessionSpec): Violation[] {
@@ -66,6 +75,13 @@ export class LaunchPolicy {
     return this.violations({ framework: { type: 'any' }, runtimeClassName }).find(
       ({ field }) => field === RUNTIME_FIELD,
     )?.message;
+  }
+
+  /** Why changes cannot go where they are wanted; `about` is the beginning of the fields or rules that count. */
+  refusesResult(git: GitSource, result: SessionResult, about: string): string | undefined {
+    const spec: SessionSpec = { framework: { type: 'any' }, source: { type: 'git', git }, result };
+    return this.violations(spec).find(({ field, rule }) => field.startsWith(about) || rule.startsWith(about))
+      ?.message;
   }
 
   /** What is to be known before launching, one sentence each. */

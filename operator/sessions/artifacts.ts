@@ -7,7 +7,7 @@ import { ARTIFACT_TYPES, ARTIFACTS_IN_STATUS_MAX, isTerminal } from '../../commo
 import type { GeneratedArtifact, Session } from '../../common/api/session.ts';
 import { AmbientError } from '../../common/errors.ts';
 import type { Product } from '../../common/rules/provenance.ts';
-import { keys, refOf } from '../store/keys.ts';
+import { keys, PROVENANCE_ARTIFACT, refOf } from '../store/keys.ts';
 import type { ArtifactStore, ByteRange, ObjectInfo } from '../store/store.ts';
 import { safeArtifactPath } from './artifact-path.ts';
 
@@ -24,6 +24,8 @@ export interface ArtifactSummary {
   generated: GeneratedArtifact[];
   count: number;
   totalBytes: number;
+  /** With what is kept beside them, but for the statement about them: that comes after. */
+  storedBytes: number;
   /** All that the session itself made. */
   products: Product[];
 }
@@ -45,6 +47,11 @@ export class Artifacts {
   async *list(session: Session): AsyncGenerator<Artifact, void, undefined> {
     const prefix = keys.artifacts(refOf(session));
     for await (const info of this.#store.list(prefix)) yield artifactOf(info, prefix);
+  }
+
+  /** Likewise, without what is kept beside them, below OPERATOR_ARTIFACTS. */
+  async *made(session: Session): AsyncGenerator<Artifact, void, undefined> {
+    for await (const artifact of this.list(session)) if (!isBeside(artifact)) yield artifact;
   }
 
   /** Throws not_found, unsafe_path. */
@@ -79,7 +86,7 @@ export class Artifacts {
   ): Promise<Artifact> {
     const ref = refOf(session);
     const path = safeArtifactPath(artifact.path);
-    if (path.startsWith(OPERATOR_ARTIFACTS) && path !== MEMORY_ARCHIVE)
+    if (isBeside({ path }) && path !== MEMORY_ARCHIVE)
       throw new AmbientError('unsafe_path', `below ${OPERATOR_ARTIFACTS} only the operator writes`);
     const { type = 'output', contentType = UNKNOWN_CONTENT, digest } = artifact;
     if (!isArtifactType(type)) {
@@ -101,23 +108,28 @@ export class Artifacts {
     return artifactOf(info, keys.artifacts(ref));
   }
 
-  /** For status: the first ARTIFACTS_IN_STATUS_MAX by path, and how many there are in all, without what the operator put there. */
+  /** For status: the first ARTIFACTS_IN_STATUS_MAX by path, and how many there are in all, without what is kept beside them. */
   async summary(session: Session): Promise<ArtifactSummary> {
     const generated: GeneratedArtifact[] = [];
     const products: Product[] = [];
     let count = 0;
     let totalBytes = 0;
-    for await (const { path, type, size, contentType, createdAt, digest } of this.list(session)) {
-      if (path.startsWith(OPERATOR_ARTIFACTS)) continue;
+    let storedBytes = 0;
+    for await (const artifact of this.list(session)) {
+      const { path, type, size, contentType, createdAt, digest } = artifact;
+      if (path !== PROVENANCE_ARTIFACT) storedBytes += size;
+      if (isBeside(artifact)) continue;
       count++;
       totalBytes += size;
       products.push({ path, digest });
       if (generated.length >= ARTIFACTS_IN_STATUS_MAX) continue;
       generated.push({ type, location: path, size, contentType, createdAt, metadata: { digest } });
     }
-    return { generated, count, totalBytes, products };
+    return { generated, count, totalBytes, storedBytes, products };
   }
 }
+
+const isBeside = ({ path }: Pick<Artifact, 'path'>): boolean => path.startsWith(OPERATOR_ARTIFACTS);
 
 const absent = (path: string): AmbientError =>
   new AmbientError('not_found', `the session has no artifact ${JSON.stringify(path)}`);

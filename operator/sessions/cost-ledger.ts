@@ -3,23 +3,48 @@
  * is the same whoever computes it; the one with the highest number counts. So neither a report that comes twice nor a
  * replica that is behind can change what stands.
  */
-import { json } from 'node:stream/consumers';
+import { text } from 'node:stream/consumers';
 import type { SessionStatus } from '../../common/api/session.ts';
-import { isAmbientError } from '../../common/errors.ts';
+import { AmbientError, isAmbientError } from '../../common/errors.ts';
 import { formatMoney, parseMoney, plus, sum, ZERO } from '../../common/rules/money.ts';
 import type { Money } from '../../common/rules/money.ts';
 import { InTurn } from '../store/in-turn.ts';
 import { keys } from '../store/keys.ts';
 import type { SessionRef } from '../store/keys.ts';
-import type { ArtifactStore } from '../store/store.ts';
+import type { ArtifactStore, PutOptions } from '../store/store.ts';
 import { OTHER } from './charges.ts';
 import type { Charge } from './charges.ts';
 
+/** A call that may still cost something. */
+export interface OpenCall {
+  /** What its charge will be broken down by. */
+  key: string;
+  most: Money;
+}
+
 export interface Sums {
-  /** Number of the last charge that is counted. */
+  /** Number of the last charge that is counted; of a source that numbers its states, that of the state. */
   seq: number;
   amounts: ReadonlyMap<string, Money>;
   days: ReadonlyMap<string, Money>;
+  /** By id. None of them is in the amounts. */
+  open: ReadonlyMap<string, OpenCall>;
+  /** Charged at most by another process: whose source it is may store the truth under the same number. */
+  isAtMost?: true;
+}
+
+export interface SourceSums extends Sums {
+  source: string;
+}
+
+/** What turns one state of a source into its next. */
+export interface Change {
+  charges: readonly Omit<Charge, 'seq'>[];
+  /** All that are open from now on. */
+  open: ReadonlyMap<string, OpenCall>;
+  isAtMost?: true;
+  /** Default: `machine`. */
+  survives?: PutOptions['survives'];
 }
 
 interface Known extends Sums {
@@ -31,18 +56,22 @@ interface Known extends Sums {
 interface StoredSums {
   amounts: Record<string, string>;
   days: Record<string, string>;
+  open?: Record<string, { key: string; most: string }>;
+  isAtMost?: true;
 }
 
-const NOTHING: Sums = { seq: 0, amounts: new Map(), days: new Map() };
+export const NOTHING: Sums = { seq: 0, amounts: new Map(), days: new Map(), open: new Map() };
 const SOURCE = /^[a-z0-9-]{1,63}$/;
 /** What the schema of status allows for the breakdown. */
 const KEYS_MAX = 50;
-/** Sessions whose sums are remembered; others are read again. */
+/** Sources of sessions whose sums are remembered; others are read again. */
 const REMEMBERED = 2000;
 
 export class CostLedger {
   readonly #store: ArtifactStore;
   readonly #known = new Map<string, Known>();
+  /** States that never change, as they stand in the store, by key. */
+  readonly #states = new Map<string, SourceSums>();
   readonly #adding = new InTurn();
 
   constructor(store: ArtifactStore) {
@@ -60,17 +89,55 @@ export class CostLedger {
     return await this.#adding.run(id, () => this.#add(ref, id, report, day));
   }
 
-  /** The sums of every source. */
-  async read(ref: SessionRef): Promise<Sums[]> {
-    const newest = new Map<string, number>();
-    for (const key of await this.#store.listKeys(keys.costs(ref))) {
-      const found = keys.parseCost(key);
-      if (found !== undefined && found.seq > (newest.get(found.source) ?? 0))
-        newest.set(found.source, found.seq);
+  /**
+   * Stores the next state of a source that numbers its states, and that nobody else writes while its process lives. What a call
+   * costs takes the place of what it may cost in one write, so that no crash finds it counted twice, or not at all.
+   */
+  async next(ref: SessionRef, source: string, before: Sums, change: Change, day: string): Promise<Sums> {
+    const next: Sums = {
+      ...{ ...addTo(before, change.charges, day), seq: before.seq + 1, open: change.open },
+      ...(change.isAtMost && { isAtMost: true }),
+    };
+    await this.#put(ref, source, next, change.survives);
+    return next;
+  }
+
+  /** A state that survives the process survives the machine, too, from then on. */
+  async keep(ref: SessionRef, source: string, { seq }: Sums): Promise<void> {
+    await this.#store.flush(keys.cost(ref, source, seq));
+  }
+
+  /** Removes a state that has been replaced. */
+  async drop(ref: SessionRef, source: string, { seq }: Sums): Promise<void> {
+    if (seq === 0) return;
+    const key = keys.cost(ref, source, seq);
+    this.#states.delete(key);
+    await this.#store.remove(key);
+  }
+
+  /** The sums of every source. A state that was read or written here before is not read again. */
+  async read(ref: SessionRef): Promise<SourceSums[]> {
+    for (;;) {
+      const seqs = new Map<string, number[]>();
+      for (const key of await this.#store.listKeys(keys.costs(ref))) {
+        const found = keys.parseCost(key);
+        if (found === undefined) continue;
+        const { source, seq } = found;
+        seqs.set(source, [...(seqs.get(source) ?? []), seq]);
+      }
+      const all = await Promise.all([...seqs].map(([source, found]) => this.#newestOf(ref, source, found)));
+      // One that was replaced by a newer while we looked: look again.
+      if (!all.includes(undefined)) return all.filter((sums) => sums !== undefined);
     }
-    const all = await Promise.all([...newest].map(([source, seq]) => this.#load(ref, source, seq)));
-    // One that was replaced by a newer while we looked: look again.
-    return all.includes(undefined) ? this.read(ref) : all.filter((sums) => sums !== undefined);
+  }
+
+  /** The one with the highest number that is whole; undefined when it is gone. */
+  async #newestOf(ref: SessionRef, source: string, seqs: readonly number[]): Promise<SourceSums | undefined> {
+    for (const seq of seqs.toSorted((a, b) => b - a)) {
+      const sums = this.#states.get(keys.cost(ref, source, seq)) ?? (await this.#load(ref, source, seq));
+      if (sums !== 'damaged') return sums;
+    }
+    throw damaged(ref, source);
   }
 
   async #add(
@@ -92,19 +159,31 @@ export class CostLedger {
     }
     if (known === undefined || after > known.through) known = await this.#newest(ref, source, after);
     const fresh = charges.filter((charge) => charge.seq > (known?.seq ?? 0));
-    const last = fresh.at(-1);
-    if (last === undefined) {
+    if (fresh.length === 0) {
       this.#remember(id, { ...known, through: Math.max(known.through, seq) });
       return ZERO;
     }
-    const next = { ...addTo(known, fresh, day), seq: Math.max(...fresh.map((charge) => charge.seq)) };
-    await this.#store.put(keys.cost(ref, source, next.seq), Buffer.from(JSON.stringify(toStored(next))), {
-      contentType: 'application/json',
-    });
+    const last = Math.max(...fresh.map((charge) => charge.seq));
+    const next = { ...addTo(known, fresh, day), seq: last, open: known.open };
+    await this.#put(ref, source, next);
     this.#remember(id, { ...next, through: Math.max(known.through, seq) });
     // What it replaces is of no more use; left behind by a crash, it does no harm.
-    if (known.seq > 0) await this.#store.remove(keys.cost(ref, source, known.seq));
+    await this.drop(ref, source, known);
     return sum(fresh.map(({ amount }) => amount));
+  }
+
+  async #put(
+    ref: SessionRef,
+    source: string,
+    sums: Sums,
+    survives: PutOptions['survives'] = 'machine',
+  ): Promise<void> {
+    const key = keys.cost(ref, source, sums.seq);
+    await this.#store.put(key, Buffer.from(JSON.stringify(toStored(sums))), {
+      contentType: 'application/json',
+      survives,
+    });
+    this.#rememberState(key, { source, ...sums });
   }
 
   async #newest(ref: SessionRef, source: string, after: number): Promise<Known> {
@@ -113,20 +192,42 @@ export class CostLedger {
         .map((key) => keys.parseCost(key))
         .filter((found) => found?.source === source)
         .map((found) => found?.seq ?? 0);
-      const seq = Math.max(0, ...seqs);
-      const sums = seq === 0 ? NOTHING : await this.#load(ref, source, seq);
-      if (sums !== undefined) return { ...sums, through: Math.max(after, seq) };
+      const sums = seqs.length === 0 ? NOTHING : await this.#newestOf(ref, source, seqs);
+      if (sums !== undefined) return { ...sums, through: Math.max(after, ...seqs) };
     }
   }
 
-  async #load(ref: SessionRef, source: string, seq: number): Promise<Sums | undefined> {
+  async #load(ref: SessionRef, source: string, seq: number): Promise<SourceSums | 'damaged' | undefined> {
+    const key = keys.cost(ref, source, seq);
+    let stored: string;
     try {
-      const { body } = await this.#store.get(keys.cost(ref, source, seq));
-      return fromStored(seq, (await json(body)) as StoredSums);
+      stored = await text((await this.#store.get(key)).body);
     } catch (error) {
       if (isAmbientError(error, 'not_found')) return undefined;
+      if (isAmbientError(error, 'storage_unavailable') && error.details['damaged'] !== undefined)
+        return 'damaged';
       throw error;
     }
+    try {
+      const sums = { source, ...fromStored(seq, JSON.parse(stored) as StoredSums) };
+      this.#rememberState(key, sums);
+      return sums;
+    } catch (error) {
+      // As long as it was, and zeros.
+      if (error instanceof SyntaxError) return 'damaged';
+      throw error;
+    }
+  }
+
+  #rememberState(key: string, sums: SourceSums): void {
+    this.#states.delete(key);
+    if (sums.isAtMost) return;
+    this.#states.set(key, sums);
+    if (this.#states.size > REMEMBERED)
+      for (const oldest of this.#states.keys()) {
+        this.#states.delete(oldest);
+        break;
+      }
   }
 
   #remember(id: string, known: Known): void {
@@ -140,7 +241,16 @@ export class CostLedger {
   }
 }
 
-function addTo({ amounts, days }: Sums, charges: readonly Charge[], today: string): Omit<Sums, 'seq'> {
+const damaged = (ref: SessionRef, source: string): AmbientError =>
+  new AmbientError('storage_unavailable', `what a session has cost by ${source} is damaged`, {
+    details: { damaged: `${keys.costs(ref)}${source}` },
+  });
+
+function addTo(
+  { amounts, days }: Sums,
+  charges: Change['charges'],
+  today: string,
+): Pick<Sums, 'amounts' | 'days'> {
   const next = { amounts: new Map(amounts), days: new Map(days) };
   // Days only go forward, whatever the clock of another replica says.
   const day = [...days.keys()].reduce((latest, each) => (each > latest ? each : latest), today);
@@ -150,6 +260,15 @@ function addTo({ amounts, days }: Sums, charges: readonly Charge[], today: strin
     next.days.set(day, plus(next.days.get(day) ?? ZERO, amount));
   }
   return next;
+}
+
+/** What the calls of a source that are under way may still cost. */
+export const openSum = ({ open }: Sums): Money => sum([...open.values()].map(({ most }) => most));
+
+/** The same with all that is open charged as what it may cost at most. */
+export function writtenOff(sums: Sums, today: string): Sums {
+  const charges = [...sums.open.values()].map(({ key, most }) => ({ key, amount: most }));
+  return { ...sums, ...addTo(sums, charges, today), open: new Map() };
 }
 
 /** As status shows it. */
@@ -177,16 +296,24 @@ const toText = (amounts: ReadonlyMap<string, Money>, max: number): Record<string
       .map(([key, amount]) => [key, formatMoney(amount)]),
   );
 
-const toStored = ({ amounts, days }: Sums): StoredSums => ({
+const toStored = ({ amounts, days, open, isAtMost }: Sums): StoredSums => ({
   amounts: toText(amounts, KEYS_MAX),
   days: toText(days, Infinity),
+  ...(open.size > 0 && {
+    open: Object.fromEntries([...open].map(([id, { key, most }]) => [id, { key, most: formatMoney(most) }])),
+  }),
+  ...(isAtMost && { isAtMost }),
 });
 
 const fromText = (texts: Record<string, string>): Map<string, Money> =>
   new Map(Object.entries(texts).map(([key, text]) => [key, parseMoney(text) ?? ZERO]));
 
-const fromStored = (seq: number, { amounts, days }: StoredSums): Sums => ({
+const fromStored = (seq: number, { amounts, days, open = {}, isAtMost }: StoredSums): Sums => ({
   seq,
   amounts: fromText(amounts),
   days: fromText(days),
+  open: new Map(
+    Object.entries(open).map(([id, { key, most }]) => [id, { key, most: parseMoney(most) ?? ZERO }]),
+  ),
+  ...(isAtMost && { isAtMost }),
 });

@@ -3,20 +3,20 @@
  * in the artifact store before it is acknowledged, and shown in status at a bounded rate.
  */
 import type { Session, SessionStatus } from '../../common/api/session.ts';
-import { isTerminal } from '../../common/api/session.ts';
 import type { KubeClient } from '../../common/kube/client.ts';
 import { isConflict, isNotFound } from '../../common/kube/errors.ts';
 import { sameJson } from '../../common/kube/patch.ts';
 import { sessions } from '../../common/kube/resource.ts';
 import { isSpent, totalOf } from '../../common/rules/budget.ts';
 import { dayOf } from '../../common/rules/budget-month.ts';
-import { minus, parseMoney, plus, ZERO } from '../../common/rules/money.ts';
+import { minus, parseMoney, plus, sum, ZERO } from '../../common/rules/money.ts';
 import type { Money } from '../../common/rules/money.ts';
 import { sessionBudget } from '../../common/rules/session-budget.ts';
 import { refOf } from '../store/keys.ts';
 import type { ArtifactStore } from '../store/store.ts';
 import type { Charge } from './charges.ts';
-import { CostLedger, costOf } from './cost-ledger.ts';
+import { CostLedger, costOf, openSum, writtenOff } from './cost-ledger.ts';
+import type { Change, SourceSums, Sums } from './cost-ledger.ts';
 import type { SessionLookup } from './lookup.ts';
 import type { Policies } from './policies.ts';
 
@@ -40,12 +40,21 @@ export interface CostsOptions {
     elapsed(): number;
     timer(delayMs: number, fire: () => void): Disposable;
   };
+  random: () => number;
   /** Showing a cost in status failed and is tried again. */
   onError: (error: unknown) => void;
 }
 
-/** Between two writes of one session's status. */
+/** What stands against a session's budget. */
+export interface Standing {
+  spent: Money;
+  /** What calls that are under way may still cost, by source. */
+  open: ReadonlyMap<string, Money>;
+}
+
+/** Between two writes of one session's status. Not the same for all, or those of sessions that began together would stay together. */
 const SHOW_MS = 2000;
+const SHOW_SPREAD = 0.25;
 /** A total is looked up again beside what is asked from this age on, and before it from that on. */
 const FRESH_MS = 5000;
 const STALE_MS = 30_000;
@@ -63,8 +72,10 @@ export class Costs implements AsyncDisposable {
   readonly #options: CostsOptions;
   readonly #ledger: CostLedger;
   readonly #showing = new Map<string, Showing>();
-  readonly #spent = new Map<string, { total: Money; at: number }>();
-  readonly #readings = new Map<string, Promise<Money>>();
+  readonly #known = new Map<string, Standing & { at: number }>();
+  readonly #readings = new Map<string, Promise<Standing>>();
+  /** Writes under way: what is read beside one may have its charge or not. */
+  readonly #writing = new Map<string, number>();
   #lastDay = '';
   #open = true;
 
@@ -76,60 +87,112 @@ export class Costs implements AsyncDisposable {
   /** Resolves when the charges are stored. Repeating a report, in whole or in part, changes nothing. Throws what the store throws. */
   async report(session: Session, report: CostReport): Promise<void> {
     const ref = refOf(session);
-    const added = await this.#ledger.add(ref, report, this.#dayFor(session));
-    if (added === ZERO) return;
-    // A reading under way may lack it: whoever asks from now on must not share it.
-    this.#readings.delete(ref.uid);
-    const known = this.#spent.get(ref.uid);
-    if (known !== undefined) known.total = plus(known.total, added);
-    await this.#show(session);
+    const added = await this.#write(ref.uid, async () => {
+      const amount = await this.#ledger.add(ref, report, this.#dayFor(session));
+      return { amount, result: amount };
+    });
+    if (added !== ZERO) await this.#show(session);
   }
 
   /**
-   * What was reported in all, without waiting for the store each time: all that was reported here, and what was reported to other
-   * replicas before the last look, which is a few seconds ago while a session goes on asking.
+   * Stores the next state of a source that keeps its states itself, and resolves with it. Throws what the store throws: then it is
+   * not known which of both stands, and the same is to be stored again.
    */
-  async spent(session: Session): Promise<Money> {
-    const { uid } = refOf(session);
-    const known = this.#spent.get(uid);
-    const age = known === undefined ? Infinity : this.#options.clock.elapsed() - known.at;
-    if (known === undefined || age >= STALE_MS) return await this.#look(session, uid);
-    if (age >= FRESH_MS) this.#look(session, uid).catch(this.#options.onError);
-    return known.total;
+  async next(session: Session, source: string, before: Sums, change: Change): Promise<Sums> {
+    const ref = refOf(session);
+    const amount = sum(change.charges.map((charge) => charge.amount));
+    const next = await this.#write(ref.uid, async () => ({
+      amount,
+      result: await this.#ledger.next(ref, source, before, change, this.#dayFor(session)),
+    }));
+    if (amount !== ZERO) await this.#show(session);
+    return next;
   }
 
-  async #look(session: Session, uid: string): Promise<Money> {
+  /** A state that survives the process survives the machine, too, from then on. */
+  async keep(session: Session, source: string, state: Sums): Promise<void> {
+    await this.#ledger.keep(refOf(session), source, state);
+  }
+
+  /** Removes a state that has been replaced. */
+  async drop(session: Session, source: string, replaced: Sums): Promise<void> {
+    await this.#ledger.drop(refOf(session), source, replaced);
+  }
+
+  /** Of every source, as the store has it now. */
+  async sums(session: Session): Promise<SourceSums[]> {
+    return await this.#ledger.read(refOf(session));
+  }
+
+  /** With what it adds counted once, whatever is read meanwhile. */
+  async #write<R>(uid: string, work: () => Promise<{ amount: Money; result: R }>): Promise<R> {
+    this.#writing.set(uid, (this.#writing.get(uid) ?? 0) + 1);
+    try {
+      const { amount, result } = await work();
+      const known = this.#known.get(uid);
+      if (known !== undefined) known.spent = plus(known.spent, amount);
+      // A reading under way may lack it: whoever asks from now on must not share it.
+      if (amount !== ZERO) this.#readings.delete(uid);
+      return result;
+    } finally {
+      const left = (this.#writing.get(uid) ?? 1) - 1;
+      if (left === 0) this.#writing.delete(uid);
+      else this.#writing.set(uid, left);
+    }
+  }
+
+  /**
+   * What stands, without waiting for the store each time: all that was reported here, and what other replicas have stored before the
+   * last look, which is a few seconds ago while a session goes on asking. With `isFresh`, all that was stored before the question.
+   */
+  async standing(session: Session, { isFresh = false } = {}): Promise<Standing> {
+    const { uid } = refOf(session);
+    const known = this.#known.get(uid);
+    const age = known === undefined ? Infinity : this.#options.clock.elapsed() - known.at;
+    if (isFresh) this.#readings.delete(uid);
+    if (isFresh || known === undefined || age >= STALE_MS) return await this.#look(session, uid);
+    if (age >= FRESH_MS) this.#look(session, uid).catch(this.#options.onError);
+    return known;
+  }
+
+  async #look(session: Session, uid: string): Promise<Standing> {
     const at = this.#options.clock.elapsed();
     const reading = this.#readings.get(uid);
     if (reading !== undefined) return await reading;
-    const fresh = this.of(session).then(totalOf);
+    const fresh = this.sums(session).then(standingOf);
     this.#readings.set(uid, fresh);
     try {
-      const total = await fresh;
-      if (this.#readings.get(uid) === fresh) this.#remember(uid, { total, at });
-      return total;
+      const standing = await fresh;
+      if (this.#readings.get(uid) === fresh && !this.#writing.has(uid))
+        this.#remember(uid, { ...standing, at });
+      return standing;
     } finally {
       if (this.#readings.get(uid) === fresh) this.#readings.delete(uid);
     }
   }
 
-  #remember(uid: string, known: { total: Money; at: number }): void {
-    this.#spent.delete(uid);
-    this.#spent.set(uid, known);
-    for (const oldest of this.#spent.keys()) {
-      if (this.#spent.size <= REMEMBERED) break;
-      this.#spent.delete(oldest);
+  #remember(uid: string, known: Standing & { at: number }): void {
+    this.#known.delete(uid);
+    this.#known.set(uid, known);
+    for (const oldest of this.#known.keys()) {
+      if (this.#known.size <= REMEMBERED) break;
+      this.#known.delete(oldest);
     }
   }
 
   /** All that was reported; undefined when nothing was. */
   async of(session: Session): Promise<SessionStatus['cost']> {
-    return costOf(await this.#ledger.read(refOf(session)));
+    return costOf(await this.sums(session));
+  }
+
+  /** The same with calls that nobody has settled charged as what they may cost: of a session of which nothing runs any more. */
+  async atMost(session: Session): Promise<SessionStatus['cost']> {
+    const day = this.#dayFor(session);
+    return costOf((await this.sums(session)).map((sums) => writtenOff(sums, day)));
   }
 
   /** Shows what a status may lack since an operator ended before it had written it. */
   async catchUp(session: Session): Promise<void> {
-    if (isTerminal(session.status?.phase)) return;
     const cost = await this.of(session);
     if (cost !== undefined && !sameJson(cost, session.status?.cost)) await this.#show(session);
   }
@@ -151,13 +214,13 @@ export class Costs implements AsyncDisposable {
 
   async #show(session: Session): Promise<void> {
     const { uid } = refOf(session);
-    const { clock } = this.#options;
+    const { clock, random } = this.#options;
     let showing = this.#showing.get(uid);
     if (showing === undefined) {
       showing = { session, lastAt: -Infinity, timer: undefined, underWay: undefined };
       this.#showing.set(uid, showing);
     }
-    const wait = showing.lastAt + SHOW_MS - clock.elapsed();
+    const wait = showing.lastAt + SHOW_MS * (1 + SHOW_SPREAD * (2 * random() - 1)) - clock.elapsed();
     if (wait > 0 && !(await this.#isUrgent(session))) this.#later(uid, showing, wait);
     else this.#now(uid, showing);
   }
@@ -179,7 +242,7 @@ export class Costs implements AsyncDisposable {
     showing.timer?.[Symbol.dispose]();
     showing.timer = undefined;
     showing.lastAt = this.#options.clock.elapsed();
-    showing.underWay = this.#write(showing)
+    showing.underWay = this.#showNow(showing)
       .then((isDone) => {
         showing.underWay = undefined;
         if (!isDone) this.#later(uid, showing, SHOW_MS / 4);
@@ -201,7 +264,7 @@ export class Costs implements AsyncDisposable {
   }
 
   /** Whether that is all for now; false after a lost race. */
-  async #write({ session }: Showing): Promise<boolean> {
+  async #showNow({ session }: Showing): Promise<boolean> {
     const { client, sessions: lookup } = this.#options;
     const { namespace = '', name, uid } = session.metadata;
     const cost = await this.of(session);
@@ -238,4 +301,11 @@ export class Costs implements AsyncDisposable {
     const monthly = policy.budget?.monthly;
     return !isSpent(spent, monthly) && isSpent(plus(spent, minus(total, shown)), monthly);
   }
+}
+
+function standingOf(all: readonly SourceSums[]): Standing {
+  return {
+    spent: totalOf(costOf(all)),
+    open: new Map(all.filter(({ open }) => open.size > 0).map((sums) => [sums.source, openSum(sums)])),
+  };
 }

@@ -1,6 +1,6 @@
 /** Log records from outside: parsed, checked and cut down to the fields of the contract. */
 import { Compile } from 'typebox/compile';
-import { LogRecord, RECORD_TEXT_MAX } from '../../common/api/log.ts';
+import { LogRecord, QUESTION_WITHDRAWN, RECORD_TEXT_MAX } from '../../common/api/log.ts';
 import { AmbientError } from '../../common/errors.ts';
 import { problemsOf } from './validate.ts';
 
@@ -17,6 +17,8 @@ export interface RecordLine {
   usage?: Readonly<Record<string, unknown>>;
   /** Text of a question. */
   question?: string;
+  /** It takes a question back. */
+  isWithdrawal?: true;
 }
 
 /** Throws AmbientError invalid_request naming the line, from 1, that is no record. Blank lines are skipped. */
@@ -71,6 +73,7 @@ function parseRecord(line: string, number: number): RecordLine {
     line: clean,
     ...(type === 'usage' && data !== undefined ? { usage: data } : {}),
     ...(type === 'question' ? { question: text } : {}),
+    ...(type === 'status' && name === QUESTION_WITHDRAWN ? { isWithdrawal: true } : {}),
   };
 }
 

@@ -1,10 +1,10 @@
-/** What agents ask of people, seen from lists: a question in the log makes the session one that needs input, until it is answered. */
+/** What agents ask of people, seen from lists: a question in the log makes the session one that needs input, until it is answered or taken back. */
 import { isTerminal } from '../../common/api/session.ts';
 import type { Session } from '../../common/api/session.ts';
 import type { KubeClient } from '../../common/kube/client.ts';
 import { isConflict, isNotFound } from '../../common/kube/errors.ts';
 import { sessions as resource } from '../../common/kube/resource.ts';
-import { setCondition, shorten } from '../../common/rules/conditions.ts';
+import { isTrue, setCondition, shorten } from '../../common/rules/conditions.ts';
 import { oneLine } from '../../common/rules/wording.ts';
 import type { RecordLine } from './log-records.ts';
 import type { SessionLookup } from './lookup.ts';
@@ -27,8 +27,8 @@ export class Questions {
 
   /** Written once a question, however often its record is sent. Throws what keeps it from being written. */
   async note(session: Session, records: readonly RecordLine[]): Promise<void> {
-    const last = records.findLast(({ question }) => question !== undefined);
-    if (last?.question === undefined) return;
+    const last = records.findLast(({ question, isWithdrawal }) => question !== undefined || isWithdrawal);
+    if (last === undefined) return;
     const { client, sessions } = this.#options;
     const { namespace = '', name, uid } = session.metadata;
     let current = sessions.get(namespace, name) ?? session;
@@ -38,7 +38,7 @@ export class Questions {
       if (current.status?.input?.open !== true) return;
       if ((current.status?.input?.asked ?? 0) >= last.seq) return;
       try {
-        return await this.#write(current, last.seq, last.question);
+        return await this.#write(current, last);
       } catch (error) {
         if (isNotFound(error)) return;
         if (!isConflict(error) || attempt >= ATTEMPTS) throw error;
@@ -47,16 +47,24 @@ export class Questions {
     }
   }
 
-  async #write({ metadata, status }: Session, seq: number, question: string): Promise<void> {
+  async #write({ metadata, status }: Session, { seq, question }: RecordLine): Promise<void> {
+    if (question === undefined && !isTrue(status?.conditions, 'NeedsInput')) return;
     const { namespace, name, uid, resourceVersion, generation } = metadata;
     const conditions = setCondition(
       status?.conditions,
-      {
-        type: 'NeedsInput',
-        status: 'True',
-        reason: 'Asked',
-        message: shorten(oneLine(question), MESSAGE_MAX) || 'The agent asks something.',
-      },
+      question === undefined
+        ? {
+            type: 'NeedsInput',
+            status: 'False',
+            reason: 'Withdrawn',
+            message: 'The agent has taken its question back.',
+          }
+        : {
+            type: 'NeedsInput',
+            status: 'True',
+            reason: 'Asked',
+            message: shorten(oneLine(question), MESSAGE_MAX) || 'The agent asks something.',
+          },
       {
         now: `${this.#options.now().toISOString().slice(0, 19)}Z`,
         ...(generation === undefined ? {} : { observedGeneration: generation }),

@@ -86,6 +86,7 @@ function specOf(
 ): Omit<SessionSpec, 'createdBy'> {
   const { createdBy: _, trigger: __, resume, ...rest } = spec;
   const uid = metadata.uid ?? '';
+  const ref = resume?.ref ?? spec.source?.git?.ref;
   return {
     ...rest,
     ...(displayName === undefined ? {} : { displayName }),
@@ -93,7 +94,12 @@ function specOf(
       ? {}
       : { source: { ...rest.source, git: { ...rest.source.git, ref: commit } } }),
     framework: { ...rest.framework, config: { ...rest.framework.config, ...config } },
-    resume: { session: metadata.name, uid, source: resume?.source ?? uid },
+    resume: {
+      session: metadata.name,
+      uid,
+      source: resume?.source ?? uid,
+      ...(ref === undefined ? {} : { ref }),
+    },
   };
 }
 

@@ -62,7 +62,8 @@ function itemsOf(session: Session, periods: { sessions: string; artifacts: strin
   const expiry = expiryOf(session, periods);
   if (expiry === undefined || session.metadata.deletionTimestamp !== undefined) return [];
   const name = session.metadata.name;
-  const bytes = session.status?.artifacts?.totalBytes ?? 0;
+  const { totalBytes = 0, storedBytes = totalBytes } = session.status?.artifacts ?? {};
+  const bytes = storedBytes;
   const items: Item[] = [];
   if (expiry.artifacts <= until && expiry.artifacts < expiry.session && !isExpired(session))
     items.push({ name, what: 'artifacts', at: expiry.artifacts, bytes });

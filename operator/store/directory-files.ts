@@ -5,6 +5,7 @@ import { mkdir, open, readdir, realpath, rename, rm, stat, unlink } from 'node:f
 import { join } from 'node:path';
 import { AmbientError } from '../../common/errors.ts';
 import { isAbsent, systemCode } from './storage-errors.ts';
+import type { PutOptions } from './store.ts';
 
 /** In the root, and on the same volume, so that a rename from it is atomic. */
 const TEMPORARY = '.tmp';
@@ -68,8 +69,12 @@ export class DirectoryFiles {
     return { file: await open(path, 'wx'), path };
   }
 
-  /** Moves a synced temporary file to its place, durably. */
-  async publish(temporary: string, components: readonly string[]): Promise<void> {
+  /** Moves a temporary file to its place; durably, when it was synced. */
+  async publish(
+    temporary: string,
+    components: readonly string[],
+    survives: PutOptions['survives'] = 'machine',
+  ): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       const folder = await this.ensureFolder(components.slice(0, -1));
       try {
@@ -78,8 +83,25 @@ export class DirectoryFiles {
         if (systemCode(error) === 'ENOENT' && attempt < ATTEMPTS) continue;
         throw error;
       }
-      await syncFolder(folder);
+      if (survives === 'machine') await syncFolder(folder);
       return;
+    }
+  }
+
+  /** What `publish` does for the machine, later. Absent is no error. */
+  async flush(components: readonly string[]): Promise<void> {
+    try {
+      const folder = await this.folder(components.slice(0, -1));
+      const file = await open(this.path(components), constants.O_RDONLY | constants.O_NOFOLLOW);
+      try {
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await syncFolder(folder);
+    } catch (error) {
+      if (!isAbsent(error)) throw error;
+      await this.checkRoot();
     }
   }
 

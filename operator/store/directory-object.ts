@@ -99,7 +99,10 @@ async function readAt(file: FileHandle, position: number, length: number): Promi
 }
 
 const damaged = (key: string, cause?: unknown): AmbientError =>
-  new AmbientError('storage_unavailable', `the stored object ${JSON.stringify(key)} is damaged`, { cause });
+  new AmbientError('storage_unavailable', `the stored object ${JSON.stringify(key)} is damaged`, {
+    cause,
+    details: { damaged: key },
+  });
 
 /** Writes all of it at a position. */
 export async function writeAt(file: FileHandle, bytes: Buffer, position: number): Promise<void> {

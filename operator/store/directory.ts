@@ -46,7 +46,7 @@ export class DirectoryStore implements ArtifactStore {
       try {
         const info = await this.#write(file, key, body, options);
         await file.close();
-        await this.#files.publish(temporary, path);
+        await this.#files.publish(temporary, path, options.survives);
         return info;
       } catch (error) {
         await file.close();
@@ -54,6 +54,11 @@ export class DirectoryStore implements ArtifactStore {
         throw error;
       }
     });
+  }
+
+  flush(key: string): Promise<void> {
+    const path = objectPath(key);
+    return this.#guard(() => this.#files.flush(path));
   }
 
   get(key: string, range?: ByteRange): Promise<{ info: ObjectInfo; body: Readable }> {
@@ -171,7 +176,7 @@ export class DirectoryStore implements ArtifactStore {
     const { info, bytes } = descriptionOf(key, { size, digest, createdAt: this.#now() }, options);
     // The last bytes and the description in one: most objects are small, and written at once.
     await writeAt(file, Buffer.concat([pending, bytes]), size - pending.length);
-    await file.sync();
+    if (options.survives !== 'process') await file.sync();
     return info;
   }
 

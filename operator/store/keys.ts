@@ -24,6 +24,8 @@ const padded = (number: number): string => String(number).padStart(DIGITS, '0');
 const AUDIT = '_audit';
 /** Likewise. */
 const WEBHOOKS = '_webhooks';
+/** Likewise. */
+const CALLS = '_calls';
 /** A chain of audit records: what one process of the operator has recorded in a namespace. */
 export interface ChainRef {
   namespace: string;
@@ -36,6 +38,7 @@ const NAMESPACE = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 const CHUNK = new RegExp(`/log/(\\d{${DIGITS}})-(\\d{${DIGITS}})\\.ndjson$`);
 
+const CALLS_OF = new RegExp(`^${CALLS}/([a-z0-9]+)\\.json$`);
 const COST = new RegExp(`/cost/([a-z0-9-]+)/(\\d{${DIGITS}})\\.json$`);
 
 /** The records of one chunk, both ends included. */
@@ -79,6 +82,11 @@ export const keys = {
     const match = COST.exec(key);
     return match === null ? undefined : { source: match[1] ?? '', seq: Number(match[2]) };
   },
+  /** Which sessions have calls to models under way, one object for each process of the operator that has any. */
+  calls: `${CALLS}/`,
+  callsOf: (process: string): string => `${CALLS}/${process}.json`,
+  /** The process; undefined for a key that is of none. */
+  parseCalls: (key: string): string | undefined => CALLS_OF.exec(key)?.[1],
   /** Entries trimmed from status.history, named by the padded number of their first. */
   histories: (ref: SessionRef): string => `${root(ref)}history/`,
   history: (ref: SessionRef, firstSeq: number): string => `${root(ref)}history/${padded(firstSeq)}.json`,

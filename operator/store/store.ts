@@ -1,6 +1,6 @@
 /**
  * The artifact store as the operator sees it: opaque keys with / between segments, bytes behind them.
- * Keys are `{namespace}/{session uid}/{log|artifacts|source|history|result|messages}/…` `_audit/…` and `_webhooks/…` (see keys.ts); the implementations know nothing of sessions.
+ * Keys are `{namespace}/{session uid}/{log|artifacts|source|history|result|messages}/…` `_audit/…`, `_calls/…` and `_webhooks/…` (see keys.ts); the implementations know nothing of sessions.
  * Every method throws AmbientError `storage_full` or `storage_unavailable` when that is the cause.
  */
 import type { Readable } from 'node:stream';
@@ -21,6 +21,11 @@ export interface ObjectInfo {
 export interface PutOptions {
   contentType: string;
   metadata?: Record<string, string>;
+  /**
+   * `process`: it survives this process from then on, but the machine only once it is flushed; until then a loss of power may leave a
+   * damaged object. Default: `machine`.
+   */
+  survives?: 'machine' | 'process';
   /** Refuses with `digest_mismatch`, keeping what stood there before, when the bytes have another digest. */
   digest?: string;
   signal?: AbortSignal;
@@ -46,9 +51,12 @@ export interface Upload {
 export interface ArtifactStore {
   /** Replaces atomically: readers see the old object or the new one, never a part. */
   put(key: string, body: Readable | Buffer, options: PutOptions): Promise<ObjectInfo>;
+  /** What was put to survive the process survives the machine, too, from then on. Absent is no error. */
+  flush(key: string): Promise<void>;
   /**
-   * Throws `not_found`, and `range_not_satisfiable` for a range that is not inside the object. The stream reads only
-   * `range` when given; whoever asked must read it to the end or destroy it.
+   * Throws `not_found`, `range_not_satisfiable` for a range that is not inside the object, and `storage_unavailable` with the key in
+   * `details.damaged` when the volume has lost bytes of it. The stream reads only `range` when given; whoever asked must read it to the
+   * end or destroy it.
    */
   get(key: string, range?: ByteRange): Promise<{ info: ObjectInfo; body: Readable }>;
   /** Undefined when there is none. */

@@ -3,6 +3,7 @@
  * Its messages are those of the Messages API, one line a content block; the tokens of an answer are complete only in the
  * `result` line at the end of a turn.
  */
+import { QUESTION_WITHDRAWN } from '../../common/api/log.ts';
 import type { AgentEvent } from './event.ts';
 import { eventsOf } from './capped.ts';
 import { isObject, numberIn, objectIn, objectsIn, stringIn } from './json.ts';
@@ -20,8 +21,10 @@ const REQUEST_MAX = 6000;
 const WRITERS: ReadonlySet<string> = new Set(['Write', 'Edit', 'MultiEdit', 'NotebookEdit']);
 /** Pieces of what comes whole as well, and signs of life. */
 const PASSING: ReadonlySet<string> = new Set([
-  ...['stream_event', 'tool_progress', 'keep_alive'],
-  ...['control_response', 'control_cancel_request'],
+  'stream_event',
+  'tool_progress',
+  'keep_alive',
+  'control_response',
 ]);
 const PASSING_SYSTEM: ReadonlySet<string> = new Set(['thinking_tokens', 'permission_denied']);
 
@@ -61,6 +64,8 @@ export class ClaudeStream implements Translator {
         return this.#result(line);
       case 'control_request':
         return controlRequest(line, this.#workspace);
+      case 'control_cancel_request':
+        return withdrawal(line);
       default:
         return undefined;
     }
@@ -243,6 +248,13 @@ function controlRequest(line: JsonObject, workspace: string): AgentEvent[] {
       },
     },
   ];
+}
+
+/** Nobody need answer any more: what it asked for was decided in another way, or is not wanted any more. */
+function withdrawal(line: JsonObject): AgentEvent[] {
+  const id = stringIn(line, 'request_id');
+  if (id === undefined) return [];
+  return [{ type: 'status', name: QUESTION_WITHDRAWN, id, text: 'the agent takes its question back' }];
 }
 
 const mayIt = (name: string, what: string): string => `May it use ${name}${what === '' ? '' : ` (${what})`}?`;

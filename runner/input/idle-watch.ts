@@ -7,6 +7,7 @@ export class IdleWatch implements Disposable {
   readonly #onIdle: () => void;
   readonly #onOverdue: () => void;
   #active: number;
+  #isHeld = false;
   #timer: NodeJS.Timeout | undefined;
 
   /** `elapsed`: monotonic milliseconds. Calls `onIdle` once, and `onOverdue` when it still is there after `graceMs`. */
@@ -31,6 +32,12 @@ export class IdleWatch implements Disposable {
     this.#active = this.#elapsed();
   }
 
+  /** While it is held nothing is expected to happen: the time begins anew when it is let go. */
+  hold(isHeld: boolean): void {
+    if (this.#isHeld && !isHeld) this.touch();
+    this.#isHeld = isHeld;
+  }
+
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
   }
@@ -39,6 +46,7 @@ export class IdleWatch implements Disposable {
     // setTimeout takes at most 2^31 - 1 milliseconds.
     this.#timer = setTimeout(
       () => {
+        if (this.#isHeld) this.touch();
         const left = this.#active + this.#milliseconds - this.#elapsed();
         if (left > 0) return this.#watch(left);
         this.#timer = setTimeout(() => this.#onOverdue(), this.#graceMs);

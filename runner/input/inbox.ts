@@ -58,9 +58,11 @@ export class Inbox {
   }
 
   /** Whether people are to see it now: of several that come at once one answer answers one. */
-  asks(question: AgentEvent): boolean {
-    if (this.#options.format.answer === undefined || question.data?.['request'] === undefined) return true;
-    this.#questions.push(question);
+  asks(event: AgentEvent): boolean {
+    if (this.#options.format.answer === undefined) return true;
+    if (event.type !== 'question') return this.#withdraws(event);
+    if (event.data?.['request'] === undefined) return true;
+    this.#questions.push(event);
     return this.#questions.length === 1;
   }
 
@@ -87,6 +89,17 @@ export class Inbox {
         this.#askNext();
       }
     }
+  }
+
+  /** What was answered already cannot be taken back, and of what nobody has seen nothing is told. */
+  #withdraws(event: AgentEvent): boolean {
+    const index = this.#questions.findIndex(({ id }) => id === event.id);
+    if (index === 0) {
+      // Before the next one, which it makes room for.
+      this.#options.recorder.question(event);
+      this.#askNext();
+    } else if (index > 0) this.#questions.splice(index, 1);
+    return false;
   }
 
   #answer(said: Said): string | undefined {

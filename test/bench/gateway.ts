@@ -28,7 +28,9 @@ const NAMESPACE = 'bench-gateway';
 const PODS = 10;
 const STREAMS_A_POD = 50;
 const STREAMS = PODS * STREAMS_A_POD;
-const ASKED = 500;
+const ASKED = 2000;
+/** Before anything is measured: what is new to a process is compiled, and every connection made. */
+const WARMING = 20 * PODS;
 /** Between two words of a held stream. */
 const WORD_MS = 1000;
 const SECONDS = 15;
@@ -104,7 +106,7 @@ export const gateway: Section = {
       const usual = percentile(direct, 50);
       return { direct, added: added.map((each) => each - usual) };
     };
-    for (let index = 0; index < 2 * PODS; index++) await firstByte(() => through(index, BODY));
+    for (let index = 0; index < WARMING; index++) await firstByte(() => through(index, BODY));
 
     log(`${ASKED} calls each way, nothing else going on`);
     const alone = await compare();

@@ -24,7 +24,6 @@ export const logs: Section = {
     session.spec.framework.config = { command: COMMAND };
     const from = performance.now();
     const { metadata } = await client.create(sessions, session);
-    const at = { namespace: NAMESPACE, name: metadata.name };
     // Before it runs: that it does is told up to a second after its first lines, as often as the kubelet looks.
     const { body } = await client.connection.stream(
       livePaths.log(NAMESPACE, metadata.name, { follow: true }),

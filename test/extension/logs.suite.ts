@@ -202,8 +202,15 @@ describe('logs of sessions in the editor', function () {
       });
     await window.until('the end in view', atEnd);
     await window.page.locator('.editor-group-container.active .view-lines').first().hover();
-    await window.page.mouse.wheel(0, -2000);
-    await window.statusBar(/Log goes on/);
+    // As a wheel does: a line that comes may undo one step of it.
+    const scrolling = setInterval(() => {
+      window.page.mouse.wheel(0, -400).catch(() => undefined);
+    }, 60);
+    try {
+      await window.statusBar(/Log goes on/);
+    } finally {
+      clearInterval(scrolling);
+    }
     const before = await window.inHost((vscode) => vscode.window.activeTextEditor?.document.lineCount ?? 0);
     await window.until('more lines', async () =>
       window.inHost(

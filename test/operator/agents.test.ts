@@ -15,6 +15,7 @@ import type { FrameworkImage } from '../../scripts/framework-programs.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { applyFrameworks, loadAgentImages, loadImages, manifests } from '../support/deploy.ts';
+import { documentedFramework, loadDocumentedImage } from '../support/documented-framework.ts';
 import { aSession } from '../support/fixtures.ts';
 import { liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
@@ -372,6 +373,34 @@ describe('a real agent in a real pod', function () {
       // 1012 × 5, 120 × 0.50 and 252 × 30 dollars a million.
       assert.equal(session.status?.cost?.total, '0.01268');
       assert.match(await artifactText(session, 'changes.patch'), /\+made by an agent/);
+    });
+
+    it('and the framework that the documentation makes, as it stands there', async () => {
+      const example = await documentedFramework();
+      const image = await loadDocumentedImage(cluster, example, (line) => console.log(`      ${line}`));
+      const { spec } = example.framework;
+      await register('explain', { ...spec, versions: spec.versions.map((each) => ({ ...each, image })) });
+      answers = [{ text: 'It asks a model.', tokens: { input: 1000, output: 200 } }];
+      provider.asked.length = 0;
+      const config = { file: '/agent/explain.mjs', model: 'claude-sonnet-4-5' };
+      const session = await finished(
+        cluster.client,
+        await launch(cluster.client, aSession('explain').in(namespace).of('explain', config)),
+        60_000,
+      );
+      assert.equal(endOf(session), 'Completed/Succeeded', session.status?.message);
+      assert.equal(await artifactText(session, 'explanation.md'), 'It asks a model.\n');
+      assert.deepEqual(
+        provider.asked.map(({ key, model }) => [key, model]),
+        [['the-key-of-the-tenant', 'claude-sonnet-4-5']],
+      );
+      // 1000 × 3 and 200 × 15 dollars a million: what it tells of itself does not count.
+      assert.equal(session.status?.cost?.total, '0.006');
+      const said = (await recordsOf(session)).filter(({ type }) => type === 'assistant');
+      assert.deepEqual(
+        said.map(({ text }) => text),
+        ['It asks a model.'],
+      );
     });
 
     it('a tool that policy blocks is not offered, so that the gateway has nothing to refuse', async () => {

@@ -16,7 +16,10 @@ import { RUNNER_PATHS } from '../../common/api/runner.ts';
 import type { Session, SessionSpec } from '../../common/api/session.ts';
 import type { KubeClient } from '../../common/kube/client.ts';
 import { namespacePolicies, pods, secrets, sessions } from '../../common/kube/resource.ts';
+import { usd } from '../../common/rules/budget.ts';
 import { findCondition } from '../../common/rules/conditions.ts';
+import { formatMoney } from '../../common/rules/money.ts';
+import type { Money } from '../../common/rules/money.ts';
 import { effectivePolicy } from '../../common/rules/policy/effective.ts';
 import { BudgetRaises } from '../../operator/sessions/budget-raises.ts';
 import { DirectoryStore } from '../../operator/store/directory.ts';
@@ -703,7 +706,7 @@ describe('the model gateway', function () {
     assert.ok([401, 403].includes((await waiting).status));
   });
 
-  it('charges once for what streams while the operator is restarted, or dies', async () => {
+  it('charges once for what streams while the operator is restarted, and at most when it is killed', async () => {
     const pod = await aPod(await aTenant());
     const said = answers.anthropicStream({ input: 1000, output: 50 }, 'abc');
     const cutBy = async (end: () => Promise<unknown>): Promise<void> => {
@@ -725,9 +728,19 @@ describe('the model gateway', function () {
     await until(async () => (await messages(pod).catch(() => undefined))?.status === 200, 'it goes on');
     await costs(pod, '0.003465');
     await cutBy(() => operator.kill());
+    // All bytes and what providers add at 3, and 100 tokens at 15 USD per million.
+    const reserved = (Buffer.byteLength(JSON.stringify(question())) + 4096) * 3000 + 100 * 15_000;
+    const total = (billionths: number): string => formatMoney(BigInt(billionths) as Money);
+    await costs(pod, total(3_465_000 + reserved));
+    const { status } = await current(pod.session, client);
+    const told = status?.history?.filter(({ event }) => event === 'CallsChargedAtMost') ?? [];
+    assert.deepEqual(
+      told.map(({ actor, data }) => [actor, data?.['calls'], data?.['amount']]),
+      [[OPERATOR_ACTOR, 1, usd(BigInt(reserved) as Money)]],
+    );
     provider.answer = (response) =>
       answers.say(response, answers.anthropicStream({ input: 100, output: 10 }));
     await until(async () => (await messages(pod).catch(() => undefined))?.status === 200, 'it goes on');
-    await costs(pod, '0.003915');
+    await costs(pod, total(3_915_000 + reserved));
   });
 });

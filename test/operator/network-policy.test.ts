@@ -460,6 +460,8 @@ describe('a restricted namespace', function () {
           .sort();
       const by = `${session.metadata.name} ${pod.metadata.name}`;
       assert.deepEqual(await denied(namespace, /^system:serviceaccount:hostile-.*:ambient-runner$/), [
+        `live sessions unauthenticated ${by}`,
+        `rest sessions unauthenticated ${by}`,
         `runners models/anthropic unauthenticated ${by}`,
         `runners runner/unknown not_found ${by}`,
         `runners runner/unknown unsafe_path ${by}`,
@@ -474,8 +476,6 @@ describe('a restricted namespace', function () {
       for (const expected of [
         `runners runner/control unauthenticated ${JSON.stringify(claimed)} `,
         'runners runner/control unauthenticated  ',
-        'live sessions unauthenticated  ',
-        'rest sessions unauthenticated  ',
       ])
         assert.ok(strangers.includes(expected), `${expected} in\n${strangers.join('\n')}`);
       assert.deepEqual(

@@ -214,6 +214,16 @@ describe('streams and downloads of the REST API', function () {
     return { session, url: found[0]?.downloadUrl ?? '' };
   };
 
+  it('list what is kept beside artifacts only when asked', async () => {
+    const { session } = await withArtifact();
+    await artifacts.put(session, { path: '.ambient/memory.tar.gz' }, Readable.from([bytes]));
+    const total = async (query: string): Promise<number> => {
+      const answer = await rest(at(session.metadata.name, `/artifacts${query}`), { token: viewer });
+      return (answer.json as ArtifactPage).totalCount;
+    };
+    assert.deepEqual([await total(''), await total('?include=operator')], [1, 2]);
+  });
+
   it('send an artifact to whoever has its signed address, whole or in part, and never as a page', async () => {
     const { session, url } = await withArtifact();
     const all = await plain(url);

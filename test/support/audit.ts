@@ -6,10 +6,13 @@ import { ChainedAudit } from '../../operator/record/audit/trail.ts';
 import type { ChainedAuditOptions, HeadBoard } from '../../operator/record/audit/trail.ts';
 import type { ChainHeadOf } from '../../operator/record/audit/marks.ts';
 import { chainLines, recordIn, writersOf } from '../../operator/record/audit/segments.ts';
+import { RunnerRefusals } from '../../operator/serve/runners/refusals.ts';
 import { Accesses } from '../../operator/sessions/accesses.ts';
+import type { Refused } from '../../operator/sessions/accesses.ts';
 import { DirectoryStore } from '../../operator/store/directory.ts';
 import type { ArtifactStore } from '../../operator/store/store.ts';
 import { systemClock } from '../../operator/controllers/clock.ts';
+import { aSession } from './fixtures.ts';
 
 /** Keeps what was recorded; throws `refuse` instead while that is set. */
 export class CollectedAudit implements AuditTrail {
@@ -37,6 +40,32 @@ export const anAccesses = (store: ArtifactStore, audit: AuditTrail): Accesses =>
     clock: systemClock,
     onError: assert.ifError,
   });
+
+/** Those of a door that knows one token, `a-pod`: of pod s1-pod of session s1 in team-a. */
+export const refusalsOf = (accesses: Accesses, door: Refused['door']): RunnerRefusals =>
+  new RunnerRefusals({
+    identity: {
+      bearerOf: async (authorization) =>
+        authorization === 'Bearer a-pod'
+          ? {
+              bearer: {
+                pod: { namespace: 'team-a', name: 's1-pod', uid: 'uid-of-pod' },
+                serviceAccount: 'ambient-runner',
+                isProven: true,
+              },
+              session: aSession('s1').in('team-a').build(),
+            }
+          : undefined,
+    },
+    accesses,
+    door,
+  });
+
+/** Who it was, where and at which door. */
+export const refusedPodIn = ({ events }: CollectedAudit): unknown[] => {
+  const { namespace, sessionId, actor, details } = events.at(-1) ?? assert.fail('nothing is on record');
+  return [namespace, sessionId, actor, details?.['door'], details?.['pod']];
+};
 
 /** Heads in memory, in the place of the ConfigMap. */
 export class TestBoard implements HeadBoard {

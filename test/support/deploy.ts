@@ -9,6 +9,7 @@ import { frameworkContext } from '../../scripts/framework-images.ts';
 import type { FrameworkImage } from '../../scripts/framework-programs.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { buildImage } from '../cluster/images.ts';
+import type { BuildOptions } from '../cluster/images.ts';
 import { admissionAnswers } from './admission.ts';
 import { removeHostService } from './host-service.ts';
 import { restAnswers, restForwarder } from './rest-forwarder.ts';
@@ -80,13 +81,16 @@ export async function loadImages<const T extends readonly ('operator' | 'runner'
   log: (line: string) => void,
 ): Promise<{ [K in keyof T]: string }> {
   const tags: string[] = [];
-  for (const name of names) {
-    const context = join(root, 'dist', name);
-    if (!existsSync(join(context, 'main.mjs'))) await buildTargets([name]);
-    const dockerfile = join(root, name, 'Dockerfile');
-    tags.push(await loadOne(cluster, { name, dockerfile, context }, [join(context, 'main.mjs')], log));
-  }
+  for (const name of names) tags.push(await loadImage(cluster, await imageOf(name), log));
   return tags as { [K in keyof T]: string };
+}
+
+/** How it is built of what stands in dist/. */
+export async function imageOf(name: 'operator' | 'runner'): Promise<BuildOptions> {
+  const context = join(root, 'dist', name);
+  if (!existsSync(join(context, 'main.mjs'))) await buildTargets([name]);
+  const dockerfile = join(root, name, 'Dockerfile');
+  return { dockerfile, context, tag: await tagOf(name, [dockerfile, join(context, 'main.mjs')]) };
 }
 
 /** The same of vendors' agents: by the names that manifests/frameworks have for them. */
@@ -101,25 +105,29 @@ export async function loadAgentImages(
     const lock = join(root, 'runner/frameworks', name, 'package-lock.json');
     const told = [join(context, 'runner/main.mjs'), join(context, 'runner/start.mjs'), lock];
     const dockerfile = join(context, 'Dockerfile');
-    tags[`ambient-${name}:0.1.0`] = await loadOne(cluster, { name, dockerfile, context }, told, log);
+    const tag = await tagOf(name, [dockerfile, ...told]);
+    tags[`ambient-${name}:0.1.0`] = await loadImage(cluster, { dockerfile, context, tag }, log);
   }
   return tags;
 }
 
-/** @param told the files that tell one image from another, beside its Dockerfile */
-async function loadOne(
+/** Builds it, unless it is built, and loads it into the node. Resolves with its tag. */
+export async function loadImage(
   cluster: Cluster,
-  { name, dockerfile, context }: { name: string; dockerfile: string; context: string },
-  told: readonly string[],
+  image: BuildOptions,
   log: (line: string) => void,
 ): Promise<string> {
-  const hash = createHash('sha256');
-  for (const file of [dockerfile, ...told]) hash.update(await readFile(file));
-  const tag = `docker.io/library/ambient-${name}:${hash.digest('hex').slice(0, 16)}`;
-  const archive = await buildImage({ dockerfile, context, tag, log });
-  log(`loading image ${tag}`);
+  const archive = await buildImage({ ...image, log });
+  log(`loading image ${image.tag}`);
   await cluster.loadImage(archive);
-  return tag;
+  return image.tag;
+}
+
+/** @param files those that tell one image of the name from another */
+export async function tagOf(name: string, files: readonly string[]): Promise<string> {
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(await readFile(file));
+  return `docker.io/library/ambient-${name}:${hash.digest('hex').slice(0, 16)}`;
 }
 
 /** The CRDs, served. */

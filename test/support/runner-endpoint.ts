@@ -115,6 +115,12 @@ export class RunnerEndpoint implements AsyncDisposable {
     this.#wake();
   }
 
+  /** A call of the session waits for money, or does not any more. */
+  pause(paused: boolean): void {
+    this.control = { ...this.control, paused };
+    this.#wake();
+  }
+
   /** Somebody says something to the session. */
   say(said: Partial<Said>): void {
     const seq = this.said.length + 1;
@@ -205,7 +211,15 @@ export class RunnerEndpoint implements AsyncDisposable {
     const end = performance.now() + Number(query.get('wait') ?? 0) * 1000;
     const after = Number(query.get('after') ?? Infinity);
     const news = (): Said[] => this.said.filter(({ seq }) => seq > after);
-    while (!this.control.stop && news().length === 0 && performance.now() < end && !request.socket.destroyed)
+    const hasChanged = (): boolean =>
+      query.has('paused') && (this.control.paused ?? false) !== (query.get('paused') === 'true');
+    while (
+      !this.control.stop &&
+      !hasChanged() &&
+      news().length === 0 &&
+      performance.now() < end &&
+      !request.socket.destroyed
+    )
       await Promise.race([
         new Promise<void>((resolve) => this.#waiting.add(resolve)),
         sleep(Math.min(200, end - performance.now())),

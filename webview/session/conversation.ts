@@ -132,12 +132,14 @@ function bodyOf(entry: ConversationEntry, answer: Answer): Content {
 }
 
 function question(entry: SaidEntry, answer: Answer): TemplateResult {
-  const { isAnswered = false, options = [] } = entry;
+  const { isAnswered = false, isWithdrawn = false, options = [] } = entry;
   return html`
-    <p class="turn-who">${isAnswered ? 'Question, answered' : 'Question'}</p>
+    <p class="turn-who">
+      ${isWithdrawn ? 'Question, taken back' : isAnswered ? 'Question, answered' : 'Question'}
+    </p>
     ${said(entry)}
     ${
-      isAnswered || answer === undefined || options.length === 0
+      isAnswered || isWithdrawn || answer === undefined || options.length === 0
         ? nothing
         : html`<div class="actions" role="group" aria-label="Answers">
             ${options.map((option) => button({ label: visible(option), onClick: () => answer(option) }))}

@@ -134,7 +134,16 @@ export const listArtifacts = operation({
   access: 'bearer',
   params: inSession,
   query: Type.Object(
-    { type: Type.Optional(Type.Enum([...ARTIFACT_TYPES], { description: 'Only these.' })), ...page },
+    {
+      type: Type.Optional(Type.Enum([...ARTIFACT_TYPES], { description: 'Only these.' })),
+      include: Type.Optional(
+        Type.Enum(['operator'], {
+          description:
+            'operator: also what is kept beside them below .ambient/, as the statement of provenance.',
+        }),
+      ),
+      ...page,
+    },
     closed,
   ),
   headers: conditional,

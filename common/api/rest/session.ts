@@ -111,7 +111,10 @@ export type SessionPage = Type.Static<typeof SessionPage>;
 export const ArtifactPage = Type.Object({
   sessionId: Type.String(),
   artifacts: Type.Array(SessionArtifact),
-  totalCount: Type.Integer({ minimum: 0, description: 'Of all pages.' }),
+  totalCount: Type.Integer({
+    minimum: 0,
+    description: 'Of all pages. Without type and include it is artifactCount, once the session has ended.',
+  }),
   hasMore: Type.Boolean(),
 });
 export type ArtifactPage = Type.Static<typeof ArtifactPage>;

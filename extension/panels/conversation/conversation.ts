@@ -1,4 +1,5 @@
 /** The records of a log as a conversation: one entry for what belongs together. Pure, bounded; text stays as it came. */
+import { QUESTION_WITHDRAWN } from '../../../common/api/log.ts';
 import type { LogRecord } from '../../../common/api/log.ts';
 import type {
   ConversationEntry,
@@ -65,7 +66,8 @@ export class Conversation {
   #shownFrom = 0;
   /** Calls that wait for their result, by id; without an id, the last one. */
   readonly #calls = new Map<string, ToolEntry>();
-  #questions: SaidEntry[] = [];
+  /** Not answered yet. */
+  #questions: { id: string | undefined; entry: SaidEntry }[] = [];
   /** The entry whose text goes on in the next record of its type. */
   #open: { type: LogRecord['type']; entry: ConversationEntry } | undefined;
   readonly #files: ChangedFiles = changedFiles();
@@ -168,22 +170,31 @@ export class Conversation {
   }
 
   #said(kind: SaidKind, record: LogRecord): void {
-    const { text, time, name, data } = record;
+    const { text, time, id, name, data } = record;
     const entry: SaidEntry = { index: this.#next, time, kind, ...capped(text) };
     if (name !== undefined) entry.name = name;
     if (kind === 'question') {
       const options = optionsOf(data);
       if (options.length > 0) entry.options = options;
-      this.#questions.push(entry);
+      this.#questions.push({ id, entry });
     }
     if (kind === 'user') {
       for (const question of this.#questions) {
-        question.isAnswered = true;
-        this.#changed.add(question.index);
+        question.entry.isAnswered = true;
+        this.#changed.add(question.entry.index);
       }
       this.#questions = [];
     }
+    if (kind === 'status' && name === QUESTION_WITHDRAWN) this.#withdraw(id);
     this.#push(entry, record);
+  }
+
+  #withdraw(id: string | undefined): void {
+    const index = this.#questions.findIndex((question) => question.id === id);
+    const [withdrawn] = index < 0 ? [] : this.#questions.splice(index, 1);
+    if (withdrawn === undefined) return;
+    withdrawn.entry.isWithdrawn = true;
+    this.#changed.add(withdrawn.entry.index);
   }
 
   #output(record: LogRecord): void {
@@ -267,7 +278,7 @@ export class Conversation {
     this.#first += gone;
     this.#characters = characters;
     for (const [id, call] of this.#calls) if (call.index < this.#first) this.#calls.delete(id);
-    this.#questions = this.#questions.filter(({ index }) => index >= this.#first);
+    this.#questions = this.#questions.filter(({ entry }) => entry.index >= this.#first);
   }
 }
 

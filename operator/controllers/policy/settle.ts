@@ -21,7 +21,7 @@ import { CARRIED_MAX } from './status.ts';
 export interface SettlementsOptions {
   client: KubeClient;
   policies: Pick<Policies, 'object'>;
-  costs: Pick<Costs, 'of'>;
+  costs: Pick<Costs, 'atMost'>;
   clock: Pick<Clock, 'now'>;
 }
 
@@ -41,7 +41,7 @@ export class Settlements {
   async settleDeleted(session: Session, signal?: AbortSignal): Promise<void> {
     const { client, policies, costs, clock } = this.#options;
     const { namespace = '', uid = '' } = session.metadata;
-    const cost = (await costs.of(session)) ?? session.status?.cost;
+    const cost = (await costs.atMost(session)) ?? session.status?.cost;
     if (cost === undefined) return;
     let policy = policies.object(namespace);
     for (let attempt = 1; ; attempt++) {

@@ -65,16 +65,23 @@ async function collect(
   result: RunResult | undefined,
 ): Promise<void> {
   const { session, draft, controller } = look;
-  const { generated, count: total, totalBytes, products } = await controller.records.artifacts(session);
-  if (total > 0) {
-    const provenance = await controller.records.vouch(session, products, {
+  const artifacts = await controller.records.artifacts(session);
+  const { generated, count: total, totalBytes, storedBytes, products } = artifacts;
+  if (storedBytes > 0 || total > 0) {
+    const voucher = await controller.records.vouch(session, products, {
       outcome: outcome.reason,
       exitCode: result?.exitCode,
       finishedAt: result?.finishedAt ?? ending.completionTime,
       imageId: imageIdOf(look),
       commit: result?.sourceCommit,
     });
-    draft.artifacts({ generated, count: total, totalBytes, ...(provenance && { provenance }) });
+    draft.artifacts({
+      generated,
+      count: total,
+      totalBytes,
+      storedBytes: storedBytes + (voucher?.size ?? 0),
+      ...(voucher && { provenance: voucher.provenance }),
+    });
   }
   const skipped = result?.skippedArtifacts ?? [];
   const what = total === 0 ? 'No artifacts.' : `${count(total, 'artifact')}, ${formatBytes(totalBytes)}.`;

@@ -54,7 +54,9 @@ function describePush(
 ): PushDescription {
   const { metadata, spec, status } = session;
   const { namespace = '', name, uid = '' } = metadata;
-  const { url = '', ref } = spec.source?.git ?? {};
+  const { url = '' } = spec.source?.git ?? {};
+  // The branch that a resumed session began with, for a pull request; its own source is a commit of it.
+  const ref = spec.resume?.ref ?? spec.source?.git?.ref;
   const trailers = [`Ambient-Session: ${namespace}/${name}`, `Ambient-Session-UID: ${uid}`];
   if (spec.createdBy !== undefined) trailers.push(`Ambient-Launched-By: ${oneLine(spec.createdBy.user)}`);
   return {

@@ -8,11 +8,11 @@ import { keys, PROVENANCE_ARTIFACT, refOf } from '../../store/keys.ts';
 import type { ArtifactStore } from '../../store/store.ts';
 import { keyIdOf, seal } from './envelope.ts';
 
-/** For the session's status. */
 export interface Voucher {
-  location: string;
-  digest: string;
-  keyId: string;
+  /** For the session's status. */
+  provenance: { location: string; digest: string; keyId: string };
+  /** Bytes of the statement. */
+  size: number;
 }
 
 const CONTENT_TYPE = 'application/vnd.in-toto+dsse';
@@ -31,12 +31,12 @@ export class ProvenanceRecorder {
     if (products.length === 0) return undefined;
     const key = await this.#key();
     const line = seal(statementOf(session, products, run, sha256), key);
-    const { digest } = await this.#store.put(
+    const { digest, size } = await this.#store.put(
       keys.artifact(refOf(session), PROVENANCE_ARTIFACT),
       Buffer.from(line),
       { contentType: CONTENT_TYPE, metadata: { type: 'intermediate' } },
     );
-    return { location: PROVENANCE_ARTIFACT, digest, keyId: keyIdOf(key) };
+    return { provenance: { location: PROVENANCE_ARTIFACT, digest, keyId: keyIdOf(key) }, size };
   }
 }
 

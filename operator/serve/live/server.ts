@@ -27,6 +27,7 @@ import { numberParam } from '../http/path.ts';
 import { sendObject } from '../http/send-object.ts';
 import { createTlsServer, doorOf } from '../http/server.ts';
 import type { Certificates, Door } from '../http/server.ts';
+import type { RunnerRefusals } from '../runners/refusals.ts';
 import { accessOf } from './access.ts';
 import { serveAudit } from './audit.ts';
 import { DOCUMENTS } from './discovery.ts';
@@ -49,6 +50,8 @@ export interface LiveServerOptions {
   messages: Pick<Messages, 'send' | 'interrupt'>;
   resumes: Pick<Resumes, 'resume'>;
   accesses: Accesses;
+  /** Of who does not come from kube-apiserver. */
+  refusals: Pick<RunnerRefusals, 'note'>;
   forecasts: RetentionForecasts;
   frontProxy: FrontProxy;
   certificates: Certificates;
@@ -158,14 +161,15 @@ async function handle(options: LiveServerOptions, exchange: Exchange, isCurrent:
 }
 
 function identified(
-  { accesses }: LiveServerOptions,
+  { refusals }: LiveServerOptions,
   { request, traceId }: Exchange,
   trust: FrontProxyTrust,
 ): UserInfo {
   try {
     return identify(request, trust);
   } catch (error) {
-    if (isAmbientError(error)) accesses.refused({ door: 'live', resource: 'sessions', error, traceId });
+    const { authorization } = request.headers;
+    if (isAmbientError(error)) refusals.note({ authorization, resource: 'sessions', error, traceId });
     throw error;
   }
 }

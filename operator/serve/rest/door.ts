@@ -8,6 +8,7 @@ import type { AccessReviews } from '../identity/access.ts';
 import type { Caller } from '../identity/caller.ts';
 import type { Identities } from '../identity/identities.ts';
 import { UnknownToken } from '../identity/token-review.ts';
+import type { RunnerRefusals } from '../runners/refusals.ts';
 import type { AddressLimits } from './limits.ts';
 
 /** By the request as node has it. */
@@ -27,6 +28,8 @@ export interface GuardOptions {
   identities: Identities;
   access: AccessReviews;
   accesses: Accesses;
+  /** Of who is not known. */
+  refusals: Pick<RunnerRefusals, 'note'>;
   limits: AddressLimits;
 }
 
@@ -41,15 +44,16 @@ export class Guard {
   /** Throws unauthenticated, unavailable. */
   async authenticate(request: FastifyRequest): Promise<Caller> {
     const exchange = exchangeOf(request);
-    const { identities, accesses, limits } = this.#options;
+    const { identities, refusals, limits } = this.#options;
+    const { authorization } = request.headers;
     try {
-      const caller = await identities.callerOf(request.headers.authorization);
+      const caller = await identities.callerOf(authorization);
       exchange.facts.user = caller.name;
       return caller;
     } catch (error) {
       if (isAmbientError(error, 'unauthenticated')) {
         if (error instanceof UnknownToken && error.isReviewed) limits.chargeStranger(request.ip);
-        accesses.refused({ door: 'rest', resource: 'sessions', error, traceId: exchange.traceId });
+        refusals.note({ authorization, resource: 'sessions', error, traceId: exchange.traceId });
       }
       throw error;
     }

@@ -3,6 +3,7 @@ import type { Control } from '../../../common/api/runner.ts';
 import type { Session, SessionStatus } from '../../../common/api/session.ts';
 import type { SessionLookup } from '../../sessions/lookup.ts';
 import type { Messages } from '../../sessions/messages.ts';
+import { isPaused } from '../../sessions/models/budget-states.ts';
 
 export const CONTROL_WAIT_MAX_SECONDS = 30;
 
@@ -10,13 +11,15 @@ export interface ControlQuery {
   waitSeconds: number;
   /** The runner has all that was said up to this message; undefined: it takes none. */
   after: number | undefined;
+  /** Whether the runner takes the session to wait for money; undefined: it does not ask. */
+  paused: boolean | undefined;
 }
 
-/** Answers at once when somebody asked for a stop or said something new, else when that happens or the wait is over. */
+/** Answers at once when somebody asked for a stop, said something new or let money run out or in, else when that happens or the wait is over. */
 export async function controlOf(
   { sessions, messages }: { sessions: SessionLookup; messages: Pick<Messages, 'after'> },
   session: Session,
-  { waitSeconds, after }: ControlQuery,
+  { waitSeconds, after, paused }: ControlQuery,
   ending: AbortSignal,
 ): Promise<Control> {
   const { namespace = '', name, uid } = session.metadata;
@@ -26,7 +29,8 @@ export async function controlOf(
   };
   const hasNews = (): boolean => {
     const { stop, input } = latest().status ?? {};
-    return stop !== undefined || (after !== undefined && (input?.messages?.length ?? 0) > after);
+    if (stop !== undefined || (paused !== undefined && isPaused(latest()) !== paused)) return true;
+    return after !== undefined && (input?.messages?.length ?? 0) > after;
   };
   if (waitSeconds > 0 && !hasNews() && !ending.aborted) {
     await new Promise<void>((resolve) => {
@@ -48,6 +52,7 @@ export async function controlOf(
   return {
     ...(stop === undefined ? {} : { stop: wishOf(stop) }),
     ...(said.length === 0 ? {} : { messages: said }),
+    ...(paused === undefined ? {} : { paused: isPaused(latest()) }),
   };
 }
 

@@ -84,11 +84,15 @@ export class RunnerIdentity {
   ): Promise<{ bearer: Bearer; session: Session | undefined } | undefined> {
     const bearer = await this.#tokens.bearerOf(authorization);
     if (bearer === undefined) return undefined;
-    if (!bearer.isProven) return { bearer, session: undefined };
+    return { bearer, session: bearer.isProven ? await this.ownerOf(bearer.pod) : undefined };
+  }
+
+  /** Whose pod it is, if that is proven. Throws what the API server's absence throws. */
+  async ownerOf(pod: TokenPod): Promise<Session | undefined> {
     try {
-      return { bearer, session: await this.#sessionOf(bearer.pod) };
+      return await this.#sessionOf(pod);
     } catch (error) {
-      if (isAmbientError(error)) return { bearer, session: undefined };
+      if (isAmbientError(error)) return undefined;
       throw error;
     }
   }

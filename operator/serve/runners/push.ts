@@ -1,6 +1,7 @@
 /** The part of the runners' door that the pod which pushes a session's changes is served at (contract: common/api/push.ts). */
 import { PUSH_REPORT, pushPath } from '../../../common/api/push.ts';
 import { CHANGES_PATCH } from '../../../common/api/runner.ts';
+import type { Session } from '../../../common/api/session.ts';
 import { AmbientError, isAmbientError } from '../../../common/errors.ts';
 import type { Artifacts } from '../../sessions/artifacts.ts';
 import type { PushReports } from '../../sessions/push-reports.ts';
@@ -37,10 +38,13 @@ export class PushDoor {
     const { artifacts, reports } = this.#options;
     const asked = `${request.method ?? ''} ${request.url ?? ''}`;
     facts.route = 'push';
-    const isReport = asked === `POST ${pushPath(PUSH_REPORT)}`;
-    if (!isReport && asked !== `GET ${pushPath(CHANGES_PATCH)}`)
-      throw new AmbientError('not_found', 'the pod that pushes has no such path');
     const session = await this.#sessionOf(exchange);
+    const isReport = asked === `POST ${pushPath(PUSH_REPORT)}`;
+    if (!isReport && asked !== `GET ${pushPath(CHANGES_PATCH)}`) {
+      const error = new AmbientError('not_found', 'the pod that pushes has no such path');
+      this.#note(exchange, error);
+      throw error;
+    }
     facts.namespace = session.metadata.namespace ?? '';
     facts.session = session.metadata.name;
     if (!isReport) return await sendArtifact(exchange, artifacts, session, CHANGES_PATCH);
@@ -48,15 +52,19 @@ export class PushDoor {
     response.writeHead(204).end();
   }
 
-  async #sessionOf({ request, signal, traceId }: Exchange) {
-    const { identity, refusals } = this.#options;
-    const { authorization } = request.headers;
+  async #sessionOf(exchange: Exchange): Promise<Session> {
+    const { request, signal } = exchange;
     try {
-      return await identity.sessionOf(authorization, signal);
+      return await this.#options.identity.sessionOf(request.headers.authorization, signal);
     } catch (error) {
-      if (isAmbientError(error, 'unauthenticated', 'forbidden'))
-        refusals.note({ authorization, resource: 'runner/push', error, traceId });
+      if (isAmbientError(error, 'unauthenticated', 'forbidden')) this.#note(exchange, error);
       throw error;
     }
+  }
+
+  #note({ request, traceId }: Exchange, error: AmbientError): void {
+    const { authorization } = request.headers;
+    const details = { path: request.url ?? '' };
+    this.#options.refusals.note({ authorization, resource: 'runner/push', details, error, traceId });
   }
 }

@@ -1,8 +1,8 @@
-/** Who was refused at the runners' door, on record with what can be known of them. */
+/** Who was refused at a door, on record with what can be known of them: pods try other doors than theirs, too. */
 import type { Session } from '../../../common/api/session.ts';
 import type { AmbientError } from '../../../common/errors.ts';
-import type { Accesses } from '../../sessions/accesses.ts';
-import type { Bearer } from './tokens.ts';
+import type { Accesses, Refused } from '../../sessions/accesses.ts';
+import type { Bearer, TokenPod } from './tokens.ts';
 
 export interface RefusedRequest {
   authorization: string | undefined;
@@ -19,7 +19,11 @@ interface Found {
 
 export interface RunnerRefusalsOptions {
   identity: { bearerOf(authorization: string | undefined): Promise<Found | undefined> };
+  /** Of other pods of sessions, which are strangers to that one. */
+  others?: readonly { ownerOf(pod: TokenPod): Promise<Session | undefined> }[];
   accesses: Pick<Accesses, 'refused' | 'refusedPod'>;
+  /** Default: the runners'. */
+  door?: Refused['door'];
 }
 
 export class RunnerRefusals {
@@ -31,16 +35,25 @@ export class RunnerRefusals {
 
   /** Asks for who it is while the answer is on its way. Never throws: it is refused in any case. */
   note({ authorization, ...refused }: RefusedRequest): void {
-    this.#options.identity.bearerOf(authorization).then(
+    this.#find(authorization).then(
       (found) => this.#tell(refused, found),
       // The API server does not say.
       () => this.#tell(refused, undefined),
     );
   }
 
+  async #find(authorization: string | undefined): Promise<Found | undefined> {
+    const { identity, others = [] } = this.#options;
+    const found = await identity.bearerOf(authorization);
+    if (found?.bearer.isProven !== true) return found;
+    let { session } = found;
+    for (const other of others) session ??= await other.ownerOf(found.bearer.pod);
+    return { ...found, session };
+  }
+
   #tell(refused: Omit<RefusedRequest, 'authorization'>, found: Found | undefined): void {
-    const { accesses } = this.#options;
-    const about = { door: 'runners', ...refused } as const;
+    const { accesses, door = 'runners' } = this.#options;
+    const about = { door, ...refused };
     if (found === undefined) {
       accesses.refused(about);
       return;

@@ -294,8 +294,9 @@ async function sendControl(
 ): Promise<void> {
   const waitSeconds = Math.min(numberParam(query, 'wait', 0), CONTROL_WAIT_MAX_SECONDS);
   const after = query.has('after') ? numberParam(query, 'after') : undefined;
+  const paused = query.has('paused') ? query.get('paused') === 'true' : undefined;
   const ending = AbortSignal.any([signal, closing]);
-  const control = await controlOf(options, session, { waitSeconds, after }, ending);
+  const control = await controlOf(options, session, { waitSeconds, after, paused }, ending);
   sendJson(response, 200, control);
 }
 

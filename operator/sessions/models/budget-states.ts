@@ -39,6 +39,9 @@ interface Change {
 const ATTEMPTS = 8;
 const PAUSED = 'BudgetPaused';
 
+/** A call of it waits for money. */
+export const isPaused = ({ status }: Session): boolean => isTrue(status?.conditions, PAUSED);
+
 export class BudgetStates {
   readonly #options: BudgetStatesOptions;
   /** By session and kind: calls that meet the same shortage tell it once. */
@@ -73,8 +76,8 @@ export class BudgetStates {
   }
 
   async pause(session: Session, reason: string, facts: BudgetFacts): Promise<void> {
-    await this.#once('pause', session, ({ status }) =>
-      isTrue(status?.conditions, PAUSED)
+    await this.#once('pause', session, (current) =>
+      isPaused(current)
         ? undefined
         : {
             event: PAUSED,
@@ -86,8 +89,8 @@ export class BudgetStates {
   }
 
   async resume(session: Session): Promise<void> {
-    await this.#once('resume', session, ({ status }) =>
-      isTrue(status?.conditions, PAUSED)
+    await this.#once('resume', session, (current) =>
+      isPaused(current)
         ? {
             event: 'BudgetResumed',
             data: {},

@@ -17,33 +17,25 @@ import type { ModelRequest } from '../../../common/rules/models/protocol.ts';
 import { modelRoute } from '../../../common/rules/models/routes.ts';
 import type { ModelRoute } from '../../../common/rules/models/routes.ts';
 import { parseMoney, ZERO } from '../../../common/rules/money.ts';
-import type { Money } from '../../../common/rules/money.ts';
-import { sessionBudget } from '../../../common/rules/session-budget.ts';
 import { narrowedPolicy } from '../../../common/rules/policy/narrow.ts';
-import type { Costs } from '../costs.ts';
 import type { SessionLookup } from '../lookup.ts';
 import type { Policies } from '../policies.ts';
 import type { AnswerSink, CallMeters, ModelCall } from './call.ts';
-import type { ModelCharges } from './charges.ts';
 import { headersToAgent, headersToProvider } from './headers.ts';
-import { currentOf, cutSignal } from './liveness.ts';
+import type { HeldCall, Holds } from './holds.ts';
+import { cutSignal } from './liveness.ts';
 import type { ProviderKeys } from './provider-keys.ts';
 import type { ModelRefusals } from './refusals.ts';
-import type { Reservation, Reservations } from './reservations.ts';
-import type { Shortages } from './shortages.ts';
 import { UpstreamProblem } from './upstream.ts';
 import type { Upstream, UpstreamAnswer } from './upstream.ts';
 
 export interface ModelGatewayOptions {
   sessions: Pick<SessionLookup, 'get' | 'onChange'>;
   policies: Pick<Policies, 'of' | 'object'>;
-  costs: Pick<Costs, 'spent'>;
   keys: ProviderKeys;
   upstream: Upstream;
-  reservations: Reservations;
-  charges: ModelCharges;
+  holds: Holds;
   refusals: ModelRefusals;
-  shortages: Pick<Shortages, 'meet' | 'mended'>;
   meters: CallMeters;
   /** Milliseconds of a clock that never goes back. */
   elapsed: () => number;
@@ -149,7 +141,7 @@ export class ModelGateway implements AsyncDisposable {
     const { namespace = '' } = call.session.metadata;
     const began = elapsed();
     const key = await keys.of(namespace, asked.access);
-    const reservation = await this.#reserve(call, asked, signal);
+    const held = await this.#hold(call, asked, signal);
     const tally: Tally = { isBilled: false, reader: undefined };
     try {
       signal.throwIfAborted();
@@ -170,35 +162,23 @@ export class ModelGateway implements AsyncDisposable {
         ? new AmbientError('provider_unavailable', error.message, { cause: error })
         : error;
     } finally {
-      this.#settle(call, asked, tally, reservation);
+      this.#settle(call, asked, tally, held);
     }
   }
 
-  async #reserve(
+  async #hold(
     { session }: ModelCall,
     { request, bodyBytes, price }: Asked,
     signal: AbortSignal,
-  ): Promise<Reservation | undefined> {
+  ): Promise<HeldCall | undefined> {
     if (price === undefined) return undefined;
-    const { sessions, reservations, costs, policies, shortages } = this.#options;
-    const { namespace = '', uid = '' } = session.metadata;
-    const limit = (): Money | undefined =>
-      sessionBudget(currentOf(sessions, session), policies.of(namespace));
-    for (;;) {
-      this.#assertMonth(namespace);
-      const got = await reservations.reserve({
-        uid,
-        most: mostCost(request, bodyBytes, price),
-        limit,
-        spent: () => costs.spent(session),
-        signal,
-      });
-      if (got.kind === 'held') {
-        shortages.mended(session);
-        return got;
-      }
-      await shortages.meet(session, { ...got, model: request.model }, signal);
-    }
+    const { namespace = '' } = session.metadata;
+    return await this.#options.holds.hold(session, {
+      model: request.model,
+      most: mostCost(request, bodyBytes, price),
+      assert: () => this.#assertMonth(namespace),
+      signal,
+    });
   }
 
   /** The turns of sessions hold the month's budget; what was lowered or spent otherwise shows in the policy. */
@@ -252,13 +232,13 @@ export class ModelGateway implements AsyncDisposable {
     { session, provider, traceId }: ModelCall,
     { request, bodyBytes, price }: Asked,
     { isBilled, reader }: Tally,
-    reservation: Reservation | undefined,
+    held: HeldCall | undefined,
   ): void {
     if (price === undefined || !isBilled) {
-      reservation?.release();
+      held?.settle(ZERO);
       return;
     }
-    const { charges, meters, log } = this.#options;
+    const { meters, log } = this.#options;
     const reading = reader?.end() ?? NOTHING_READ;
     const { usage, cost } = settledCost(reading, { request, bodyBytes, price });
     for (const [kind, count] of Object.entries(usage ?? {})) meters.tokens(provider, kind, count as number);
@@ -278,11 +258,7 @@ export class ModelGateway implements AsyncDisposable {
       },
       'a model has answered',
     );
-    // What is not stored yet is held still: nobody may plan with it.
-    charges.add(session, model, cost).then(
-      () => reservation?.release(),
-      (err: unknown) => log.error({ err, namespace, session: name }, 'a charge is lost'),
-    );
+    held?.settle(cost);
   }
 
   #logPrompt({ session, traceId, body = NO_BODY }: ModelCall): void {

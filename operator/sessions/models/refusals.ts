@@ -110,6 +110,8 @@ export function answerOf(
 /** That a session has ended is final: as a conflict, clients would try again. */
 function statusOf(error: AmbientError): Refusal['status'] {
   if (error.code === 'already_finished') return 403;
+  // What may be spent cannot be stored; later perhaps.
+  if (error.code === 'storage_full') return 503;
   const { status } = error;
   return STATUSES.find((each) => each === status) ?? 500;
 }

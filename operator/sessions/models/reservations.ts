@@ -2,13 +2,13 @@
  * Money that calls under way may still cost, held against the budget of their session: calls at the same time can never plan to
  * spend more together than there is. A call waits while others hold what it needs, and is told at once when nobody does.
  */
-import { plus, ZERO } from '../../../common/rules/money.ts';
+import { plus, sum, ZERO } from '../../../common/rules/money.ts';
 import type { Money } from '../../../common/rules/money.ts';
 
 export interface Reservation {
   kind: 'held';
   /** Only after what it has cost is stored. */
-  release(): void;
+  readonly release: () => void;
 }
 
 /** More than is left, whatever the others give back. */
@@ -19,16 +19,32 @@ export interface Shortage {
   most: Money;
 }
 
+/** What the store has of a session. */
+export interface Stored {
+  spent: Money;
+  /** What calls at other replicas may still cost. */
+  elsewhere: Money;
+}
+
 export interface Need {
   /** UID of the session. */
   uid: string;
   most: Money;
   /** As it is now; undefined: no limit. */
   limit: () => Money | undefined;
-  /** What is stored of the session's cost. */
-  spent: () => Promise<Money>;
+  /** With `isFresh`, all that was stored before the question. */
+  stored: (isFresh: boolean) => Promise<Stored>;
   signal: AbortSignal;
 }
+
+export interface ReservationsOptions {
+  clock: { timer(delayMs: number, fire: () => void): Disposable };
+  random: () => number;
+}
+
+const NOTHING: Stored = { spent: ZERO, elsewhere: ZERO };
+/** Other replicas do not tell when they give something back. Not the same for all, or they would meet again and again. */
+const LOOK_MS = 500;
 
 interface Held {
   sum: Money;
@@ -39,30 +55,49 @@ interface Held {
 }
 
 export class Reservations {
+  readonly #options: ReservationsOptions;
   readonly #sessions = new Map<string, Held>();
 
-  /** Throws what `spent` throws, and the signal's reason. */
-  async reserve(need: Need): Promise<Reservation | Shortage> {
+  constructor(options: ReservationsOptions) {
+    this.#options = options;
+  }
+
+  /** Throws what `stored` throws, and the signal's reason. */
+  async reserve(need: Need, { isFresh = false } = {}): Promise<Reservation | Shortage> {
     const held = this.#enter(need.uid);
     let isHeld = false;
     try {
-      for (;;) {
+      for (let mustLook = isFresh; ;) {
         need.signal.throwIfAborted();
         const seen = held.releases;
-        const spent = need.limit() === undefined ? ZERO : await need.spent();
+        const known: Stored = need.limit() === undefined ? NOTHING : await need.stored(mustLook);
+        const { spent, elsewhere } = known;
         // What somebody has just given back may not have been in what was read.
         if (held.releases !== seen) continue;
         const limit = need.limit();
-        if (limit === undefined || plus(plus(spent, held.sum), need.most) <= limit) {
+        if (limit === undefined || sum([spent, elsewhere, held.sum, need.most]) <= limit) {
           held.sum = plus(held.sum, need.most);
           isHeld = true;
           return { kind: 'held', release: this.#releaseOf(need, held) };
         }
         if (plus(spent, need.most) > limit) return { kind: 'short', spent, limit, most: need.most };
-        await released(held, need.signal);
+        mustLook = elsewhere > ZERO;
+        await this.#released(held, need.signal, mustLook);
       }
     } finally {
       if (!isHeld) this.#leave(need.uid, held);
+    }
+  }
+
+  /** Whether what is held has room beside what every replica has stored by now: one that has stored its own, and then asks, is seen. */
+  async fits({ uid, limit, stored }: Omit<Need, 'most'>): Promise<boolean> {
+    for (;;) {
+      if (limit() === undefined) return true;
+      const seen = this.#sessions.get(uid)?.releases;
+      const { spent, elsewhere } = await stored(true);
+      if (this.#sessions.get(uid)?.releases !== seen) continue;
+      const now = limit();
+      return now === undefined || sum([spent, elsewhere, this.heldFor(uid)]) <= now;
     }
   }
 
@@ -94,16 +129,16 @@ export class Reservations {
   #leave(uid: string, held: Held): void {
     if (--held.users === 0) this.#sessions.delete(uid);
   }
-}
 
-async function released(held: Held, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      held.waiting.delete(done);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    held.waiting.add(done);
-    signal.addEventListener('abort', done);
-  });
+  async #released(held: Held, signal: AbortSignal, isHeldElsewhere: boolean): Promise<void> {
+    const { clock, random } = this.#options;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = (): void => resolve();
+    held.waiting.add(wake);
+    signal.addEventListener('abort', wake);
+    using _timer = isHeldElsewhere ? clock.timer(LOOK_MS * (0.5 + random()), wake) : undefined;
+    await promise;
+    held.waiting.delete(wake);
+    signal.removeEventListener('abort', wake);
+  }
 }

@@ -7,10 +7,10 @@ import { DEFAULT_TIMEOUT_SECONDS } from '../../../common/api/session.ts';
 import type { Session } from '../../../common/api/session.ts';
 import { AmbientError } from '../../../common/errors.ts';
 import { usd } from '../../../common/rules/budget.ts';
-import { isTrue } from '../../../common/rules/conditions.ts';
 import { sessionBudget } from '../../../common/rules/session-budget.ts';
 import type { SessionLookup } from '../lookup.ts';
 import type { Policies } from '../policies.ts';
+import { isPaused } from './budget-states.ts';
 import type { BudgetStates } from './budget-states.ts';
 import { currentOf } from './liveness.ts';
 import type { Shortage } from './reservations.ts';
@@ -57,7 +57,7 @@ export class Shortages {
   /** A call that may be made does not wait for what people are told. */
   mended(session: Session): void {
     const current = this.#current(session);
-    if (!isTrue(current.status?.conditions, 'BudgetPaused')) return;
+    if (!isPaused(current)) return;
     this.#options.states.resume(current).catch((error: unknown) => this.#options.onError(error, session));
   }
 

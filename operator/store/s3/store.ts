@@ -71,6 +71,9 @@ export class S3Store implements ArtifactStore {
     }, options.signal);
   }
 
+  /** What S3 has acknowledged is durable. */
+  async flush(): Promise<void> {}
+
   get(key: string, range?: ByteRange): Promise<{ info: ObjectInfo; body: Readable }> {
     const name = nameOf(this.#prefix, key);
     return this.#guard(async () => {

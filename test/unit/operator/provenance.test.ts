@@ -95,7 +95,8 @@ describe('provenance', () => {
 
   it('says who had what run, on which inputs, under which policy, and what came of it', async () => {
     const voucher = await record();
-    assert.deepEqual([voucher?.location, voucher?.keyId], [PROVENANCE_ARTIFACT, keyIdOf(key)]);
+    const { location, keyId } = voucher?.provenance ?? {};
+    assert.deepEqual([location, keyId], [PROVENANCE_ARTIFACT, keyIdOf(key)]);
     const { subject, predicate, ...types } = await statement();
     assert.deepEqual(types, {
       _type: 'https://in-toto.io/Statement/v1',

@@ -182,6 +182,11 @@ describe('streams of agents', () => {
       permission?.map(({ type, id, name, text }) => [type, id, name, text]),
       [['question', 'r1', 'Bash', 'May it use Bash (ls)?']],
     );
+    const withdrawn = told(translator, { type: 'control_cancel_request', request_id: 'r1' });
+    assert.deepEqual(
+      withdrawn?.map(({ type, id, name }) => [type, id, name]),
+      [['status', 'r1', 'question-withdrawn']],
+    );
     const helper = told(translator, {
       type: 'assistant',
       parent_tool_use_id: 'task-1',

@@ -1,5 +1,6 @@
 /** Talking to a command that runs: real processes, real signals, the operator's side in memory. */
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inputFormatOf } from '../../../runner/input/format.ts';
 import { RunnerEndpoint } from '../../support/runner-endpoint.ts';
 import { RunnerPod } from '../../support/runner-process.ts';
@@ -130,6 +131,25 @@ describe('talking to a run', function () {
     assert.ok(performance.now() - from >= 2000);
   });
 
+  it('lets nobody be idle who waits for money', async () => {
+    await using endpoint = await RunnerEndpoint.start();
+    await using pod = await RunnerPod.make({
+      endpoint,
+      description: { input: 'messages', limits: { ...LIMITS, idleSeconds: 2 } },
+    });
+    endpoint.pause(true);
+    await pod.start('sh', '-c', ECHO);
+    await endpoint.until(() => endpoint.requests.some((request) => request.includes('paused=true')));
+    await sleep(3000);
+    assert.ok(!endpoint.texts('output').includes('end of input'));
+    const from = performance.now();
+    endpoint.pause(false);
+    assert.equal((await pod.ended()).code, 0);
+    assert.ok(endpoint.texts('output').includes('end of input'));
+    assert.ok(performance.now() - from >= 2000);
+    assert.deepEqual(endpoint.violations, []);
+  });
+
   it('ends a command that does not mind, and says why', async () => {
     await using endpoint = await RunnerEndpoint.start();
     await using pod = await RunnerPod.make({
@@ -204,5 +224,46 @@ describe('talking to a run', function () {
       answer('c', { behavior: 'deny', message: 'It is not allowed. ann said instead: no, never' }),
     );
     assert.equal((last as { type: string }).type, 'user');
+  });
+
+  it('gives no answer to a question that was taken back', async () => {
+    await using endpoint = await RunnerEndpoint.start();
+    await using pod = await RunnerPod.make({
+      endpoint,
+      description: { input: 'messages', eventFormat: 'claude-stream-json' },
+    });
+    const ask = (id: string): string =>
+      JSON.stringify({
+        ...{ type: 'control_request', request_id: id },
+        request: { subtype: 'can_use_tool', tool_name: 'Bash', input: { command: id } },
+      });
+    const cancel = (id: string): string => JSON.stringify({ type: 'control_cancel_request', request_id: id });
+    // The one that people see, one that waits behind it, and one that nobody asked.
+    const lines = [ask('a'), ask('b'), ask('c'), cancel('b'), cancel('a'), cancel('x')];
+    await pod.start(
+      'sh',
+      '-c',
+      `${lines.map((line) => `echo '${line}'`).join('; ')}; for i in 1 2; do read -r line; echo "heard $line"; done`,
+    );
+    const told = (): string[] =>
+      endpoint.records
+        .filter(({ type, name }) => type === 'question' || name === 'question-withdrawn')
+        .map(({ type, id }) => `${type} ${id}`);
+    await endpoint.until(() => told().length === 3);
+    assert.deepEqual(told(), ['question a', 'status a', 'question c']);
+    endpoint.say({ text: 'allow' });
+    endpoint.say({ text: 'allow' });
+    await pod.ended();
+    const heard = endpoint
+      .texts('output')
+      .map((line) => JSON.parse(line.replace('heard ', '')) as { type: string; response?: object });
+    assert.deepEqual(
+      heard.map(({ type, response }) => [type, response]),
+      [
+        ['control_response', { subtype: 'success', request_id: 'c', response: { behavior: 'allow' } }],
+        ['user', undefined],
+      ],
+    );
+    assert.deepEqual(endpoint.violations, []);
   });
 });

@@ -38,7 +38,8 @@ export function addArtifactServices(scope: RestScope, guard: Guard, options: Art
           { ...access, resource: 'sessions/artifacts', details: { door: 'rest' } },
           async () => {
             const all: Artifact[] = [];
-            for await (const artifact of artifacts.list(session))
+            const found = query.include === 'operator' ? artifacts.list(session) : artifacts.made(session);
+            for await (const artifact of found)
               if (query.type === undefined || artifact.type === query.type) all.push(artifact);
             const { items, total, hasMore } = pageOf(all, query);
             const download = await links.downloads(request, caller, session);

@@ -7,6 +7,7 @@ import { runWizard } from '../../../../extension/ide/wizard.ts';
 import { sessionManifest } from '../../../../extension/sessions/launch-answers.ts';
 import type { LaunchAnswers } from '../../../../extension/sessions/launch-answers.ts';
 import { LaunchSteps } from '../../../../extension/sessions/launch-steps.ts';
+import { noPullRequest, pushingFrom } from '../../../../extension/sessions/launch-result.ts';
 import { runtimeFixed } from '../../../../extension/sessions/launch-runtime.ts';
 import { LaunchPolicy } from '../../../../extension/sessions/policy-check.ts';
 import { aPolicy } from '../../../support/fixtures.ts';
@@ -361,6 +362,7 @@ describe('the launch form', () => {
       ],
       draft(where),
     );
+    assert.ok(!asked.some((line) => line.includes('Secret')), 'ssh has no use for it');
     assert.match(asked[4] ?? '', /URL of the repository.*\[https:\/\/example\.com\/team\/project\.git\]/);
     assert.deepEqual(answers?.source, {
       type: 'git',
@@ -368,13 +370,22 @@ describe('the launch form', () => {
       ref: 'v1.2',
     });
     const suggested = await play(
-      ['Command', 'x', 'Use defaults', '$(repo) A git repository', '↵', '↵', 'Use defaults', '↵'],
+      ['Command', 'x', 'Use defaults', '$(repo) A git repository', '↵', '↵', '', 'Use defaults', '↵'],
       draft(where),
     );
     assert.deepEqual(suggested.answers?.source, {
       type: 'git',
       url: 'https://example.com/team/project.git',
       ref: 'main',
+    });
+    const secret = { wrong: 'My Secret', then: 'git-team' };
+    const guarded = await play(
+      ['Command', 'x', 'Use defaults', '$(repo) A git repository', '↵', '', secret, 'Use defaults', '↵'],
+      draft(where),
+    );
+    assert.deepEqual(sessionManifest(guarded.answers as LaunchAnswers, 'x').spec.source, {
+      type: 'git',
+      git: { url: 'https://example.com/team/project.git', credentials: 'git-team' },
     });
   });
 
@@ -465,6 +476,172 @@ describe('the launch form', () => {
       assert.equal(told(undefined), `${fixed} the nodes' own`);
       assert.equal(told({ runtimeClasses: { allowed: ['kata'] } }), undefined);
       assert.equal(runtimeFixed(draft({ policy: new LaunchPolicy({ known: 'unknown' }) })), undefined);
+    });
+  });
+
+  describe('and what becomes of the changes', () => {
+    const credential = { secretName: 'github-bot', key: 'token' };
+    const results = { branches: ['ambient/*', 'bots/*'], pullRequests: { credential } };
+    const repository = 'https://github.com/team/project.git';
+    const underRules = (given: NamespacePolicySpec['results']): LaunchPolicy =>
+      new LaunchPolicy({ known: 'policy', policy: aPolicy('demo', given && { results: given }) });
+    const first = ['dev', 'demo', 'Command', 'x', 'Use defaults'];
+    const cloned = [...first, '$(repo) A git repository'];
+    const pushed = 'Push them to a new branch…';
+    const ending = ['Use defaults', '↵'];
+    const launched = async (
+      given: NamespacePolicySpec['results'],
+      lines: Line[],
+      last: Partial<LaunchAnswers> = {},
+    ): Promise<{ about: string[]; answers: Partial<LaunchAnswers> | undefined }> => {
+      const { asked, answers } = await play(lines, draft({ last }), {
+        policy: async () => underRules(given),
+        repository: async () => ({ url: repository, ref: 'main' }),
+      });
+      const about = asked.filter((line) => /changes|new branch|to push|pull request/.test(line));
+      return { about: about.map((line) => line.replace(/^\S+ /, '')), answers };
+    };
+
+    it('asks where the policy lists branches: which one, with which Secret, and for a pull request', async () => {
+      const { about, answers } = await launched(results, [
+        ...cloned,
+        '↵',
+        '↵',
+        '',
+        pushed,
+        { wrong: 'main', then: 'bots/fix' },
+        { wrong: '', then: 'git-push' },
+        'Draft pull request',
+        ...ending,
+      ]);
+      assert.deepEqual(about, [
+        'What becomes of the changes? [*Keep them as an artifact (changes.patch) | Push them to a new branch… (and perhaps open a pull request)]',
+        'Name of the new branch; empty for ambient/NAME, with the name of the session. The policy lists ambient/*, bots/* []',
+        'Secret of the namespace with the credentials to push; neither agent nor operator sees it []',
+        'Open a pull request for the branch? [*No pull request | Pull request (ready for review) | Draft pull request]',
+      ]);
+      const { spec } = sessionManifest(answers as LaunchAnswers, 'x');
+      assert.deepEqual(spec.result, {
+        branch: 'bots/fix',
+        credentials: 'git-push',
+        pullRequest: { draft: true },
+      });
+    });
+
+    it('takes the default branch and the credentials of the source', async () => {
+      const { answers } = await launched(results, [
+        ...cloned,
+        '↵',
+        '↵',
+        'git-team',
+        pushed,
+        '',
+        'Pull request',
+        ...ending,
+      ]);
+      assert.deepEqual(answers?.result, { pullRequest: {} });
+      assert.deepEqual(
+        underRules(results).violations(sessionManifest(answers as LaunchAnswers, 'x').spec),
+        [],
+      );
+    });
+
+    it('holds the branch to git and to the policy', async () => {
+      for (const wrong of ['ambient/a..b', 'ambient/x y', 'ambient/x.lock', 'feature/x', 'a'.repeat(201)])
+        await launched(results, [
+          ...cloned,
+          '↵',
+          '↵',
+          'git-team',
+          pushed,
+          { wrong, then: 'ambient/x' },
+          'No pull request',
+          ...ending,
+        ]);
+      // That of the session's name is not listed here.
+      const { about } = await launched({ branches: ['bots/*'] }, [
+        ...cloned,
+        '↵',
+        '↵',
+        'git-team',
+        pushed,
+        { wrong: '', then: 'bots/x' },
+        ...ending,
+      ]);
+      assert.equal(about.at(-1), 'Name of the new branch. The policy lists bots/* []');
+      // Nor may it be what is cloned.
+      const own = [...cloned, '↵', 'bots/x', 'git-team', pushed, { wrong: 'bots/x', then: 'bots/y' }];
+      assert.deepEqual((await launched({ branches: ['bots/*'] }, [...own, ...ending])).answers?.result, {
+        branch: 'bots/y',
+      });
+    });
+
+    it('says why not where there is no choice', async () => {
+      const plainClone = [...cloned, '↵', '↵', ''];
+      assert.deepEqual((await launched(undefined, [...plainClone, ...ending])).about, []);
+      const overSsh = [...cloned, 'git@github.com:team/project.git', '↵'];
+      assert.deepEqual((await launched(results, [...overSsh, ...ending])).about, []);
+      const told = (policy: LaunchPolicy): string | undefined => pushingFrom(draft({ policy }));
+      assert.equal(told(underRules(undefined)), 'The policy of the namespace lets no changes be pushed');
+      assert.equal(told(underRules(results)), 'Over http(s), its changes can be pushed to a new branch');
+      assert.match(told(new LaunchPolicy({ known: 'unknown' })) ?? '', /^You may not see/);
+      assert.equal(pushingFrom(draft()), undefined);
+      const noPull = (given: NamespacePolicySpec['results'], url = repository): string | undefined =>
+        noPullRequest(draft({ policy: underRules(given), answers: { source: { type: 'git', url } } }));
+      assert.equal(noPull(results), undefined);
+      assert.match(noPull({ branches: ['ambient/*'] }) ?? '', /lets no pull request be opened/);
+      assert.match(noPull(results, 'https://gitlab.com/a/b.git') ?? '', /is the API of another server/);
+    });
+
+    it('suggests the same again where it was, as long as it is allowed', async () => {
+      const result = { branch: 'bots/fix', credentials: 'git-push', pullRequest: { draft: true } };
+      const last: Partial<LaunchAnswers> = {
+        cluster: 'dev',
+        namespace: 'demo',
+        source: { type: 'git', url: repository },
+        result,
+      };
+      const again = await launched(results, [...cloned, '↵', '', '', 'Same as last time', ...ending], last);
+      assert.match(
+        again.about[0] ?? '',
+        /\| \*Same as last time \(bots\/fix, Secret git-push, draft pull request\) \|/,
+      );
+      assert.deepEqual(again.answers?.result, result);
+      const changed = [pushed, '↵', '↵', 'No pull request'];
+      const other = await launched(results, [...cloned, '↵', '', '', ...changed, ...ending], last);
+      assert.deepEqual(other.answers?.result, { branch: 'bots/fix', credentials: 'git-push' });
+      const elsewhere: [NamespacePolicySpec['results'], Partial<LaunchAnswers>][] = [
+        [{ branches: ['ambient/*'], pullRequests: { credential } }, last],
+        [{ branches: ['bots/*'] }, last],
+        [results, { ...last, namespace: 'team-a' }],
+      ];
+      for (const [given, where] of elsewhere) {
+        const lines = [...cloned, '↵', '', '', 'Keep them as an artifact', ...ending];
+        const { about, answers } = await launched(given, lines, where);
+        assert.doesNotMatch(about[0] ?? '', /last time/);
+        assert.equal(answers?.result, undefined);
+      }
+    });
+
+    it('wants none any more where another source has taken its place', async () => {
+      const back = { back: true } as const;
+      const { answers } = await launched(results, [
+        ...cloned,
+        '↵',
+        '↵',
+        'git-team',
+        pushed,
+        '',
+        back,
+        back,
+        back,
+        back,
+        back,
+        back,
+        '$(circle-slash) Nothing',
+        ...ending,
+      ]);
+      assert.deepEqual([answers?.source, answers?.result], [{ type: 'none' }, undefined]);
     });
   });
 

@@ -23,6 +23,7 @@ import type { Door } from '../../../../operator/serve/http/server.ts';
 import { parseTrust } from '../../../../operator/serve/live/front-proxy.ts';
 import type { FrontProxy, FrontProxyTrust } from '../../../../operator/serve/live/front-proxy.ts';
 import { createLiveServer } from '../../../../operator/serve/live/server.ts';
+import type { Accesses } from '../../../../operator/sessions/accesses.ts';
 import { Approvals } from '../../../../operator/sessions/approvals.ts';
 import { Artifacts } from '../../../../operator/sessions/artifacts.ts';
 import { SessionLog } from '../../../../operator/sessions/log.ts';
@@ -31,7 +32,15 @@ import { Sources } from '../../../../operator/sessions/source.ts';
 import { BudgetRaises } from '../../../../operator/sessions/budget-raises.ts';
 import { Stops } from '../../../../operator/sessions/stop.ts';
 import type { KeyPair } from '../../../../operator/serve/tls/authority.ts';
-import { anAccesses, anEvent, aTrail, CollectedAudit, TestBoard } from '../../../support/audit.ts';
+import {
+  anAccesses,
+  anEvent,
+  aTrail,
+  CollectedAudit,
+  refusalsOf,
+  refusedPodIn,
+  TestBoard,
+} from '../../../support/audit.ts';
 import { ClientAuthority, TestCertificates } from '../../../support/certificates.ts';
 import { aSession } from '../../../support/fixtures.ts';
 import { ask, open } from '../../../support/https.ts';
@@ -91,6 +100,7 @@ describe('the live API', () => {
   let door: Door;
   let port: number;
   let audit: CollectedAudit;
+  let accesses: Accesses;
   let logged: Record<string, unknown>[];
   let audited: AuditEvent[];
   let metrics: Registry;
@@ -120,6 +130,7 @@ describe('the live API', () => {
     audited = [];
     metrics = new Registry();
     const write = (text: string): void => void logged.push(JSON.parse(text) as Record<string, unknown>);
+    accesses = anAccesses(store, audit);
     door = createLiveServer({
       sessions,
       log,
@@ -159,7 +170,8 @@ describe('the live API', () => {
         now: () => new Date(),
       }),
       frontProxy,
-      accesses: anAccesses(store, audit),
+      accesses,
+      refusals: refusalsOf(accesses, 'live'),
       certificates,
       logger: pino({ level: 'debug' }, { write }),
       metrics,
@@ -169,6 +181,7 @@ describe('the live API', () => {
   });
   afterEach(async () => {
     await door.close(100);
+    accesses[Symbol.dispose]();
     await log.close();
     await temporary[Symbol.asyncDispose]();
   });
@@ -756,6 +769,13 @@ describe('the live API', () => {
       const [{ namespace, actor, resource, details } = assert.fail()] = denied;
       assert.deepEqual([namespace, actor, resource], ['ambient-system', 'system:anonymous', 'sessions']);
       assert.equal(details?.['code'], 'unauthenticated');
+    });
+
+    it('names a pod that was sent away', async () => {
+      const headers = { 'x-remote-user': 'admin', authorization: 'Bearer a-pod' };
+      assert.equal((await ask({ port, ca: certificates.ca }, logPath, { headers })).status, 401);
+      const by = 'system:serviceaccount:team-a:ambient-runner';
+      assert.deepEqual(refusedPodIn(audit), ['team-a', 's1', by, 'live', 's1-pod']);
     });
 
     it('gives the records of a session and of no other, of all writers, oldest first', async () => {

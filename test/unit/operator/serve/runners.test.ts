@@ -10,17 +10,23 @@ import {
   API_VERSION,
   LABEL_SESSION,
   LABEL_SESSION_UID,
+  LABEL_STEP,
   LABEL_WARM,
   MODELS_TOKEN_AUDIENCE,
+  PUSH_TOKEN_AUDIENCE,
+  TOKEN_AUDIENCE,
 } from '../../../../common/api/names.ts';
+import { PUSH_STEP } from '../../../../common/api/push.ts';
 import type { LogRecord } from '../../../../common/api/log.ts';
 import type { Session } from '../../../../common/api/session.ts';
 import { AmbientError } from '../../../../common/errors.ts';
 import type { TokenOwner } from '../../../../common/kube/access.ts';
 import type { Job, Pod } from '../../../../common/kube/core-types.ts';
 import type { Door } from '../../../../operator/serve/http/server.ts';
-import { jobNameFor } from '../../../../operator/controllers/session/index.ts';
+import { jobNameFor, pushJobNameOf } from '../../../../operator/controllers/session/index.ts';
 import { RunnerIdentity } from '../../../../operator/serve/runners/identity.ts';
+import type { RunnerIdentityOptions } from '../../../../operator/serve/runners/identity.ts';
+import { PushDoor } from '../../../../operator/serve/runners/push.ts';
 import { Runs } from '../../../../operator/serve/runners/runs.ts';
 import { RunnerRefusals } from '../../../../operator/serve/runners/refusals.ts';
 import { createRunnerServer, EVENTS_BYTES_MAX } from '../../../../operator/serve/runners/server.ts';
@@ -28,6 +34,7 @@ import type { Accesses } from '../../../../operator/sessions/accesses.ts';
 import { Artifacts } from '../../../../operator/sessions/artifacts.ts';
 import type { CostReport } from '../../../../operator/sessions/costs.ts';
 import { SessionLog } from '../../../../operator/sessions/log.ts';
+import { PushReports } from '../../../../operator/sessions/push-reports.ts';
 import { Results } from '../../../../operator/sessions/result.ts';
 import { Sources } from '../../../../operator/sessions/source.ts';
 import { anAccesses, CollectedAudit } from '../../../support/audit.ts';
@@ -126,6 +133,7 @@ describe('the door for runners', () => {
   let asked: string[];
   let sources: Sources;
   let results: Results;
+  let pushReports: PushReports;
   let door: Door;
   let port: number;
   let audit: CollectedAudit;
@@ -156,7 +164,7 @@ describe('the door for runners', () => {
     sources = new Sources({ store });
     results = new Results(store);
     const key = (namespace: string, name: string): string => `${namespace}/${name}`;
-    const identity = new RunnerIdentity({
+    const identityOptions: RunnerIdentityOptions = {
       reviewer,
       pods: {
         get: (namespace, name) => pods.get(key(namespace, name)),
@@ -167,8 +175,17 @@ describe('the door for runners', () => {
       sessions,
       jobNameFor,
       now: () => new Date(now),
+    };
+    const identity = new RunnerIdentity(identityOptions);
+    const pushing = new RunnerIdentity({
+      ...identityOptions,
+      audience: PUSH_TOKEN_AUDIENCE,
+      step: PUSH_STEP,
+      jobNameFor: ({ metadata }) => pushJobNameOf(metadata.uid ?? ''),
     });
     accesses = anAccesses(store, audit);
+    const refusals = new RunnerRefusals({ identity, others: [pushing], accesses });
+    pushReports = new PushReports(store);
     door = createRunnerServer({
       identity,
       runs: new Runs({
@@ -194,7 +211,8 @@ describe('the door for runners', () => {
       questions: {
         note: async (_, records) => void asked.push(...records.flatMap(({ question }) => question ?? [])),
       },
-      refusals: new RunnerRefusals({ identity, accesses }),
+      refusals,
+      push: new PushDoor({ identity: pushing, artifacts, reports: pushReports, refusals }),
       certificates,
       logger: pino({ level: 'silent' }),
       metrics: new Registry(),
@@ -438,6 +456,26 @@ describe('the door for runners', () => {
       assert.equal(reviewer.reviews, 3);
     });
 
+    it('a token that has expired for the API server alone; one that was good is so until the clock here has it, too', async () => {
+      // The clock here is five minutes behind.
+      const realNow = NOW + 3600_000;
+      now = realNow - 300_000;
+      const expired = tokenOf(pod, { salt: 'expired' });
+      for (const reviews of [1, 2]) {
+        assert.equal((await control({ token: expired })).status, 401);
+        assert.equal(reviewer.reviews, reviews);
+      }
+      // One that will have expired a second later; its pod runs still, which is asked each time.
+      const ending = reviewer.grant(pod, tokenOf(pod, { salt: 'ending', expiresAt: realNow + 1000 }));
+      assert.equal((await control({ token: ending })).status, 200);
+      reviewer.owners.clear();
+      now += 300_000;
+      assert.equal((await control({ token: ending })).status, 200);
+      now += 1000;
+      assert.equal((await control({ token: ending })).status, 401);
+      assert.equal(reviewer.reviews, 4);
+    });
+
     it('a pod that has ended or is gone, although its token is remembered', async () => {
       assert.equal((await control()).status, 200);
       pods.set(`team-a/${pod.metadata.name}`, { ...pod, status: { phase: 'Succeeded' } });
@@ -503,6 +541,100 @@ describe('the door for runners', () => {
       assert.equal((await control()).status, 503);
       reviewer.isAway = false;
       assert.equal((await control()).status, 200);
+    });
+  });
+
+  describe('of the pod that pushes', () => {
+    const TRIED = [
+      ['GET', '/runner/v1/push/changes.patch', ''],
+      ['POST', '/runner/v1/push/report', JSON.stringify({ state: 'unchanged' })],
+      ['GET', '/runner/v1/push/', ''],
+      ['GET', '/runner/v1/push/log', ''],
+    ] as const;
+    const RUN = [
+      ['GET', '/runner/v1/control', ''],
+      ['GET', '/runner/v1/run', ''],
+      ['GET', '/runner/v1/source', ''],
+      ['GET', '/runner/v1/resume/log', ''],
+      ['POST', '/runner/v1/events', ndjson(1, 1)],
+      ['PUT', '/runner/v1/artifacts/changes.patch', 'another patch'],
+      ['POST', '/runner/v1/result', '{}'],
+    ] as const;
+    let pushPod: Pod;
+
+    beforeEach(async () => {
+      await artifacts.put(session, { path: 'changes.patch' }, Readable.from(['a patch']));
+      const made = workload(session);
+      Object.assign(made.job.metadata, { name: pushJobNameOf(session.metadata.uid ?? ''), uid: 'push-job' });
+      jobs.set(`team-a/${made.job.metadata.name}`, made.job);
+      pushPod = made.pod;
+      Object.assign(pushPod.metadata, { name: 'pusher', uid: 'pusher-uid' });
+      pushPod.metadata.labels = { ...pushPod.metadata.labels, [LABEL_STEP]: PUSH_STEP };
+      for (const owner of pushPod.metadata.ownerReferences ?? [])
+        Object.assign(owner, { name: made.job.metadata.name, uid: 'push-job' });
+      pods.set('team-a/pusher', pushPod);
+    });
+
+    const granted = (to: Pod, audience: string): string =>
+      reviewer.grant(to, tokenOf(to, { audience }), audience);
+    const tried = async (
+      paths: readonly (readonly [string, string, string])[],
+      with_: string,
+    ): Promise<number[]> => {
+      const found: number[] = [];
+      for (const [method, path, body] of paths)
+        found.push((await call(method, path, { token: with_, ...(body === '' ? {} : { body }) })).status);
+      return found;
+    };
+    const untouched = async (): Promise<void> => {
+      assert.equal(await pushReports.get(session), undefined);
+      assert.equal(await text((await artifacts.get(session, 'changes.patch')).body), 'a patch');
+      assert.equal(await results.get(session), undefined);
+    };
+
+    it('the token opens its two paths', async () => {
+      const pushing = granted(pushPod, PUSH_TOKEN_AUDIENCE);
+      assert.deepEqual(await tried(TRIED, pushing), [200, 204, 404, 404]);
+      assert.deepEqual(await pushReports.get(session), { state: 'unchanged' });
+    });
+
+    it('the paths are closed to agents and their runners, and that is on record', async () => {
+      assert.equal((await control()).status, 200);
+      assert.deepEqual(await tried(TRIED, token), [401, 401, 401, 401]);
+      const models = granted(pod, MODELS_TOKEN_AUDIENCE);
+      assert.deepEqual(await tried(TRIED, models), [401, 401, 401, 401]);
+      // Should anybody make them one for these paths, it is still the wrong pod.
+      const another = granted(pod, PUSH_TOKEN_AUDIENCE);
+      assert.deepEqual(await tried(TRIED, another), [403, 403, 403, 403]);
+      const labelled = { ...pod.metadata, labels: { ...pod.metadata.labels, [LABEL_STEP]: PUSH_STEP } };
+      pods.set(`team-a/${pod.metadata.name}`, { ...pod, metadata: labelled });
+      assert.deepEqual(await tried(TRIED, another), [403, 403, 403, 403]);
+      await untouched();
+      const { name, uid } = session.metadata;
+      const [event] = await recorded(1);
+      assert.deepEqual(
+        [event?.sessionId, event?.sessionUid, event?.resource, event?.outcome, event?.details?.['pod']],
+        [name, uid, 'runner/push', 'denied', pod.metadata.name],
+      );
+    });
+
+    it('the paths of a run are closed to it, and that is on record', async () => {
+      const refused = RUN.map(() => 401);
+      assert.deepEqual(await tried(RUN, granted(pushPod, PUSH_TOKEN_AUDIENCE)), refused);
+      const [event] = await recorded(1);
+      assert.deepEqual(
+        [event?.sessionId, event?.resource, event?.details?.['pod']],
+        [session.metadata.name, 'runner/control', 'pusher'],
+      );
+      const another = await tried(RUN, granted(pushPod, TOKEN_AUDIENCE));
+      assert.deepEqual(
+        another,
+        RUN.map(() => 403),
+      );
+      await untouched();
+      let lines = 0;
+      for await (const page of log.read(session, 0)) lines += page.lines.length;
+      assert.equal(lines, 0);
     });
   });
 
@@ -585,6 +717,24 @@ describe('the door for runners', () => {
       sessions.status(session, { input: { messages: [claim(1), claim(2), claim(3)] } });
       assert.deepEqual((await waiting).json, { messages: [said(3)] });
       assert.equal((await call('GET', '/runner/v1/control?after=x')).status, 400);
+    });
+
+    it('tells a runner that asks whether the session waits for money, at once when that has changed', async () => {
+      const paused = (status: 'True' | 'False'): Session =>
+        sessions.status(session, {
+          conditions: [{ type: 'BudgetPaused', status, reason: 'x', message: '', lastTransitionTime: '' }],
+        });
+      assert.deepEqual((await call('GET', '/runner/v1/control?paused=false')).json, { paused: false });
+      const waiting = call('GET', '/runner/v1/control?wait=30&paused=false');
+      await until(() => sessions.listeners > 0, 'the runner waits');
+      paused('True');
+      assert.deepEqual((await waiting).json, { paused: true });
+      const held = call('GET', '/runner/v1/control?wait=30&paused=true');
+      await until(() => sessions.listeners > 0, 'the runner waits');
+      paused('False');
+      assert.deepEqual((await held).json, { paused: false });
+      paused('True');
+      assert.deepEqual((await control()).json, {});
     });
 
     it('answers when the time is over, and when the server closes', async () => {

@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { MEMORY_ARCHIVE } from '../../../../common/api/runner.ts';
 import { ARTIFACTS_IN_STATUS_MAX } from '../../../../common/api/session.ts';
 import { isAmbientError } from '../../../../common/errors.ts';
 import type { ErrorCode } from '../../../../common/errors.ts';
 import { Artifacts } from '../../../../operator/sessions/artifacts.ts';
 import { removeOrphans } from '../../../../operator/sessions/orphans.ts';
-import { keys } from '../../../../operator/store/keys.ts';
+import { keys, PROVENANCE_ARTIFACT, refOf } from '../../../../operator/store/keys.ts';
 import { Results } from '../../../../operator/sessions/result.ts';
 import { Sources } from '../../../../operator/sessions/source.ts';
 import { aResult, aSession } from '../../../support/fixtures.ts';
@@ -97,9 +98,26 @@ describe('session data', () => {
       const many = ARTIFACTS_IN_STATUS_MAX + 5;
       for (let i = 0; i < many; i++)
         await artifacts.put(session, { path: `f${String(i).padStart(3, '0')}` }, body('xy'));
-      const { generated, count, totalBytes } = await artifacts.summary(session);
+      await artifacts.put(session, { path: MEMORY_ARCHIVE }, body('remembered'));
+      // It is there already where an operator looks again.
+      const statement = keys.artifact(refOf(session), PROVENANCE_ARTIFACT);
+      await temporary.store.put(statement, Buffer.from('signed'), {
+        contentType: 'text/plain',
+        metadata: {},
+      });
+      const { generated, count, totalBytes, storedBytes, products } = await artifacts.summary(session);
       assert.equal(generated.length, ARTIFACTS_IN_STATUS_MAX);
-      assert.deepEqual([count, totalBytes], [many, 2 * many]);
+      assert.deepEqual(
+        [count, products.length, totalBytes, storedBytes],
+        [many, many, 2 * many, 2 * many + 10],
+      );
+      const counted = async (list: AsyncIterable<unknown>): Promise<number> => {
+        let found = 0;
+        for await (const _ of list) found++;
+        return found;
+      };
+      assert.equal(await counted(artifacts.made(session)), many);
+      assert.equal(await counted(artifacts.list(session)), many + 2);
       assert.deepEqual(generated[0], {
         type: 'output',
         location: 'f000',

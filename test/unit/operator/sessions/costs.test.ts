@@ -8,6 +8,7 @@ import { ObjectStore } from '../../../../common/kube/object-store.ts';
 import { formatMoney, parseMoney, plus, ZERO } from '../../../../common/rules/money.ts';
 import type { Money } from '../../../../common/rules/money.ts';
 import { chargesOf } from '../../../../operator/sessions/charges.ts';
+import { NOTHING } from '../../../../operator/sessions/cost-ledger.ts';
 import { Costs } from '../../../../operator/sessions/costs.ts';
 import { parseRecords } from '../../../../operator/sessions/log-records.ts';
 import { Policies } from '../../../../operator/sessions/policies.ts';
@@ -57,11 +58,14 @@ describe('the cost of a session', () => {
       sessions,
       policies: new Policies(policies),
       clock,
+      random: () => 0.5,
       onError: assert.ifError,
     });
   const report = (costs: Costs, after: number, seq: number, ...charges: ReturnType<typeof charge>[]) =>
     costs.report(session, { source: 'runner', after, seq, charges });
   const totalOf = async (costs: Costs): Promise<string | undefined> => (await costs.of(session))?.total;
+
+  const spentOf = async (costs: Costs): Promise<string> => formatMoney((await costs.standing(session)).spent);
 
   it('is the exact sum, by model and by day', async () => {
     await using costs = open();
@@ -93,22 +97,59 @@ describe('the cost of a session', () => {
     await using one = open();
     await using other = open();
     await report(one, 0, 1, charge(1, '0.10'));
-    assert.equal(formatMoney(await one.spent(session)), '0.10');
+    assert.equal(await spentOf(one), '0.10');
     await other.report(session, { source: 'gateway-x', after: 0, seq: 1, charges: [charge(1, '1.00')] });
     await report(one, 1, 2, charge(2, '0.05'));
-    assert.equal(formatMoney(await one.spent(session)), '0.15');
+    assert.equal(await spentOf(one), '0.15');
     await clock.advance(5000);
-    assert.equal(formatMoney(await one.spent(session)), '0.15', 'nobody waits for a look');
-    await until(async () => formatMoney(await one.spent(session)) === '1.15', 'it has looked');
+    assert.equal(await spentOf(one), '0.15', 'nobody waits for a look');
+    await until(async () => (await spentOf(one)) === '1.15', 'it has looked');
     // What is being read while something is reported may lack it, and is nobody else's then.
     await clock.advance(30_000);
-    const before = one.spent(session);
+    const before = one.standing(session);
     await report(one, 2, 3, charge(3, '0.20'));
-    assert.equal(formatMoney(await one.spent(session)), '1.35');
+    assert.equal(await spentOf(one), '1.35');
     await before;
-    assert.equal(formatMoney(await one.spent(session)), '1.35');
+    assert.equal(await spentOf(one), '1.35');
     await report(one, 0, 3, charge(1, '0.10'), charge(2, '0.05'), charge(3, '0.20'));
-    assert.equal(formatMoney(await one.spent(session)), '1.35');
+    assert.equal(await spentOf(one), '1.35');
+  });
+
+  it('takes in what a call cost in the place of what it might have cost, and shows others what is open', async () => {
+    await using one = open();
+    await using other = open();
+    const call = { key: 'opus', most: usd('0.40') };
+    const source = 'gateway-a-1';
+    const first = await one.next(session, source, NOTHING, { charges: [], open: new Map([['1', call]]) });
+    assert.equal(await one.of(session), undefined);
+    assert.deepEqual(await other.standing(session), {
+      spent: ZERO,
+      open: new Map([[source, usd('0.40')]]),
+    });
+    assert.equal((await other.atMost(session))?.total, '0.40');
+    const charges = [{ key: 'opus', amount: usd('0.15') }];
+    const second = await one.next(session, source, first, { charges, open: new Map() });
+    await one.drop(session, source, first);
+    assert.deepEqual(await other.standing(session, { isFresh: true }), {
+      spent: usd('0.15'),
+      open: new Map(),
+    });
+    assert.equal((await other.atMost(session))?.total, '0.15');
+    // As after an answer of the store that was lost.
+    await one.next(session, source, first, { charges, open: new Map() });
+    assert.deepEqual(await one.of(session), await other.of(session));
+    assert.equal(second.seq, 2);
+  });
+
+  it('is not known twice when it is read and reported at once', async () => {
+    await using costs = open();
+    await report(costs, 0, 1, charge(1, '0.10'));
+    for (let seq = 1; seq < 20; seq++) {
+      const reading = costs.standing(session, { isFresh: true });
+      await report(costs, seq, seq + 1, charge(seq + 1, '0.10'));
+      await reading;
+    }
+    assert.equal(await spentOf(costs), '2.00');
   });
 
   it('is shown also when it comes after the end', async () => {

@@ -182,9 +182,18 @@ describe('messages to a session', () => {
     assert.equal(needsInput(), 'False Answered Answered by ann.');
     await questions.note(api.truth, asked);
     assert.match(needsInput() ?? '', /^False/);
+    // What is taken back was perhaps answered before.
+    await questions.note(api.truth, [{ seq: 8, line: '', isWithdrawal: true }]);
+    assert.match(needsInput() ?? '', /^False Answered/);
+    await questions.note(api.truth, [{ seq: 9, line: '', question: 'And now?' }]);
+    assert.match(needsInput() ?? '', /^True/);
+    await questions.note(api.truth, [{ seq: 10, line: '', isWithdrawal: true }]);
+    assert.match(needsInput() ?? '', /^False Withdrawn/);
+    await questions.note(api.truth, [{ seq: 9, line: '', question: 'And now?' }]);
+    assert.match(needsInput() ?? '', /^False Withdrawn/);
     const over: SessionStatus = { ...api.truth.status, phase: 'Completed' };
     api.truth = { ...api.truth, status: over };
-    await questions.note(api.truth, [{ seq: 9, line: '', question: 'Still there?' }]);
+    await questions.note(api.truth, [{ seq: 11, line: '', question: 'Still there?' }]);
     assert.match(needsInput() ?? '', /^False/);
   });
 });

@@ -111,6 +111,12 @@ describe('resuming a session', () => {
       CALL,
     );
     assert.deepEqual(launched[0]?.spec.source, { type: 'git', git: { ...git, ref: COMMIT } });
+    // A pull request is still for the branch, however often it is resumed.
+    const resume = { session: 'old', uid: 'uid-of-old', source: 'uid-of-old', ref: 'main' };
+    assert.deepEqual(launched[0].spec.resume, resume);
+    const again = old().spec(launched[0].spec).build();
+    await resumes.resume(again, {}, CALL);
+    assert.equal(launched[1]?.spec.resume?.ref, 'main');
   });
 
   it('is refused while the session runs, and for nonsense', async () => {

@@ -86,6 +86,22 @@ export function storeContract(under: () => StoreUnderTest, options: ContractOpti
     assert.deepEqual(await store.stat('team/uid/artifacts/a b.txt'), info);
   });
 
+  it('takes what need not survive the machine to replace what should, and the other way round', async () => {
+    for (const [text, survives] of [
+      ['one', 'process'],
+      ['two', 'machine'],
+      ['three', 'process'],
+    ] as const) {
+      await store.put('a/x', Buffer.from(text), { ...plain, survives });
+      assert.equal(await read(store, 'a/x'), text);
+      assert.equal(await read(under().again(), 'a/x'), text);
+    }
+    await store.flush('a/x');
+    assert.equal(await read(store, 'a/x'), 'three');
+    await store.flush('a/none');
+    await store.flush('none/at/all');
+  });
+
   it('keeps an object of no bytes', async () => {
     await store.put('a/empty', Buffer.alloc(0), plain);
     const { info, body } = await store.get('a/empty');

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { isAmbientError } from '../../../../common/errors.ts';
 import { DirectoryStore } from '../../../../operator/store/directory.ts';
 import { TEMPORARY_MAX_AGE_MS } from '../../../../operator/store/store.ts';
 import { smallVolumeOrSkip } from '../../../support/small-volume.ts';
@@ -35,7 +36,11 @@ describe('DirectoryStore', () => {
   it('says damaged, not garbage, when the volume lost the end of a file', async () => {
     await store.put('a/x', Buffer.from('0123456789'), plain);
     await truncate(join(root, 'a', 'x@'), 20);
-    await refused(store.get('a/x'), 'storage_unavailable');
+    await assert.rejects(store.get('a/x'), (error: unknown) => {
+      assert.ok(isAmbientError(error, 'storage_unavailable'));
+      assert.equal(error.details['damaged'], 'a/x');
+      return true;
+    });
   });
 
   it('keeps keys inside the root, however much they look like ways out', async () => {

@@ -119,6 +119,25 @@ describe('a conversation', () => {
     ]);
   });
 
+  it('has no answers for a question that the agent has taken back', () => {
+    const conversation = of(
+      { type: 'question', id: 'r1', text: 'May it?' },
+      { type: 'question', id: 'r2', text: 'Or that?' },
+      { type: 'status', name: 'question-withdrawn', id: 'r1', text: 'not any more' },
+    );
+    assert.deepEqual(plainOf(conversation.whole().entries), [
+      { kind: 'question', text: 'May it?', isWithdrawn: true },
+      { kind: 'question', text: 'Or that?' },
+      { kind: 'status', text: 'not any more', name: 'question-withdrawn' },
+    ]);
+    conversation.add({ seq: 4, time: AT, type: 'user', text: 'yes', name: 'ann' });
+    assert.deepEqual(plainOf(conversation.whole().entries)[1], {
+      kind: 'question',
+      text: 'Or that?',
+      isAnswered: true,
+    });
+  });
+
   it('offers the answers of a question as agents ask it', () => {
     const questions = [
       { question: 'Which?', options: [{ label: 'one', description: 'x' }, { label: 'two' }, {}] },

@@ -128,7 +128,7 @@ function aWorld(policy: NamespacePolicy, at?: string) {
     random: () => 0.5,
     log: pino({ level: 'silent' }),
   });
-  const costs = { of: async (session: Session) => session.status?.cost };
+  const costs = { atMost: async (session: Session) => session.status?.cost };
   return Object.assign(world, {
     turns,
     settlements: new Settlements({ client, policies: known, costs, clock }),

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { pino } from 'pino';
-import type { PushReport } from '../../../../../common/api/push.ts';
+import { ANNOTATION_RUN } from '../../../../../common/api/names.ts';
+import type { PushDescription, PushReport } from '../../../../../common/api/push.ts';
 import type { RunResult } from '../../../../../common/api/runner.ts';
 import type { NamespacePolicy } from '../../../../../common/api/namespace-policy.ts';
 import type { Framework } from '../../../../../common/api/framework.ts';
-import type { HistoryEntry, Session } from '../../../../../common/api/session.ts';
+import type { HistoryEntry, Session, SessionSpec } from '../../../../../common/api/session.ts';
 import type { KubeClient } from '../../../../../common/kube/client.ts';
 import type { Event, Job, Pod } from '../../../../../common/kube/core-types.ts';
 import { AmbientError } from '../../../../../common/errors.ts';
@@ -172,7 +173,7 @@ function aController(builder: SessionBuilder, registry: Framework[] = [aFramewor
       records: {
         sourceReady: async () => world.sourceReady,
         result: async () => world.result,
-        artifacts: async () => ({ generated: [], count: 0, totalBytes: 0, products: [] }),
+        artifacts: async () => ({ generated: [], count: 0, totalBytes: 0, storedBytes: 0, products: [] }),
         hasChanges: async () => world.changed,
         pushReport: async () => world.pushReport,
         vouch: async () => undefined,
@@ -1110,13 +1111,9 @@ describe('a session whose namespace restricts it', () => {
 
 describe('a completed session whose changes are wanted on a branch', () => {
   const COMMIT = 'a'.repeat(40);
-  function asking(branches = ['ambient/*']) {
-    const c = aController(
-      aSession().spec({
-        source: { type: 'git', git: { url: 'https://git.example.com/team/app', credentials: 'git' } },
-        result: {},
-      }),
-    );
+  const git = { url: 'https://git.example.com/team/app', credentials: 'git' };
+  function asking(branches = ['ambient/*'], spec: Partial<SessionSpec> = {}) {
+    const c = aController(aSession().spec({ source: { type: 'git', git }, result: {}, ...spec }));
     c.policies.upsert(aPolicy(c.session.metadata.namespace, { results: { branches } }));
     c.change({ phase: 'Completed' });
     c.world.result = aResult('Succeeded', { sourceCommit: COMMIT });
@@ -1160,6 +1157,17 @@ describe('a completed session whose changes are wanted on a branch', () => {
       c.status().history?.map(({ event }) => event),
       ['ResultPushed'],
     );
+  });
+
+  it('of a resumed session is for the branch that was cloned first', async () => {
+    const c = asking(undefined, {
+      source: { type: 'git', git: { ...git, ref: COMMIT } },
+      resume: { session: 's0', uid: 'uid-of-s0', source: 'uid-of-s0', ref: 'release' },
+    });
+    await c.settle();
+    const annotations = c.jobs.list()[0]?.spec.template.metadata?.annotations;
+    const { source } = JSON.parse(annotations?.[ANNOTATION_RUN] ?? '') as PushDescription;
+    assert.deepEqual(source, { url: git.url, commit: COMMIT, ref: 'release' });
   });
 
   it('tells a failure while it is tried again, and gives up with the Job', async () => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createHash, randomBytes } from 'node:crypto';
+import { rename } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
@@ -90,12 +91,14 @@ describe('the door to models', () => {
         sessions,
         policies,
         clock: systemClock,
+        random: Math.random,
         onError: assert.ifError,
       }),
     );
-    const models = makeModelDoor(
+    const { door: models } = makeModelDoor(
       {
         rules: { allowed: listOf(['127.0.0.0/8']), plainHttp: true },
+        replica: 'r1',
         client,
         store: temporary.store,
         audit,
@@ -173,6 +176,19 @@ describe('the door to models', () => {
     const nano = (Buffer.byteLength(QUESTION) + 4096) * 3000 + 100 * 15_000;
     const usd = formatMoney(BigInt(nano) as Money);
     await until(async () => (await costs.of(session))?.total === usd, `it has cost ${usd}`);
+  });
+
+  it('passes nothing on while what it may cost cannot be stored', async () => {
+    await rename(temporary.root, `${temporary.root}-away`);
+    const answer = await ask(at(), PATH, asking);
+    await rename(`${temporary.root}-away`, temporary.root);
+    assert.equal(answer.status, 503, answer.text);
+    assert.equal(answer.headers['x-should-retry'], 'true');
+    assert.equal(provider.received.length, 0);
+    provider.answer = (response) =>
+      answers.say(response, answers.anthropicStream({ input: 100, output: 10 }));
+    assert.equal((await ask(at(), PATH, asking)).status, 200);
+    await until(async () => (await costs.of(session))?.total === '0.00045', 'it is charged once');
   });
 
   it('answers 502 for a provider that goes without a word, and charges what it may have cost', async () => {

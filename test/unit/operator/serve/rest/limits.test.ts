@@ -19,7 +19,8 @@ import { addService, service } from '../../../../../operator/serve/rest/routes.t
 import { createRestServer } from '../../../../../operator/serve/rest/server.ts';
 import type { RestServerOptions } from '../../../../../operator/serve/rest/server.ts';
 import { StreamPlaces } from '../../../../../operator/serve/rest/stream-places.ts';
-import { anAccesses, CollectedAudit } from '../../../../support/audit.ts';
+import type { Accesses } from '../../../../../operator/sessions/accesses.ts';
+import { anAccesses, CollectedAudit, refusalsOf, refusedPodIn } from '../../../../support/audit.ts';
 import { TestCertificates } from '../../../../support/certificates.ts';
 import { restAt, outcomeOf } from '../../../../support/rest.ts';
 import type { Rest } from '../../../../support/rest.ts';
@@ -32,6 +33,7 @@ describe('limits of the REST door', function () {
   let certificates: TestCertificates;
   let temporary: TemporaryStore;
   let audit: CollectedAudit;
+  let accesses: Accesses | undefined;
   let door: Door | undefined;
   let port: number;
   let rest: Rest;
@@ -50,6 +52,7 @@ describe('limits of the REST door', function () {
   });
   afterEach(async () => {
     await door?.close(0);
+    accesses?.[Symbol.dispose]();
     door = undefined;
   });
 
@@ -63,13 +66,15 @@ describe('limits of the REST door', function () {
       },
       subjectAccessReview: async () => ({ allowed: true }),
     };
+    accesses = anAccesses(temporary.store, audit);
     door = await createRestServer({
       identities: new Identities(
         new ReviewedTokens({ reviewer, now: () => new Date(time), elapsed }),
         undefined,
       ),
       access: new AccessReviews({ reviewer, elapsed }),
-      accesses: anAccesses(temporary.store, audit),
+      accesses,
+      refusals: refusalsOf(accesses, 'rest'),
       limits: new AddressLimits({ perSecond: 10, burst: 100, elapsed }),
       services: (scope, guard) =>
         addService(
@@ -116,6 +121,18 @@ describe('limits of the REST door', function () {
       assert.equal((await rest('/user/namespaces')).status, 401);
     }
     assert.ok(audit.lines.every((line) => line === 'system:anonymous view sessions denied'));
+  });
+
+  it('name a pod that comes with its own token', async () => {
+    await begin();
+    assert.equal((await rest('/user/namespaces', { token: 'a-pod' })).status, 401);
+    assert.deepEqual(refusedPodIn(audit), [
+      'team-a',
+      's1',
+      'system:serviceaccount:team-a:ambient-runner',
+      'rest',
+      's1-pod',
+    ]);
   });
 
   it('believe X-Forwarded-For only from proxies that are trusted', async () => {

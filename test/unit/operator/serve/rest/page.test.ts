@@ -14,7 +14,7 @@ import { AddressLimits } from '../../../../../operator/serve/rest/limits.ts';
 import { addService, service } from '../../../../../operator/serve/rest/routes.ts';
 import { createRestServer } from '../../../../../operator/serve/rest/server.ts';
 import { axeProblems } from '../../../../support/axe.ts';
-import { anAccesses, CollectedAudit } from '../../../../support/audit.ts';
+import { anAccesses, CollectedAudit, refusalsOf } from '../../../../support/audit.ts';
 import { TestCertificates } from '../../../../support/certificates.ts';
 import { skipBecause } from '../../../../support/skip.ts';
 import { temporaryStore } from '../../../../support/temporary-store.ts';
@@ -48,10 +48,12 @@ describe('the page of the REST API', function () {
       }),
       subjectAccessReview: async () => ({ allowed: true }),
     };
+    const accesses = anAccesses(temporary.store, new CollectedAudit());
     door = await createRestServer({
       identities: new Identities(new ReviewedTokens({ reviewer, now: () => new Date(), elapsed }), undefined),
       access: new AccessReviews({ reviewer, elapsed }),
-      accesses: anAccesses(temporary.store, new CollectedAudit()),
+      accesses,
+      refusals: refusalsOf(accesses, 'rest'),
       limits: new AddressLimits({ perSecond: 1000, burst: 1000, elapsed }),
       services: (scope, guard) =>
         addService(

@@ -13,7 +13,7 @@ import { AddressLimits } from '../../../../../operator/serve/rest/limits.ts';
 import { createRestServer } from '../../../../../operator/serve/rest/server.ts';
 import { addStreamServices } from '../../../../../operator/serve/rest/services/streams.ts';
 import { SessionLog } from '../../../../../operator/sessions/log.ts';
-import { anAccesses, CollectedAudit } from '../../../../support/audit.ts';
+import { anAccesses, CollectedAudit, refusalsOf } from '../../../../support/audit.ts';
 import { TestCertificates } from '../../../../support/certificates.ts';
 import { eventsOf, take } from '../../../../support/event-stream.ts';
 import { aSession } from '../../../../support/fixtures.ts';
@@ -60,6 +60,7 @@ describe('streams of the REST door', function () {
       ),
       access: new AccessReviews({ reviewer, elapsed }),
       accesses,
+      refusals: refusalsOf(accesses, 'rest'),
       limits: new AddressLimits({ perSecond: 1000, burst: 1000, elapsed }),
       services: (scope, guard) =>
         addStreamServices(scope, guard, { sessions, log, accesses, heartbeatMs: 50, recheckMs: 50 }),

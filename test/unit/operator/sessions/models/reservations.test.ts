@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { parseMoney, plus, ZERO } from '../../../../../common/rules/money.ts';
 import type { Money } from '../../../../../common/rules/money.ts';
 import { Reservations } from '../../../../../operator/sessions/models/reservations.ts';
-import { settle } from '../../../../support/fake-clock.ts';
+import type { Stored } from '../../../../../operator/sessions/models/reservations.ts';
+import { FakeClock, settle } from '../../../../support/fake-clock.ts';
 
 const usd = (text: string): Money => parseMoney(text) ?? assert.fail(text);
 const SIGNAL = new AbortController().signal;
@@ -13,12 +14,12 @@ describe('money held for calls under way', () => {
     uid: 'u',
     most: usd(most),
     limit: () => (limit === undefined ? undefined : usd(limit)),
-    spent: () => Promise.resolve(usd(spent)),
+    stored: () => Promise.resolve({ spent: usd(spent), elsewhere: ZERO }),
     signal: SIGNAL,
   });
 
   it('is held up to the limit, and told to be short when nobody can give any back', async () => {
-    const all = new Reservations();
+    const all = new Reservations({ clock: new FakeClock(), random: () => 0.5 });
     const first = await all.reserve(need('0.60', '1.00', '0.30'));
     assert.equal(first.kind, 'held');
     assert.deepEqual(await all.reserve(need('0.80', '1.00', '0.30')), {
@@ -32,7 +33,7 @@ describe('money held for calls under way', () => {
   });
 
   it('is waited for while others hold it, and given back once', async () => {
-    const all = new Reservations();
+    const all = new Reservations({ clock: new FakeClock(), random: () => 0.5 });
     const first = await all.reserve(need('0.60', '1.00'));
     let isIn = false;
     const second = all.reserve(need('0.60', '1.00')).then((got) => {
@@ -49,16 +50,16 @@ describe('money held for calls under way', () => {
   });
 
   it('is read again when something was given back while it was being read', async () => {
-    const all = new Reservations();
+    const all = new Reservations({ clock: new FakeClock(), random: () => 0.5 });
     const first = await all.reserve(need('0.50', '1.00'));
     const reads = [usd('0'), usd('0.50')];
     let reading = Promise.withResolvers<void>();
-    const spent = async (): Promise<Money> => {
-      const read = reads.shift() ?? assert.fail('read too often');
+    const stored = async (): Promise<Stored> => {
+      const spent = reads.shift() ?? assert.fail('read too often');
       await reading.promise;
-      return read;
+      return { spent, elsewhere: ZERO };
     };
-    const second = all.reserve({ ...need('0.60', '1.00'), spent });
+    const second = all.reserve({ ...need('0.60', '1.00'), stored });
     assert.ok(first.kind === 'held');
     first.release();
     reading.resolve();
@@ -67,8 +68,32 @@ describe('money held for calls under way', () => {
     assert.equal((await second).kind, 'short');
   });
 
+  it('is looked for again and again while another replica holds it, which does not tell', async () => {
+    const clock = new FakeClock();
+    const all = new Reservations({ clock, random: () => 0.5 });
+    const asked: boolean[] = [];
+    let elsewhere = usd('0.60');
+    const stored = async (isFresh: boolean): Promise<Stored> => {
+      asked.push(isFresh);
+      return { spent: ZERO, elsewhere };
+    };
+    let isIn = false;
+    const waiting = all.reserve({ ...need('0.60', '1.00'), stored }).then(() => (isIn = true));
+    await clock.advance(1200);
+    assert.ok(!isIn);
+    assert.deepEqual(asked, [false, true, true]);
+    elsewhere = ZERO;
+    await clock.advance(500);
+    await waiting;
+    // What another replica has stored meanwhile counts, too.
+    assert.ok(await all.fits({ ...need('0', '1.00'), stored }));
+    elsewhere = usd('0.50');
+    assert.ok(!(await all.fits({ ...need('0', '1.00'), stored })));
+    assert.ok(await all.fits({ ...need('0', undefined), stored }));
+  });
+
   it('is not waited for any more once the signal aborts', async () => {
-    const all = new Reservations();
+    const all = new Reservations({ clock: new FakeClock(), random: () => 0.5 });
     await all.reserve(need('1.00', '1.00'));
     const leaving = new AbortController();
     const waiting = all.reserve({ ...need('1.00', '1.00'), signal: leaving.signal });
@@ -83,7 +108,7 @@ describe('money held for calls under way', () => {
         fc.scheduler(),
         fc.array(fc.record({ most: fc.integer({ min: 1, max: 60 }), cost: fc.nat(60) }), { maxLength: 12 }),
         async (scheduler, calls) => {
-          const all = new Reservations();
+          const all = new Reservations({ clock: new FakeClock(), random: () => 0.5 });
           const limit = 100n as Money;
           let spent: Money = ZERO;
           const run = async ({ most, cost }: (typeof calls)[number]): Promise<void> => {
@@ -91,7 +116,7 @@ describe('money held for calls under way', () => {
               uid: 'u',
               most: BigInt(most) as Money,
               limit: () => limit,
-              spent: () => scheduler.schedule(Promise.resolve(spent)),
+              stored: () => scheduler.schedule(Promise.resolve({ spent, elsewhere: ZERO })),
               signal: SIGNAL,
             });
             if (got.kind === 'short') {

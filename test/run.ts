@@ -51,6 +51,9 @@ function checks(): Total {
   };
 }
 
+/** Told to end: the suite that runs is ended, and none follows. */
+let isStopped = false;
+
 async function runSuite(name: string, files: string[], timeoutMs: number): Promise<Total> {
   const from = performance.now();
   const result = join(output, `${name}.json`);
@@ -73,9 +76,16 @@ async function runSuite(name: string, files: string[], timeoutMs: number): Promi
         NODE_OPTIONS: '--disable-warning=ExperimentalWarning',
       },
     });
-    const stop = (): void => void child.kill('SIGTERM');
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
-    child.once('close', resolve);
+    const stop = (): void => {
+      isStopped = true;
+      child.kill('SIGTERM');
+    };
+    const signals = ['SIGINT', 'SIGTERM'] as const;
+    for (const signal of signals) process.once(signal, stop);
+    child.once('close', (status) => {
+      for (const signal of signals) process.off(signal, stop);
+      resolve(status);
+    });
   });
   let counts: SuiteCounts;
   try {
@@ -120,6 +130,7 @@ for (const suite of chosen)
   }
 
 for (const suite of chosen) {
+  if (isStopped) break;
   say(`${suite.name}: ${suite.about}`);
   for (const { name } of suite.needs)
     try {

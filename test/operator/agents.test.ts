@@ -190,13 +190,37 @@ describe('a real agent in a real pod', function () {
 
   describe('that goes wrong', () => {
     const tokens = { input: 10, output: 10 };
-    const write: Answer = {
-      tools: [{ name: 'Write', input: { file_path: '/workspace/a.txt', content: 'made before\n' } }],
-      tokens,
+    type Call = NonNullable<Answer['tools']>[number];
+    /** How each asks for a file to be written, and for a command to be run. */
+    interface Agent {
+      framework: string;
+      write: Call;
+      run: (command: string) => Call;
+    }
+    const claudeCode: Agent = {
+      framework: 'direct-claude-code',
+      write: { name: 'Write', input: { file_path: '/workspace/a.txt', content: 'made before\n' } },
+      run: (command) => ({ name: 'Bash', input: { command } }),
     };
-    const bash = (command: string): Answer => ({ tools: [{ name: 'Bash', input: { command } }], tokens });
-    const runBash = (command: string, limits: Session['spec']['limits']): Promise<Session> =>
-      run('direct-claude-code', [write, bash(command)], limits === undefined ? {} : { limits });
+    const codex: Agent = {
+      framework: 'direct-codex',
+      write: {
+        name: 'apply_patch',
+        input: {},
+        freeform: '*** Begin Patch\n*** Add File: a.txt\n+made before\n*** End Patch\n',
+      },
+      run: (cmd) => ({ name: 'exec_command', input: { cmd } }),
+    };
+    const runCommands = (
+      { framework, write, run: asCall }: Agent,
+      commands: string[],
+      limits?: Session['spec']['limits'],
+    ): Promise<Session> =>
+      run(
+        framework,
+        [write, ...commands.map(asCall)].map((tool) => ({ tools: [tool], tokens })),
+        limits && { limits },
+      );
 
     /** What it had done by then is kept, in the log and as a patch. */
     async function keptOf(session: Session): Promise<LogRecord[]> {
@@ -209,42 +233,44 @@ describe('a real agent in a real pod', function () {
       return records;
     }
 
-    it('is told as killed when it is killed, whatever its tools have printed', async () => {
-      const last = JSON.stringify({ type: 'result', subtype: 'success', num_turns: 1 });
-      const print = `head -c 300000 /dev/urandom; printf '\\033[2J\\033]0;x\\007\\n'; echo '${last}'`;
-      const session = await run('direct-claude-code', [write, bash(print), bash('kill -KILL $PPID')]);
-      assert.equal(endOf(session), 'Failed/CommandFailed');
-      assert.match(session.status?.message ?? '', /killed by SIGKILL/);
-      assert.equal(session.status?.workload?.exitCode, 137);
-      const records = await keptOf(session);
-      assert.ok(
-        !records.some(({ text }) => text?.startsWith('done after')),
-        'it has not said that it is done',
-      );
-      assert.match(records.findLast(({ name }) => name === 'exit')?.text ?? '', /killed by SIGKILL after/);
-    });
-
-    it('hangs and forks without end, and ends at its time limit with all that it started', async function () {
-      if (cluster.provider !== 'built')
-        skipBecause(
-          this,
-          'whether the kubelet limits the processes of a pod is only known of the node built here',
+    for (const agent of [claudeCode, codex]) {
+      it(`${agent.framework} is told as killed when it is killed, whatever its tools have printed`, async () => {
+        const last = JSON.stringify({ type: 'result', subtype: 'success', num_turns: 1 });
+        const print = `head -c 300000 /dev/urandom; printf '\\033[2J\\033]0;x\\007\\n'; echo '${last}'`;
+        const session = await runCommands(agent, [print, 'kill -KILL $PPID']);
+        assert.equal(endOf(session), 'Failed/CommandFailed');
+        assert.match(session.status?.message ?? '', /killed by SIGKILL/);
+        assert.equal(session.status?.workload?.exitCode, 137);
+        const records = await keptOf(session);
+        assert.ok(
+          !records.some(({ text }) => text?.startsWith('done after')),
+          'it has not said that it is done',
         );
-      const session = await runBash("trap '' TERM; :(){ :|:& };:; sleep 600", {
-        timeoutSeconds: 8,
-        gracePeriodSeconds: 1,
-        cpu: '1',
+        assert.match(records.findLast(({ name }) => name === 'exit')?.text ?? '', /killed by SIGKILL after/);
       });
-      assert.equal(endOf(session), 'Failed/DeadlineExceeded', session.status?.message);
-      const records = await keptOf(session);
-      assert.ok(
-        records.some(({ text }) => text === 'ended processes that the command had left running'),
-        'what it left is ended',
-      );
-    });
+
+      it(`${agent.framework} hangs and forks without end, and ends at its time limit with all that it started`, async function () {
+        if (cluster.provider !== 'built')
+          skipBecause(
+            this,
+            'whether the kubelet limits the processes of a pod is only known of the node built here',
+          );
+        const session = await runCommands(agent, ["trap '' TERM; :(){ :|:& };:; sleep 600"], {
+          timeoutSeconds: 8,
+          gracePeriodSeconds: 1,
+          cpu: '1',
+        });
+        assert.equal(endOf(session), 'Failed/DeadlineExceeded', session.status?.message);
+        const records = await keptOf(session);
+        assert.ok(
+          records.some(({ text }) => text === 'ended processes that the command had left running'),
+          'what it left is ended',
+        );
+      });
+    }
 
     it('fills its disk, and is evicted with the reason', async () => {
-      const session = await runBash('head -c 200000000 /dev/zero > big; sleep 600', {
+      const session = await runCommands(claudeCode, ['head -c 200000000 /dev/zero > big; sleep 600'], {
         timeoutSeconds: 110,
         gracePeriodSeconds: 1,
         storage: '100Mi',

@@ -14,7 +14,6 @@ import { deliverer } from './controllers/notifications/deliverer.ts';
 import { NotificationController } from './controllers/notifications/index.ts';
 import type { NotificationMetrics } from './controllers/notifications/index.ts';
 import type { QueueMetrics } from './controllers/queue.ts';
-import { LostCallsSweep } from './controllers/lost-calls.ts';
 import { RunnerNetworkPolicies } from './controllers/network-policies.ts';
 import { RunnerServiceAccounts } from './controllers/service-accounts.ts';
 import { Cleanup } from './controllers/session/cleanup.ts';
@@ -23,6 +22,7 @@ import { AuditRetention } from './controllers/retention/audit-records.ts';
 import { RetentionController } from './controllers/retention/index.ts';
 import { Releases } from './controllers/retention/release.ts';
 import { bySessionUid, SESSION_INDEX, SessionController, Turns } from './controllers/session/index.ts';
+import { Sweep } from './controllers/sweep.ts';
 import { TriggerController } from './controllers/triggers/index.ts';
 import { WarmPods } from './controllers/warm/index.ts';
 import type { Doors } from './doors.ts';
@@ -54,6 +54,8 @@ export interface LeadingOptions {
 }
 
 const RETRY_MS = 1000;
+/** How often the leader looks for calls to models that a killed process has left open. */
+const LOST_CALLS_MS = 15_000;
 
 /**
  * UIDs of sessions with a Job that may still run, as the API server knows them now: what the leader before made last may not
@@ -175,7 +177,12 @@ export async function runControllers(options: LeadingOptions, signal: AbortSigna
     perSecond: config.retentionPerSecond,
   });
   const auditRetention = new AuditRetention({ ...common, auditing, policies: doors.policies });
-  const lostCalls = new LostCallsSweep({ ...common, lostCalls: doors.lostCalls });
+  const lostCalls = new Sweep({
+    ...common,
+    what: 'charging calls left open',
+    everyMs: LOST_CALLS_MS,
+    work: (term) => doors.lostCalls.sweep(term),
+  });
   const settlements = new Settlements({ ...common, policies: doors.policies, costs: doors.costs });
   const releases = new Releases({
     ...common,

@@ -6,8 +6,7 @@ import type { Logger } from 'pino';
 import { beginOf, parsePeriod } from '../../../common/rules/retention.ts';
 import type { Policies } from '../../sessions/policies.ts';
 import type { Clock } from '../clock.ts';
-import { WorkQueue } from '../queue.ts';
-import type { Result } from '../queue.ts';
+import { Sweep } from '../sweep.ts';
 import { SettledTime } from './settled-time.ts';
 
 /** What is kept for years need not go to the minute. */
@@ -29,31 +28,30 @@ export interface AuditRetentionOptions {
 export class AuditRetention {
   readonly #options: AuditRetentionOptions;
   readonly #time: SettledTime;
-  readonly #queue: WorkQueue<'sweep'>;
+  readonly #sweeping: Sweep;
 
   constructor(options: AuditRetentionOptions) {
     this.#options = options;
     const { clock, random, log } = options;
     this.#time = new SettledTime(clock);
-    this.#queue = new WorkQueue({
-      work: (_, signal) => this.#sweep(signal),
-      onError: (_, err, { attempt }) => log.warn({ err, attempt }, 'retention of audit records is delayed'),
-      concurrency: 1,
-      clock,
-      random,
+    this.#sweeping = new Sweep({
+      what: 'retention of audit records',
+      everyMs: SWEEP_MS,
+      work: (signal) => this.#sweep(signal),
+      ...{ clock, random, log },
     });
   }
 
   /** Call when the policies are known. */
   start(): void {
-    this.#queue.add('sweep');
+    this.#sweeping.start();
   }
 
   async close(drainMs: number): Promise<void> {
-    await this.#queue.close(drainMs);
+    await this.#sweeping.close(drainMs);
   }
 
-  async #sweep(signal: AbortSignal): Promise<Result> {
+  async #sweep(signal: AbortSignal): Promise<void> {
     const { auditing, policies, log } = this.#options;
     for (const namespace of await auditing.namespaces()) {
       signal.throwIfAborted();
@@ -65,6 +63,5 @@ export class AuditRetention {
       const segments = await auditing.trim(namespace, new Date(before));
       if (segments > 0) log.info({ namespace, segments }, 'removed audit records whose time was over');
     }
-    return { requeueAfterMs: SWEEP_MS };
   }
 }

@@ -4,9 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { NamespacePolicy, NamespacePolicyStatus } from '../../common/api/namespace-policy.ts';
+import type { Session } from '../../common/api/session.ts';
 import { KubeClient } from '../../common/kube/client.ts';
 import { loadKubeconfig } from '../../common/kube/kubeconfig.ts';
-import { frameworks, namespacePolicies } from '../../common/kube/resource.ts';
+import { frameworks, namespacePolicies, sessions } from '../../common/kube/resource.ts';
 import { buildTargets } from '../../scripts/build.ts';
 import { clusterCapability, clusterUp } from '../cluster/index.ts';
 import type { Cluster } from '../cluster/index.ts';
@@ -283,5 +284,49 @@ describe('policies in the editor', function () {
     await window.waitIdle();
     await window.screenshot('launch-with-policy');
     await window.quickPick('Cancel');
+  });
+
+  it('ask while a session is launched what becomes of its changes, as far as they list branches', async () => {
+    await client.mergePatch(namespacePolicies, AT, {
+      spec: { approval: null, results: { branches: ['ambient/*', 'bots/*'] } },
+    });
+    await window.inHost((vscode) =>
+      vscode.commands.executeCommand('workbench.action.files.revert').then(() => null),
+    );
+    await window.inHost(
+      (vscode) =>
+        void vscode.commands.executeCommand('ambient.launch', { cluster: 'dev', namespace: 'team-a' }),
+    );
+    await window.quickPick('agent');
+    await window.quickInputMessage(/^Model/);
+    await window.quickInput('claude-sonnet');
+    await window.quickPick('A git repository');
+    await window.quickInputMessage(/repository/i);
+    await window.quickInput('https://git.example.com/team/project.git');
+    await window.quickInputMessage(/[Bb]ranch, tag or commit/);
+    await window.quickInput('');
+    await window.quickInputMessage(/Secret/);
+    await window.quickInput('');
+    await window.until('the question', async () =>
+      (await window.quickPickLabels()).includes('Keep them as an artifact'),
+    );
+    await window.screenshot('launch-result');
+    await window.quickPick('Push them to a new branch…');
+    await window.quickInputMessage(/^Name of the new branch/);
+    await window.quickInput('main');
+    assert.match(await window.quickInputMessage(/main/), /ambient\/\*, bots\/\*/);
+    await window.quickInput('bots/fix');
+    await window.quickInputMessage(/credentials to push/);
+    await window.quickInput('git-push');
+    await window.quickPick('Use defaults');
+    await window.quickInputMessage(/^Name to show/);
+    await window.quickInput('To be pushed');
+    await window.quickPick('Create');
+    const created = async (): Promise<Session | undefined> =>
+      (await client.list(sessions, { namespace: NAMESPACE })).items.find(
+        ({ spec }) => spec.displayName === 'To be pushed',
+      );
+    await window.until('the session', async () => (await created()) !== undefined);
+    assert.deepEqual((await created())?.spec.result, { branch: 'bots/fix', credentials: 'git-push' });
   });
 });

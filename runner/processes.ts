@@ -32,8 +32,9 @@ export class Descendants {
   async sweep(graceMs: number): Promise<boolean> {
     if (!(await this.#left())) return false;
     this.#send('SIGTERM');
-    const rounds = Math.ceil(graceMs / POLL_MS);
-    for (let round = 0; round < rounds && (await this.#left()); round++) await sleep(POLL_MS);
+    // By the clock: where a command has forked without end, one look takes seconds.
+    const killAt = performance.now() + graceMs;
+    while (performance.now() < killAt && (await this.#left())) await sleep(POLL_MS);
     this.#send('SIGKILL');
     return true;
   }
@@ -43,9 +44,9 @@ export class Descendants {
   }
 
   async #left(): Promise<boolean> {
-    return (await livingProcesses()).some(({ pid, group }) =>
-      this.#everything ? pid !== 1 && pid !== process.pid : group === this.#leader,
-    );
+    for await (const { pid, group } of livingProcesses())
+      if (this.#everything ? pid !== 1 && pid !== process.pid : group === this.#leader) return true;
+    return false;
   }
 }
 
@@ -61,8 +62,7 @@ function send(target: number, signal: NodeJS.Signals): boolean {
 }
 
 /** From /proc; zombies do not count, nobody can end them twice. */
-async function livingProcesses(): Promise<{ pid: number; group: number }[]> {
-  const found: { pid: number; group: number }[] = [];
+async function* livingProcesses(): AsyncGenerator<{ pid: number; group: number }, void, undefined> {
   for (const name of await readdir('/proc')) {
     if (!/^\d+$/.test(name)) continue;
     let stat: string;
@@ -73,9 +73,8 @@ async function livingProcesses(): Promise<{ pid: number; group: number }[]> {
     }
     // the name in brackets may hold anything: state, ppid and pgrp follow the last one
     const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    if (state !== 'Z' && state !== 'X') found.push({ pid: Number(name), group: Number(group) });
+    if (state !== 'Z' && state !== 'X') yield { pid: Number(name), group: Number(group) };
   }
-  return found;
 }
 
 /** How often the kernel killed a process here because the memory limit was reached; undefined where that is not told. */

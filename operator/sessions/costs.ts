@@ -96,7 +96,7 @@ export class Costs implements AsyncDisposable {
 
   /**
    * Stores the next state of a source that keeps its states itself, and resolves with it. Throws what the store throws: then it is
-   * not known which of both stands, and the same is to be stored again.
+   * not known whether it stands, and no other may be stored under its number.
    */
   async next(session: Session, source: string, before: Sums, change: Change): Promise<Sums> {
     const ref = refOf(session);

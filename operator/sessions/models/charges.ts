@@ -39,6 +39,8 @@ const PATIENCE_MS = 4000;
 interface Book {
   session: Session;
   source: string;
+  /** Of the last state that was tried: one that failed may stand all the same, and under its number nothing else may. */
+  tried: number;
   standing: Sums;
   /** The last state that survives the machine: it stays until another does. */
   kept: Sums;
@@ -131,7 +133,7 @@ export class ModelCharges implements AsyncDisposable {
     if (book !== undefined) return book;
     const source = `${prefixOf(this.#options.process)}${++this.#opened}`;
     book = {
-      ...{ session, source, standing: NOTHING, kept: NOTHING, keeping: undefined },
+      ...{ session, source, tried: 0, standing: NOTHING, kept: NOTHING, keeping: undefined },
       ...{ open: new Map(), pending: [] },
       ...{ changes: 0, stored: 0, storing: undefined },
     };
@@ -170,7 +172,8 @@ export class ModelCharges implements AsyncDisposable {
     const charges = [...pending];
     // There is always one that survives the machine.
     const survives = kept === NOTHING ? 'machine' : 'process';
-    book.standing = await costs.next(session, source, standing, {
+    const before = { ...standing, seq: book.tried++ };
+    book.standing = await costs.next(session, source, before, {
       ...{ charges, open: new Map(book.open), survives },
     });
     book.pending = pending.slice(charges.length);
@@ -178,6 +181,7 @@ export class ModelCharges implements AsyncDisposable {
     if (survives === 'machine') book.kept = book.standing;
     else this.#keepLater();
     if (standing !== book.kept && standing !== book.keeping) this.#drop(book, standing);
+    for (let seq = standing.seq + 1; seq < book.standing.seq; seq++) this.#drop(book, { ...standing, seq });
   }
 
   #keepLater(): void {

@@ -18,6 +18,7 @@ describe('charges of calls to models', () => {
   let kept: number[];
   let dropped: number[];
   let survived: unknown[];
+  let tried: number[];
   let entered: string[];
   let refuse: Error | undefined;
   let complaints: unknown[];
@@ -33,6 +34,7 @@ describe('charges of calls to models', () => {
       costs: {
         async next(_: Session, source, before, { charges: all, open, survives }) {
           await settle();
+          tried.push(before.seq + 1);
           if (refuse !== undefined) throw refuse;
           const money = (amounts: Iterable<Money>): string[] => [...amounts].map(formatMoney);
           survived.push(survives);
@@ -54,6 +56,7 @@ describe('charges of calls to models', () => {
     kept = [];
     dropped = [];
     survived = [];
+    tried = [];
     entered = [];
     refuse = undefined;
     complaints = [];
@@ -89,6 +92,9 @@ describe('charges of calls to models', () => {
     await settling;
     // What failed may be stored: it is taken back.
     assert.deepEqual(writes.at(-1), ['gateway-a1-1', ['0.10'], []]);
+    // And under the number of none that failed there is ever another.
+    assert.equal(new Set(tried).size, tried.length);
+    assert.deepEqual(dropped, [0, ...tried.slice(1, -1)], 'they are removed');
     await clock.advance(1000);
     assert.deepEqual(entered, []);
   });

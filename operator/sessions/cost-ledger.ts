@@ -118,17 +118,21 @@ export class CostLedger {
   /** The sums of every source. A state that was read or written here before is not read again. */
   async read(ref: SessionRef): Promise<SourceSums[]> {
     for (;;) {
-      const seqs = new Map<string, number[]>();
-      for (const key of await this.#store.listKeys(keys.costs(ref))) {
-        const found = keys.parseCost(key);
-        if (found === undefined) continue;
-        const { source, seq } = found;
-        seqs.set(source, [...(seqs.get(source) ?? []), seq]);
-      }
-      const all = await Promise.all([...seqs].map(([source, found]) => this.#newestOf(ref, source, found)));
+      const found = await this.#numbers(ref);
+      const all = await Promise.all([...found].map(([source, seqs]) => this.#newestOf(ref, source, seqs)));
       // One that was replaced by a newer while we looked: look again.
       if (!all.includes(undefined)) return all.filter((sums) => sums !== undefined);
     }
+  }
+
+  /** Of the states that stand, by source. */
+  async #numbers(ref: SessionRef): Promise<Map<string, number[]>> {
+    const numbers = new Map<string, number[]>();
+    for (const key of await this.#store.listKeys(keys.costs(ref))) {
+      const found = keys.parseCost(key);
+      if (found !== undefined) numbers.set(found.source, [...(numbers.get(found.source) ?? []), found.seq]);
+    }
+    return numbers;
   }
 
   /** The one with the highest number that is whole; undefined when it is gone. */
@@ -160,13 +164,13 @@ export class CostLedger {
     if (known === undefined || after > known.through) known = await this.#newest(ref, source, after);
     const fresh = charges.filter((charge) => charge.seq > (known?.seq ?? 0));
     if (fresh.length === 0) {
-      this.#remember(id, { ...known, through: Math.max(known.through, seq) });
+      remember(this.#known, id, { ...known, through: Math.max(known.through, seq) });
       return ZERO;
     }
     const last = Math.max(...fresh.map((charge) => charge.seq));
     const next = { ...addTo(known, fresh, day), seq: last, open: known.open };
     await this.#put(ref, source, next);
-    this.#remember(id, { ...next, through: Math.max(known.through, seq) });
+    remember(this.#known, id, { ...next, through: Math.max(known.through, seq) });
     // What it replaces is of no more use; left behind by a crash, it does no harm.
     await this.drop(ref, source, known);
     return sum(fresh.map(({ amount }) => amount));
@@ -188,10 +192,7 @@ export class CostLedger {
 
   async #newest(ref: SessionRef, source: string, after: number): Promise<Known> {
     for (;;) {
-      const seqs = (await this.#store.listKeys(keys.costs(ref)))
-        .map((key) => keys.parseCost(key))
-        .filter((found) => found?.source === source)
-        .map((found) => found?.seq ?? 0);
+      const seqs = (await this.#numbers(ref)).get(source) ?? [];
       const sums = seqs.length === 0 ? NOTHING : await this.#newestOf(ref, source, seqs);
       if (sums !== undefined) return { ...sums, through: Math.max(after, ...seqs) };
     }
@@ -220,24 +221,17 @@ export class CostLedger {
   }
 
   #rememberState(key: string, sums: SourceSums): void {
-    this.#states.delete(key);
-    if (sums.isAtMost) return;
-    this.#states.set(key, sums);
-    if (this.#states.size > REMEMBERED)
-      for (const oldest of this.#states.keys()) {
-        this.#states.delete(oldest);
-        break;
-      }
+    if (sums.isAtMost) this.#states.delete(key);
+    else remember(this.#states, key, sums);
   }
+}
 
-  #remember(id: string, known: Known): void {
-    this.#known.delete(id);
-    this.#known.set(id, known);
-    if (this.#known.size > REMEMBERED)
-      for (const each of this.#known.keys()) {
-        this.#known.delete(each);
-        break;
-      }
+function remember<V>(known: Map<string, V>, key: string, value: V): void {
+  known.delete(key);
+  known.set(key, value);
+  for (const oldest of known.keys()) {
+    if (known.size <= REMEMBERED) break;
+    known.delete(oldest);
   }
 }
 

@@ -25,12 +25,8 @@ export const logs: Section = {
     const from = performance.now();
     const { metadata } = await client.create(sessions, session);
     // Before it runs: that it does is told up to a second after its first lines, as often as the kubelet looks.
-    const { body } = await client.connection.stream(
-      livePaths.log(NAMESPACE, metadata.name, { follow: true }),
-      {
-        timeoutMs: 0,
-      },
-    );
+    const path = livePaths.log(NAMESPACE, metadata.name, { follow: true });
+    const { body } = await client.connection.stream(path, { timeoutMs: 0 });
     const delays: number[] = [];
     let first: number | undefined;
     let rest = '';

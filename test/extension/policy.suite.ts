@@ -256,10 +256,8 @@ describe('policies in the editor', function () {
     await window.clearNotifications();
   });
 
-  it('are told while a session is launched: what is forbidden, what it costs, what it waits for', async () => {
-    await client.mergePatch(namespacePolicies, AT, {
-      spec: { models: { allowed: ['claude-*'] }, approval: { required: true, approvers: ['team-leads'] } },
-    });
+  /** Up to the question for the model. */
+  async function beginLaunch(): Promise<void> {
     // Also reads the policy again, which is believed for a while.
     await window.inHost((vscode) =>
       vscode.commands.executeCommand('workbench.action.files.revert').then(() => null),
@@ -270,6 +268,13 @@ describe('policies in the editor', function () {
     );
     await window.quickPick('agent');
     await window.quickInputMessage(/^Model/);
+  }
+
+  it('are told while a session is launched: what is forbidden, what it costs, what it waits for', async () => {
+    await client.mergePatch(namespacePolicies, AT, {
+      spec: { models: { allowed: ['claude-*'] }, approval: { required: true, approvers: ['team-leads'] } },
+    });
+    await beginLaunch();
     await window.quickInput('gpt-5');
     assert.match(await window.quickInputMessage(/config\.model is "gpt-5"/), /Allowed: claude-\*/);
     await window.quickInput('claude-sonnet');
@@ -290,15 +295,7 @@ describe('policies in the editor', function () {
     await client.mergePatch(namespacePolicies, AT, {
       spec: { approval: null, results: { branches: ['ambient/*', 'bots/*'] } },
     });
-    await window.inHost((vscode) =>
-      vscode.commands.executeCommand('workbench.action.files.revert').then(() => null),
-    );
-    await window.inHost(
-      (vscode) =>
-        void vscode.commands.executeCommand('ambient.launch', { cluster: 'dev', namespace: 'team-a' }),
-    );
-    await window.quickPick('agent');
-    await window.quickInputMessage(/^Model/);
+    await beginLaunch();
     await window.quickInput('claude-sonnet');
     await window.quickPick('A git repository');
     await window.quickInputMessage(/repository/i);

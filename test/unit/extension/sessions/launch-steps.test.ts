@@ -488,6 +488,8 @@ describe('the launch form', () => {
     const first = ['dev', 'demo', 'Command', 'x', 'Use defaults'];
     const cloned = [...first, '$(repo) A git repository'];
     const pushed = 'Push them to a new branch…';
+    /** With the credentials it is cloned with. */
+    const pushedByTeam = [...cloned, '↵', '↵', 'git-team', pushed];
     const ending = ['Use defaults', '↵'];
     const launched = async (
       given: NamespacePolicySpec['results'],
@@ -529,16 +531,7 @@ describe('the launch form', () => {
     });
 
     it('takes the default branch and the credentials of the source', async () => {
-      const { answers } = await launched(results, [
-        ...cloned,
-        '↵',
-        '↵',
-        'git-team',
-        pushed,
-        '',
-        'Pull request',
-        ...ending,
-      ]);
+      const { answers } = await launched(results, [...pushedByTeam, '', 'Pull request', ...ending]);
       assert.deepEqual(answers?.result, { pullRequest: {} });
       assert.deepEqual(
         underRules(results).violations(sessionManifest(answers as LaunchAnswers, 'x').spec),
@@ -549,22 +542,14 @@ describe('the launch form', () => {
     it('holds the branch to git and to the policy', async () => {
       for (const wrong of ['ambient/a..b', 'ambient/x y', 'ambient/x.lock', 'feature/x', 'a'.repeat(201)])
         await launched(results, [
-          ...cloned,
-          '↵',
-          '↵',
-          'git-team',
-          pushed,
+          ...pushedByTeam,
           { wrong, then: 'ambient/x' },
           'No pull request',
           ...ending,
         ]);
       // That of the session's name is not listed here.
       const { about } = await launched({ branches: ['bots/*'] }, [
-        ...cloned,
-        '↵',
-        '↵',
-        'git-team',
-        pushed,
+        ...pushedByTeam,
         { wrong: '', then: 'bots/x' },
         ...ending,
       ]);
@@ -626,11 +611,7 @@ describe('the launch form', () => {
     it('wants none any more where another source has taken its place', async () => {
       const back = { back: true } as const;
       const { answers } = await launched(results, [
-        ...cloned,
-        '↵',
-        '↵',
-        'git-team',
-        pushed,
+        ...pushedByTeam,
         '',
         back,
         back,

@@ -7,6 +7,7 @@ const root = join(import.meta.dirname, '..');
 /** Room (longest prefix wins) → rooms it may import besides itself. */
 const ALLOWED: Record<string, string[]> = {
   'common/errors.ts': [],
+  'common/bounded-map.ts': [],
   'common/api': [],
   'common/rules': ['common/api', 'common/errors.ts'],
   'common/kube': ['common/api', 'common/errors.ts'],
@@ -19,10 +20,17 @@ const ALLOWED: Record<string, string[]> = {
     'operator/record',
     'common/api',
     'common/errors.ts',
+    'common/bounded-map.ts',
     'common/rules',
     'common/kube',
   ],
-  'operator/serve': ['operator/sessions', 'common/api', 'common/errors.ts', 'common/kube'],
+  'operator/serve': [
+    'operator/sessions',
+    'common/api',
+    'common/errors.ts',
+    'common/bounded-map.ts',
+    'common/kube',
+  ],
   'operator/controllers': [
     'operator/sessions',
     'operator/store',
@@ -44,7 +52,7 @@ const ALLOWED: Record<string, string[]> = {
     'common/rules',
     'common/kube',
   ],
-  runner: ['common/api', 'common/errors.ts'],
+  runner: ['common/api', 'common/errors.ts', 'common/bounded-map.ts'],
   // what policy leaves of an agent's tools is decided by the rules that admission has
   'runner/frameworks': ['common/api', 'common/errors.ts', 'common/rules'],
 };

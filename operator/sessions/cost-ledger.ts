@@ -5,6 +5,7 @@
  */
 import { text } from 'node:stream/consumers';
 import type { SessionStatus } from '../../common/api/session.ts';
+import { BoundedMap } from '../../common/bounded-map.ts';
 import { AmbientError, isAmbientError } from '../../common/errors.ts';
 import { formatMoney, parseMoney, plus, sum, ZERO } from '../../common/rules/money.ts';
 import type { Money } from '../../common/rules/money.ts';
@@ -69,9 +70,9 @@ const REMEMBERED = 2000;
 
 export class CostLedger {
   readonly #store: ArtifactStore;
-  readonly #known = new Map<string, Known>();
+  readonly #known = new BoundedMap<string, Known>(REMEMBERED);
   /** States that never change, as they stand in the store, by key. */
-  readonly #states = new Map<string, SourceSums>();
+  readonly #states = new BoundedMap<string, SourceSums>(REMEMBERED);
   readonly #adding = new InTurn();
 
   constructor(store: ArtifactStore) {
@@ -164,13 +165,13 @@ export class CostLedger {
     if (known === undefined || after > known.through) known = await this.#newest(ref, source, after);
     const fresh = charges.filter((charge) => charge.seq > (known?.seq ?? 0));
     if (fresh.length === 0) {
-      remember(this.#known, id, { ...known, through: Math.max(known.through, seq) });
+      this.#known.set(id, { ...known, through: Math.max(known.through, seq) });
       return ZERO;
     }
     const last = Math.max(...fresh.map((charge) => charge.seq));
     const next = { ...addTo(known, fresh, day), seq: last, open: known.open };
     await this.#put(ref, source, next);
-    remember(this.#known, id, { ...next, through: Math.max(known.through, seq) });
+    this.#known.set(id, { ...next, through: Math.max(known.through, seq) });
     // What it replaces is of no more use; left behind by a crash, it does no harm.
     await this.drop(ref, source, known);
     return sum(fresh.map(({ amount }) => amount));
@@ -222,16 +223,7 @@ export class CostLedger {
 
   #rememberState(key: string, sums: SourceSums): void {
     if (sums.isAtMost) this.#states.delete(key);
-    else remember(this.#states, key, sums);
-  }
-}
-
-function remember<V>(known: Map<string, V>, key: string, value: V): void {
-  known.delete(key);
-  known.set(key, value);
-  for (const oldest of known.keys()) {
-    if (known.size <= REMEMBERED) break;
-    known.delete(oldest);
+    else this.#states.set(key, sums);
   }
 }
 

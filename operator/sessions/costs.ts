@@ -3,6 +3,7 @@
  * in the artifact store before it is acknowledged, and shown in status at a bounded rate.
  */
 import type { Session, SessionStatus } from '../../common/api/session.ts';
+import { BoundedMap } from '../../common/bounded-map.ts';
 import type { KubeClient } from '../../common/kube/client.ts';
 import { isConflict, isNotFound } from '../../common/kube/errors.ts';
 import { sameJson } from '../../common/kube/patch.ts';
@@ -72,7 +73,7 @@ export class Costs implements AsyncDisposable {
   readonly #options: CostsOptions;
   readonly #ledger: CostLedger;
   readonly #showing = new Map<string, Showing>();
-  readonly #known = new Map<string, Standing & { at: number }>();
+  readonly #known = new BoundedMap<string, Standing & { at: number }>(REMEMBERED);
   readonly #readings = new Map<string, Promise<Standing>>();
   /** Writes under way: what is read beside one may have its charge or not. */
   readonly #writing = new Map<string, number>();
@@ -164,19 +165,10 @@ export class Costs implements AsyncDisposable {
     try {
       const standing = await fresh;
       if (this.#readings.get(uid) === fresh && !this.#writing.has(uid))
-        this.#remember(uid, { ...standing, at });
+        this.#known.set(uid, { ...standing, at });
       return standing;
     } finally {
       if (this.#readings.get(uid) === fresh) this.#readings.delete(uid);
-    }
-  }
-
-  #remember(uid: string, known: Standing & { at: number }): void {
-    this.#known.delete(uid);
-    this.#known.set(uid, known);
-    for (const oldest of this.#known.keys()) {
-      if (this.#known.size <= REMEMBERED) break;
-      this.#known.delete(oldest);
     }
   }
 

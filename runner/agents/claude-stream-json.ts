@@ -3,6 +3,7 @@
  * Its messages are those of the Messages API, one line a content block; the tokens of an answer are complete only in the
  * `result` line at the end of a turn.
  */
+import { BoundedMap } from '../../common/bounded-map.ts';
 import { QUESTION_WITHDRAWN } from '../../common/api/log.ts';
 import type { AgentEvent } from './event.ts';
 import { eventsOf } from './capped.ts';
@@ -36,7 +37,7 @@ interface Call {
 export class ClaudeStream implements Translator {
   readonly #workspace: string;
   readonly #usage: UsageTeller;
-  readonly #calls = new Map<string, Call>();
+  readonly #calls = new BoundedMap<string, Call>(CALLS_MAX);
   /** The answer of which lines come now: its tokens stand in each of them. */
   #answer = '';
 
@@ -142,10 +143,6 @@ export class ClaudeStream implements Translator {
     const input = objectIn(block, 'input');
     const path = stringIn(input, 'file_path') ?? stringIn(input, 'notebook_path');
     this.#calls.set(id, { name, path });
-    for (const oldest of this.#calls.keys()) {
-      if (this.#calls.size <= CALLS_MAX) break;
-      this.#calls.delete(oldest);
-    }
     const call: AgentEvent = {
       ...{ type: 'tool-call', id, name, text: callText(input, this.#workspace) },
       data: { input, ...parent },

@@ -1,4 +1,5 @@
 /** Answers kept for a short while, so many at most; whoever asks the same at the same time waits for the one answer. */
+import { BoundedMap } from '../../../common/bounded-map.ts';
 
 export interface Kept<V> {
   value: V;
@@ -13,13 +14,14 @@ export interface AnswersOptions {
 }
 
 export class Answers<V> {
-  readonly #options: AnswersOptions;
+  readonly #elapsed: () => number;
   /** The least recently used first. */
-  readonly #kept = new Map<string, { value: V; until: number }>();
+  readonly #kept: BoundedMap<string, { value: V; until: number }>;
   readonly #asking = new Map<string, Promise<V>>();
 
   constructor(options: AnswersOptions) {
-    this.#options = options;
+    this.#elapsed = options.elapsed;
+    this.#kept = new BoundedMap(options.most);
   }
 
   get size(): number {
@@ -31,7 +33,7 @@ export class Answers<V> {
     const known = this.#kept.get(key);
     if (known !== undefined) {
       this.#kept.delete(key);
-      if (known.until > this.#options.elapsed()) {
+      if (known.until > this.#elapsed()) {
         this.#kept.set(key, known);
         return known.value;
       }
@@ -45,15 +47,10 @@ export class Answers<V> {
   }
 
   async #ask(key: string, ask: () => Promise<Kept<V>>): Promise<V> {
-    const { most, elapsed } = this.#options;
     // It is as old as the question.
-    const asked = elapsed();
+    const asked = this.#elapsed();
     const { value, forMs } = await ask();
     this.#kept.set(key, { value, until: asked + forMs });
-    for (const oldest of this.#kept.keys()) {
-      if (this.#kept.size <= most) break;
-      this.#kept.delete(oldest);
-    }
     return value;
   }
 }

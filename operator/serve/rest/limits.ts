@@ -1,4 +1,5 @@
 /** How much one address may ask for: a bucket of tokens each, looked at before anything else is done. */
+import { BoundedMap } from '../../../common/bounded-map.ts';
 import { AmbientError } from '../../../common/errors.ts';
 
 export interface AddressLimitsOptions {
@@ -21,12 +22,13 @@ interface Bucket {
 }
 
 export class AddressLimits {
-  readonly #options: Required<AddressLimitsOptions>;
+  readonly #options: AddressLimitsOptions;
   /** Least recently used first. */
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #buckets: BoundedMap<string, Bucket>;
 
   constructor(options: AddressLimitsOptions) {
-    this.#options = { most: ADDRESSES_MAX, ...options };
+    this.#options = options;
+    this.#buckets = new BoundedMap(options.most ?? ADDRESSES_MAX);
   }
 
   /** Throws rate_limit_exceeded with when to come again. */
@@ -49,18 +51,13 @@ export class AddressLimits {
   }
 
   #of(address: string): Bucket {
-    const { perSecond, burst, elapsed, most } = this.#options;
+    const { perSecond, burst, elapsed } = this.#options;
     const key = networkOf(address);
     const now = elapsed();
     const bucket = this.#buckets.get(key) ?? { tokens: burst, at: now };
     bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * perSecond);
     bucket.at = now;
-    this.#buckets.delete(key);
     this.#buckets.set(key, bucket);
-    for (const oldest of this.#buckets.keys()) {
-      if (this.#buckets.size <= most) break;
-      this.#buckets.delete(oldest);
-    }
     return bucket;
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { ModelProvider } from '../../../common/api/models.ts';
 import type { Session } from '../../../common/api/session.ts';
+import { BoundedMap } from '../../../common/bounded-map.ts';
 import type { AmbientError, ErrorCode } from '../../../common/errors.ts';
 import type { Rate } from '../../../common/rules/gcra.ts';
 import { refusalBody } from '../../../common/rules/models/refusal.ts';
@@ -36,13 +37,13 @@ const DECISIONS: ReadonlySet<ErrorCode> = new Set([
   'already_finished',
 ]);
 const MODEL_SHOWN = 128;
-/** Sessions whose untold refusals are counted. */
+/** Sessions whose untold refusals are counted: of those that are long over nobody asks any more. */
 const COUNTED_MAX = 1000;
 
 export class ModelRefusals {
   readonly #options: ModelRefusalsOptions;
   readonly #told: LocalBuckets;
-  readonly #suppressed = new Map<string, number>();
+  readonly #suppressed = new BoundedMap<string, number>(COUNTED_MAX);
 
   constructor(options: ModelRefusalsOptions) {
     this.#options = options;
@@ -56,11 +57,6 @@ export class ModelRefusals {
     const suppressed = this.#suppressed.get(uid) ?? 0;
     if (this.#told.takeNow(uid, TOLD) > 0) {
       this.#suppressed.set(uid, suppressed + 1);
-      // Of sessions that are long over nobody asks any more.
-      for (const oldest of this.#suppressed.keys()) {
-        if (this.#suppressed.size <= COUNTED_MAX) break;
-        this.#suppressed.delete(oldest);
-      }
       return;
     }
     this.#suppressed.delete(uid);

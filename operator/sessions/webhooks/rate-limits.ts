@@ -1,5 +1,6 @@
 /** How many deliveries a tenant takes of a source, from its policy. What is used up is kept where all replicas see it. */
 import type { NamespacePolicySpec } from '../../../common/api/namespace-policy.ts';
+import { BoundedMap } from '../../../common/bounded-map.ts';
 import { AmbientError } from '../../../common/errors.ts';
 import { take } from '../../../common/rules/gcra.ts';
 import type { Rate } from '../../../common/rules/gcra.ts';
@@ -51,23 +52,17 @@ export const tooMany = (message: string, waitMs: number): AmbientError =>
 /** Of one process, for names of which there may be any number: those that nobody uses are forgotten, the oldest first. */
 export class LocalBuckets implements Buckets {
   readonly #now: () => number;
-  readonly #max: number;
-  readonly #full = new Map<string, number>();
+  readonly #full: BoundedMap<string, number>;
 
   constructor(now: () => number, max = 10_000) {
     this.#now = now;
-    this.#max = max;
+    this.#full = new BoundedMap(max);
   }
 
   /** Milliseconds to wait; 0: it was taken. */
   takeNow(name: string, rate: Rate): number {
     const { fullAt, waitMs } = take(this.#full.get(name), this.#now(), rate);
-    this.#full.delete(name);
     this.#full.set(name, fullAt);
-    for (const oldest of this.#full.keys()) {
-      if (this.#full.size <= this.#max) break;
-      this.#full.delete(oldest);
-    }
     return waitMs;
   }
 

@@ -26,7 +26,7 @@ import { limitConnections } from './connections.ts';
 import { Guard, exchangeOf, rememberExchange } from './door.ts';
 import type { GuardOptions } from './door.ts';
 import { bodyOf, noSuchPath, refusalOf } from './errors.ts';
-import { parseJson } from './json.ts';
+import { parseBody } from './json.ts';
 import { addPage } from './page/routes.ts';
 import { refuseOtherMethods } from './routes.ts';
 import { compileValidator } from './validation.ts';
@@ -153,8 +153,8 @@ export async function createRestServer(options: RestServerOptions): Promise<Door
     scope.removeContentTypeParser('application/json');
     scope.addContentTypeParser(
       'application/json',
-      { parseAs: 'string' },
-      async (_request: FastifyRequest, body: string) => parseJson(body),
+      { parseAs: 'buffer' },
+      async ({ headers }: FastifyRequest, body: Buffer) => parseBody(body, headers),
     );
     addPage(scope);
     options.services(scope, new Guard(options));

@@ -194,6 +194,11 @@ describe('limits of the REST door', function () {
       headers: { traceparent: `00-${parent}-b7ad6b7169203331-01` },
     });
     assert.equal((traced.json as ErrorBody).traceId, parent);
+    const nothing = '0'.repeat(32);
+    const untraced = await rest('/tools/hello', {
+      headers: { traceparent: `00-${nothing}-b7ad6b7169203331-01` },
+    });
+    assert.notEqual((untraced.json as ErrorBody).traceId, nothing);
   });
 
   /** All that comes until the connection ends. */
@@ -224,7 +229,7 @@ describe('limits of the REST door', function () {
       }
     });
     assert.match(headers, /^HTTP\/1\.1 408 /);
-    assert.equal(bodyOf(headers).error, 'invalid_request');
+    assert.equal(bodyOf(headers).error, 'too_slow');
     const body = await talk(async (socket) => {
       socket.write(
         'POST /api/v1/user/namespaces HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{',
@@ -247,6 +252,31 @@ describe('limits of the REST door', function () {
     );
     assert.match(long, /^HTTP\/1\.1 431 /);
     assert.equal(bodyOf(long).error, 'invalid_request');
+  });
+
+  it('answer in these words also what node would refuse by itself, or read in one of two ways', async () => {
+    await begin();
+    const ask = (line: string, ...headers: string[]): Promise<string> =>
+      talk(
+        (socket) =>
+          void socket.write([`${line} HTTP/1.1`, 'connection: close', ...headers, '', ''].join('\r\n')),
+      );
+    const path = '/api/v1/user/namespaces';
+    for (const hosts of [[], ['host: x', 'Host: y']]) {
+      const heard = await ask(`GET ${path}`, ...hosts);
+      assert.match(heard, /^HTTP\/1\.1 400 /);
+      assert.match(bodyOf(heard).message, /one Host header/);
+    }
+    const expecting = await ask(`GET ${path}`, 'host: x', 'expect: miracles');
+    assert.equal(bodyOf(expecting).error, 'unauthenticated');
+    for (const method of ['TRACE', 'PROPFIND', 'QUERY']) {
+      const heard = await ask(`${method} ${path}`, 'host: x');
+      assert.equal(bodyOf(heard).error, 'method_not_allowed', heard);
+      assert.match(heard, /^allow: GET, HEAD\r$/im);
+      assert.equal(bodyOf(await ask(`${method} /api/v1/nowhere`, 'host: x')).error, 'not_found');
+    }
+    const odd = await ask('GET /api/v1/%zz', 'host: x');
+    assert.match(odd, new RegExp(`^x-trace-id: ${bodyOf(odd).traceId}\\r$`, 'im'));
   });
 
   it('hold out hundreds of connections that say nothing, and serve others beside them', async () => {

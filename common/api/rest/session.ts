@@ -105,6 +105,12 @@ export const SessionPage = Type.Object({
   sessions: Type.Array(SessionSummary),
   total: Type.Integer({ minimum: 0, description: 'Of all pages.' }),
   hasMore: Type.Boolean(),
+  next: Type.Optional(
+    Type.String({
+      description:
+        'For the parameter after: the next page begins behind the last session of this one, whatever was launched or deleted meanwhile. Absent on the last page.',
+    }),
+  ),
 });
 export type SessionPage = Type.Static<typeof SessionPage>;
 

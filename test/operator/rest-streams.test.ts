@@ -141,8 +141,11 @@ describe('streams and downloads of the REST API', function () {
     await stop(session);
     const ending = await take(again, 2);
     assert.deepEqual(
-      ending.map(({ event }) => event),
-      ['record', 'end'],
+      ending.map(({ id, event }) => [id, event]),
+      [
+        ['6', 'record'],
+        ['6', 'end'],
+      ],
     );
     assert.deepEqual(JSON.parse(ending[1]?.data ?? ''), { status: 'failed' });
     assert.equal((await again.next()).done, true);
@@ -240,6 +243,9 @@ describe('streams and downloads of the REST API', function () {
     assert.equal(beyond.headers['content-range'], 'bytes */100000');
     const head = await plain(url, { method: 'HEAD' });
     assert.deepEqual([head.status, head.headers['content-length'], head.text], [200, '100000', '']);
+    // A range is of GET alone.
+    const headOfPart = await plain(url, { method: 'HEAD', headers: { range: 'bytes=10-19' } });
+    assert.deepEqual([headOfPart.status, headOfPart.headers['content-length']], [200, '100000']);
     const same = await plain(url, { headers: { 'if-none-match': String(all.headers.etag) } });
     assert.equal(same.status, 304);
     const path = `${at(session.metadata.name)}/artifacts/out/${encodeURIComponent('ä b.bin')}`;

@@ -160,7 +160,11 @@ export const NewSession = Type.Object(
     artifacts,
     runtimeClassName,
   },
-  { additionalProperties: false, description: 'A session to launch.' },
+  {
+    additionalProperties: false,
+    description: 'A session to launch.',
+    examples: [{ framework: { type: 'generic', config: { command: 'echo hello' } } }],
+  },
 );
 export type NewSession = Type.Static<typeof NewSession>;
 

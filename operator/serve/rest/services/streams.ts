@@ -74,7 +74,7 @@ export function addStreamServices(scope: RestScope, guard: Guard, options: Strea
               await stream.send(piece);
             }
             ending.throwIfAborted();
-            // With an id, also of a log without records: a browser comes back, and only by it can be told that it need not.
+            // With an id, also of a log without records: readers come back, and only by it can be told that they need not.
             await stream.send([{ id: last, ...endOf(sessions.get(call.params.namespace, call.params.id)) }]);
           };
         }),

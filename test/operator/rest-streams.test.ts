@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import type { AuditRecord } from '../../common/api/audit.ts';
+import { OPERATOR_NAMESPACE } from '../../common/api/names.ts';
 import { REST_BASE } from '../../common/api/rest/operation.ts';
 import type { ArtifactPage, SessionDetail, SessionSummary } from '../../common/api/rest/session.ts';
 import type { LogRecord } from '../../common/api/log.ts';
@@ -287,6 +289,17 @@ describe('streams and downloads of the REST API', function () {
     for (const [what, address] of Object.entries(tries))
       assert.equal(outcomeOf(await plain(address)), '403 forbidden', what);
     assert.equal((await plain(url)).status, 200);
+    const isTold = ({ actor, resource, outcome, details }: AuditRecord): boolean =>
+      actor === 'system:anonymous' &&
+      resource === 'sessions/artifacts' &&
+      outcome === 'denied' &&
+      details?.['link'] === true &&
+      details['namespace'] === own;
+    await until(
+      async () => (await recordedIn(operator.storeDir, OPERATOR_NAMESPACE)).some(isTold),
+      'it is on record',
+      10_000,
+    );
   });
 
   it('take an address no longer than its owner may see the artifact', async () => {

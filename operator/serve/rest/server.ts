@@ -117,7 +117,7 @@ export async function createRestServer(options: RestServerOptions): Promise<Door
       // Of what is expected only 100-continue means something, and that node does by itself.
       server.on('checkExpectation', listener);
       server.maxConnections = CONNECTIONS_MAX;
-      limitConnections(server, CONNECTIONS_OF_ADDRESS_MAX);
+      limitConnections(server, CONNECTIONS_OF_ADDRESS_MAX, options.trustedProxies);
       return server;
     },
     logger: false,

@@ -1,9 +1,12 @@
 /** What the REST door bears: floods, slow and garbled senders, and who is let in before anything is done. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect as plainly, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
+import { promisify } from 'node:util';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { ErrorBody } from '../../../../../common/api/rest/error.ts';
@@ -15,6 +18,7 @@ import { Identities } from '../../../../../operator/serve/identity/identities.ts
 import { ReviewedTokens } from '../../../../../operator/serve/identity/token-review.ts';
 import { accept } from '../../../../../operator/serve/rest/accept.ts';
 import { AddressLimits } from '../../../../../operator/serve/rest/limits.ts';
+import { limitConnections } from '../../../../../operator/serve/rest/connections.ts';
 import { addService, service } from '../../../../../operator/serve/rest/routes.ts';
 import { createRestServer } from '../../../../../operator/serve/rest/server.ts';
 import type { RestServerOptions } from '../../../../../operator/serve/rest/server.ts';
@@ -293,6 +297,29 @@ describe('limits of the REST door', function () {
     assert.equal((await rest('/user/namespaces', known)).status, 200);
     assert.ok(performance.now() - started < 1000);
     await until(() => sockets.every(({ closed }) => closed), 'all were cut off', 10_000);
+  });
+
+  it('give one address so many connections, and a trusted proxy those of everybody behind it', async () => {
+    for (const [trusted, kept] of [
+      [['10.0.0.0/8'], 2],
+      [['fd00::/8', '127.0.0.0/8'], 3],
+    ] as const) {
+      const server = createServer();
+      limitConnections(server, 2, trusted);
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      const { port: listening } = server.address() as AddressInfo;
+      const sockets = [];
+      for (let i = 0; i < 3; i++) {
+        const socket = plainly({ host: '127.0.0.1', port: listening });
+        socket.on('error', () => undefined);
+        sockets.push(socket.resume());
+        await once(server, 'connection');
+      }
+      const count = promisify(server.getConnections.bind(server));
+      await until(async () => (await count()) === kept, `${kept} are kept`, 5000);
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    }
   });
 
   it('forget addresses that are not heard of, the longest silent first', () => {

@@ -1,5 +1,6 @@
 /** Pages of what is in memory, in an order that does not change while pages are turned. */
 import type { Session } from '../../common/api/session.ts';
+import { AmbientError } from '../../common/errors.ts';
 import type { ObjectStore } from '../../common/kube/object-store.ts';
 import { stateOf } from './describe.ts';
 import type { SessionState } from './describe.ts';
@@ -7,6 +8,12 @@ import type { SessionState } from './describe.ts';
 export interface PageWanted {
   limit: number;
   offset: number;
+}
+
+export interface SessionsWanted extends PageWanted {
+  status?: SessionState;
+  /** `next` of the page before. */
+  after?: string;
 }
 
 export interface Page<T> {
@@ -22,11 +29,23 @@ export class Listings {
     this.#store = store;
   }
 
-  /** Newest first, those of one second by name. */
-  page(namespace: string, { status, ...wanted }: PageWanted & { status?: SessionState }): Page<Session> {
+  /**
+   * Newest first, those of one second by name. `next` names a place in that order, not a count: whatever was made or deleted
+   * meanwhile, the page after it begins there. Throws invalid_request for a place that is none.
+   */
+  page(
+    namespace: string,
+    { status, after, ...wanted }: SessionsWanted,
+  ): Page<Session> & { next: string | undefined } {
     const all = this.#store.list(namespace);
     const found = status === undefined ? all : all.filter((session) => stateOf(session) === status);
-    return pageOf(found.sort(newestFirst), wanted);
+    found.sort((a, b) => newestFirst(placeOf(a), placeOf(b)));
+    const place = after === undefined ? undefined : decode(after);
+    const left = place === undefined ? found : found.filter((each) => newestFirst(place, placeOf(each)) < 0);
+    const { items, hasMore } = pageOf(left, wanted);
+    const last = items.at(-1);
+    const next = hasMore && last !== undefined ? encode(placeOf(last)) : undefined;
+    return { items, total: found.length, hasMore, next };
   }
 
   /** How many there are of each state. */
@@ -45,8 +64,21 @@ export function pageOf<T>(all: readonly T[], { limit, offset }: PageWanted): Pag
   return { items, total: all.length, hasMore: offset + items.length < all.length };
 }
 
-function newestFirst({ metadata: a }: Session, { metadata: b }: Session): number {
-  const [first, second] = [a.creationTimestamp ?? '', b.creationTimestamp ?? ''];
-  if (first !== second) return first < second ? 1 : -1;
-  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+/** When it was created, and its name. */
+type Place = readonly [created: string, name: string];
+
+const placeOf = ({ metadata: { creationTimestamp = '', name } }: Session): Place => [creationTimestamp, name];
+
+function newestFirst([a, first]: Place, [b, second]: Place): number {
+  if (a !== b) return a < b ? 1 : -1;
+  return first < second ? -1 : first > second ? 1 : 0;
+}
+
+const encode = (place: Place): string => Buffer.from(place.join(' ')).toString('base64url');
+
+function decode(after: string): Place {
+  const [created = '', name, ...more] = Buffer.from(after, 'base64url').toString('utf8').split(' ');
+  if (name === undefined || more.length > 0 || Number.isNaN(Date.parse(created)))
+    throw new AmbientError('invalid_request', 'the parameter after is what a page has as next');
+  return [created, name];
 }

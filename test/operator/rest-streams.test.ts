@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import type { AuditRecord } from '../../common/api/audit.ts';
+import { OPERATOR_NAMESPACE } from '../../common/api/names.ts';
 import { REST_BASE } from '../../common/api/rest/operation.ts';
 import type { ArtifactPage, SessionDetail, SessionSummary } from '../../common/api/rest/session.ts';
 import type { LogRecord } from '../../common/api/log.ts';
@@ -141,8 +143,11 @@ describe('streams and downloads of the REST API', function () {
     await stop(session);
     const ending = await take(again, 2);
     assert.deepEqual(
-      ending.map(({ event }) => event),
-      ['record', 'end'],
+      ending.map(({ id, event }) => [id, event]),
+      [
+        ['6', 'record'],
+        ['6', 'end'],
+      ],
     );
     assert.deepEqual(JSON.parse(ending[1]?.data ?? ''), { status: 'failed' });
     assert.equal((await again.next()).done, true);
@@ -240,6 +245,9 @@ describe('streams and downloads of the REST API', function () {
     assert.equal(beyond.headers['content-range'], 'bytes */100000');
     const head = await plain(url, { method: 'HEAD' });
     assert.deepEqual([head.status, head.headers['content-length'], head.text], [200, '100000', '']);
+    // A range is of GET alone.
+    const headOfPart = await plain(url, { method: 'HEAD', headers: { range: 'bytes=10-19' } });
+    assert.deepEqual([headOfPart.status, headOfPart.headers['content-length']], [200, '100000']);
     const same = await plain(url, { headers: { 'if-none-match': String(all.headers.etag) } });
     assert.equal(same.status, 304);
     const path = `${at(session.metadata.name)}/artifacts/out/${encodeURIComponent('ä b.bin')}`;
@@ -281,6 +289,17 @@ describe('streams and downloads of the REST API', function () {
     for (const [what, address] of Object.entries(tries))
       assert.equal(outcomeOf(await plain(address)), '403 forbidden', what);
     assert.equal((await plain(url)).status, 200);
+    const isTold = ({ actor, resource, outcome, details }: AuditRecord): boolean =>
+      actor === 'system:anonymous' &&
+      resource === 'sessions/artifacts' &&
+      outcome === 'denied' &&
+      details?.['link'] === true &&
+      details['namespace'] === own;
+    await until(
+      async () => (await recordedIn(operator.storeDir, OPERATOR_NAMESPACE)).some(isTold),
+      'it is on record',
+      10_000,
+    );
   });
 
   it('take an address no longer than its owner may see the artifact', async () => {

@@ -360,6 +360,28 @@ describe('the REST API', function () {
     const times = all.map(({ createdAt }) => createdAt);
     assert.deepEqual(times, [...times].sort().reverse());
     assert.equal((await page('status=completed')).total, 0);
+    // By what a page has as next none is repeated or left out, whatever is launched and deleted meanwhile.
+    const read = (await page('limit=3')).sessions;
+    const next = (await page('limit=3')).next ?? assert.fail();
+    await rest(at(namespace), { method: 'POST', token: editor, json: hello() });
+    await cluster.client.delete(sessions, { namespace, name: read[2]?.id ?? '' });
+    await until(
+      async () => {
+        const { total, sessions: now } = await page('');
+        return total === 7 && now.every(({ id }) => id !== read[2]?.id);
+      },
+      'the watch has told of both',
+      10_000,
+    );
+    const behind = await page(`limit=3&after=${next}`);
+    const last = await page(`after=${behind.next}`);
+    assert.deepEqual(
+      [...read, ...behind.sessions, ...last.sessions].map(({ id }) => id),
+      ids,
+    );
+    assert.deepEqual([behind.total, last.total, last.hasMore, last.next], [7, 7, false, undefined]);
+    const nowhere = await rest(at(namespace, '?after=nowhere'), { token: editor });
+    assert.equal(outcomeOf(nowhere), '400 invalid_request');
     assert.deepEqual(await page('offset=1000'), { sessions: [], total: 7, hasMore: false });
   });
 
@@ -466,6 +488,10 @@ describe('the REST API', function () {
     assert.equal(user.username, `system:serviceaccount:${own}:viewer`);
     assert.ok((namespaces[0]?.stats?.total ?? 0) > 0);
     assert.equal(namespaces[0]?.policy.maxSessions, 50);
+    const { etag } = (await rest('/user/namespaces', { token: viewer })).headers;
+    const again = { token: viewer, headers: { 'if-none-match': etag } };
+    assert.equal((await rest('/user/namespaces', again)).status, 304);
+    assert.equal((await rest('/user/namespaces', { ...again, token: admin })).status, 200);
     const all = (await rest('/user/namespaces', { token: admin })).json as NamespaceList;
     const names = all.namespaces.map(({ namespace }) => namespace);
     assert.ok(

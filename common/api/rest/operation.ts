@@ -4,7 +4,7 @@ import type { Static, TObject, TSchema } from 'typebox';
 /** Base path of all operations. */
 export const REST_BASE = '/api/v1';
 /** Of the document: raised with what it says. */
-export const REST_VERSION = '1.0.0';
+export const REST_VERSION = '1.1.0';
 
 export interface Answer {
   description: string;

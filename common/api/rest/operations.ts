@@ -68,7 +68,19 @@ export const listSessions = operation({
   access: 'bearer',
   params: inNamespace,
   query: Type.Object(
-    { status: Type.Optional(Type.Enum([...SESSION_STATES], { description: 'Only these.' })), ...page },
+    {
+      status: Type.Optional(Type.Enum([...SESSION_STATES], { description: 'Only these.' })),
+      ...page,
+      after: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: 512,
+          pattern: '^[A-Za-z0-9_-]+$',
+          description:
+            '`next` of a page: begin behind its last session. Unlike an offset it neither skips nor repeats a session when others are launched or deleted meanwhile.',
+        }),
+      ),
+    },
     closed,
   ),
   headers: conditional,
@@ -171,8 +183,8 @@ export const listNamespaces = operation({
     },
     closed,
   ),
-  headers: None,
-  answers: { 200: { description: 'By name.', schema: NamespaceList } },
+  headers: conditional,
+  answers: { 200: { description: 'By name.', schema: NamespaceList, headers: etag }, ...unchanged },
   refusals: [400, 401],
 });
 

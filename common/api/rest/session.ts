@@ -105,6 +105,12 @@ export const SessionPage = Type.Object({
   sessions: Type.Array(SessionSummary),
   total: Type.Integer({ minimum: 0, description: 'Of all pages.' }),
   hasMore: Type.Boolean(),
+  next: Type.Optional(
+    Type.String({
+      description:
+        'For the parameter after: the next page begins behind the last session of this one, whatever was launched or deleted meanwhile. Absent on the last page.',
+    }),
+  ),
 });
 export type SessionPage = Type.Static<typeof SessionPage>;
 
@@ -154,7 +160,11 @@ export const NewSession = Type.Object(
     artifacts,
     runtimeClassName,
   },
-  { additionalProperties: false, description: 'A session to launch.' },
+  {
+    additionalProperties: false,
+    description: 'A session to launch.',
+    examples: [{ framework: { type: 'generic', config: { command: 'echo hello' } } }],
+  },
 );
 export type NewSession = Type.Static<typeof NewSession>;
 

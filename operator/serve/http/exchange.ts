@@ -42,8 +42,8 @@ export interface ListenerOptions {
 }
 
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'POST', 'DELETE', 'PATCH', 'OPTIONS']);
-/** https://www.w3.org/TR/trace-context/#traceparent-header */
-const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+/** https://www.w3.org/TR/trace-context/#traceparent-header: nothing but zeros names nothing, and there is no version ff. */
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 /** A listener for node's servers that never lets an error through. */
 export function listenerOf(options: ListenerOptions): RequestListener {

@@ -40,8 +40,8 @@ export async function sendObject(
       return;
     }
     const ifRange = request.headers['if-range'];
-    const range =
-      ifRange === undefined || ifRange === etag ? parseRange(request.headers.range, object.size) : undefined;
+    const isInPart = request.method === 'GET' && (ifRange === undefined || ifRange === etag);
+    const range = isInPart ? parseRange(request.headers.range, object.size) : undefined;
     const { first, last } = range ?? { first: 0, last: object.size - 1 };
     const status = range === undefined ? 200 : 206;
     const send = (): void => {

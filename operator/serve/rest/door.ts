@@ -59,13 +59,39 @@ export class Guard {
     }
   }
 
+  /** To whom a signed address was given; undefined for another one. Throws forbidden, on record as of nobody who is known. */
+  linked(
+    request: FastifyRequest,
+    attributes: ResourceAttributes,
+    find: () => Caller | undefined,
+  ): Caller | undefined {
+    try {
+      return find();
+    } catch (error) {
+      if (isAmbientError(error, 'forbidden')) {
+        const { authorization } = request.headers;
+        const { verb, namespace } = attributes;
+        const resource = pathOf(attributes);
+        const { traceId } = exchangeOf(request);
+        this.#options.refusals.note({
+          authorization,
+          resource,
+          details: { verb, namespace, link: true },
+          error,
+          traceId,
+        });
+      }
+      throw error;
+    }
+  }
+
   /**
    * The same question and the same answer whether the namespace exists or not. Throws forbidden.
    */
   async authorize(request: FastifyRequest, caller: Caller, attributes: ResourceAttributes): Promise<void> {
     if (await this.may(caller, attributes)) return;
-    const { verb, resource, subresource, namespace } = attributes;
-    const what = subresource === undefined ? resource : `${resource}/${subresource}`;
+    const { verb, namespace } = attributes;
+    const what = pathOf(attributes);
     const error = new AmbientError('forbidden', `you may not ${verb} ${what} in this namespace`);
     this.#options.accesses.refused({
       door: 'rest',
@@ -82,3 +108,6 @@ export class Guard {
     return this.#options.access.allows(caller, attributes);
   }
 }
+
+const pathOf = ({ resource, subresource }: ResourceAttributes): string =>
+  subresource === undefined ? resource : `${resource}/${subresource}`;

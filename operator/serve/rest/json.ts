@@ -1,14 +1,29 @@
 /**
- * JSON that means one thing to everybody: a field that stands there twice would be one value here and another elsewhere, and what
- * is nested without end breaks whoever walks through it.
+ * JSON that means one thing to everybody: a field that stands there twice would be one value here and another elsewhere, what no
+ * text or number can hold would be something else where it arrives, and what is nested without end breaks whoever walks through it.
  */
+import type { IncomingHttpHeaders } from 'node:http';
 import { AmbientError } from '../../../common/errors.ts';
+import { decodeUtf8 } from '../http/body.ts';
 
 /** More than any configuration of a framework has. */
 export const DEPTH_MAX = 64;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+
+/** Undefined for an empty body. @throws AmbientError `invalid_request`, `unsupported_media_type` */
+export function parseBody(body: Buffer, headers: IncomingHttpHeaders): unknown {
+  const { 'content-type': type = '', 'content-encoding': packed = 'identity' } = headers;
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(type)?.[1] ?? 'utf-8';
+  // Read as if it were plain UTF-8 it would be another request.
+  if (packed.trim().toLowerCase() !== 'identity' || !/^utf-?8$/i.test(charset))
+    throw new AmbientError(
+      'unsupported_media_type',
+      'the body must be application/json in UTF-8, not packed',
+    );
+  return parseJson(decodeUtf8(body));
+}
 
 /** Undefined for an empty text. @throws AmbientError `invalid_request` */
 export function parseJson(text: string): unknown {
@@ -20,7 +35,19 @@ export function parseJson(text: string): unknown {
     throw new AmbientError('invalid_request', 'the body is not JSON', { cause });
   }
   checkJson(text);
+  checkValue(value);
   return value;
+}
+
+/** Of JSON that is not nested too deep. The API server would make U+FFFD of half a character, and null of what is infinite. */
+function checkValue(value: unknown): void {
+  if (typeof value === 'string' && !value.isWellFormed())
+    throw new AmbientError('invalid_request', 'the body has half of a surrogate pair, which is no character');
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw new AmbientError('invalid_request', 'the body has a number that is too large for anybody to read');
+  if (typeof value !== 'object' || value === null) return;
+  if (!Array.isArray(value)) for (const key of Object.keys(value)) checkValue(key);
+  for (const each of Object.values(value)) checkValue(each);
 }
 
 /** @throws AmbientError `invalid_request` for JSON, as JSON.parse takes it, with a doubled or dangerous field, or too deep */

@@ -1,5 +1,6 @@
 /** Operations of common/api/rest as routes: first who asks and whether they may, then whether what was sent can be read. */
-import type { FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
+import { METHODS as KNOWN_METHODS } from 'node:http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Operation, Sent } from '../../../common/api/rest/operation.ts';
 import type { ResourceAttributes } from '../../../common/kube/access.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -86,7 +87,8 @@ function namedIn(params: unknown): Record<string, unknown> {
   return rest === undefined ? named : { ...named, path: rest };
 }
 
-const METHODS: HTTPMethods[] = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'];
+/** All that node reads; CONNECT it takes for the wish for a tunnel, and ends the connection. */
+const METHODS = KNOWN_METHODS.filter((method) => method !== 'CONNECT');
 
 /** Every other method of an address is told which ones it takes. */
 export function refuseOtherMethods(
@@ -98,6 +100,7 @@ export function refuseOtherMethods(
     const known = methods.get(url) ?? new Set();
     methods.set(url, known.add(method));
   }
+  for (const method of METHODS) if (!scope.supportedMethods.includes(method)) scope.addHttpMethod(method);
   for (const [url, known] of methods)
     scope.route({
       method: METHODS.filter((method) => !known.has(method)),

@@ -2,6 +2,7 @@
  * The REST API (common/api/rest): for people and tools without a kubeconfig. Its callers prove who they are by a token, Kubernetes
  * decides what they may, and what is done is done by the same use cases as behind the live API.
  */
+import type { IncomingMessage } from 'node:http';
 import type { Server } from 'node:https';
 import type { Socket } from 'node:net';
 import { fastify } from 'fastify';
@@ -18,6 +19,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { REST_BASE } from '../../../common/api/rest/operation.ts';
 import { AmbientError } from '../../../common/errors.ts';
+import type { ErrorCode } from '../../../common/errors.ts';
 import { listenerOf } from '../http/exchange.ts';
 import { durationHistogram } from '../http/meters.ts';
 import { createTlsServer, doorOf } from '../http/server.ts';
@@ -26,7 +28,7 @@ import { limitConnections } from './connections.ts';
 import { Guard, exchangeOf, rememberExchange } from './door.ts';
 import type { GuardOptions } from './door.ts';
 import { bodyOf, noSuchPath, refusalOf } from './errors.ts';
-import { parseJson } from './json.ts';
+import { parseBody } from './json.ts';
 import { addPage } from './page/routes.ts';
 import { refuseOtherMethods } from './routes.ts';
 import { compileValidator } from './validation.ts';
@@ -108,10 +110,14 @@ export async function createRestServer(options: RestServerOptions): Promise<Door
         requestTimeout: patience.requestMs,
         handshakeTimeout: patience.headersMs,
         connectionsCheckingInterval: patience.checkMs,
+        // Node would refuse it without a body; the door refuses it as everything else.
+        requireHostHeader: false,
       };
       const server = createTlsServer(certificates, own, listener);
+      // Of what is expected only 100-continue means something, and that node does by itself.
+      server.on('checkExpectation', listener);
       server.maxConnections = CONNECTIONS_MAX;
-      limitConnections(server, CONNECTIONS_OF_ADDRESS_MAX);
+      limitConnections(server, CONNECTIONS_OF_ADDRESS_MAX, options.trustedProxies);
       return server;
     },
     logger: false,
@@ -141,6 +147,7 @@ export async function createRestServer(options: RestServerOptions): Promise<Door
       'x-trace-id': traceId,
     });
     limits.take(request.ip);
+    checkHost(request.raw);
     // Whatever is sent there. An empty part is none: for Kubernetes, no namespace is all of them.
     if (request.is404 || Object.values(request.params ?? {}).includes('')) throw noSuchPath();
     if (!ready()) throw new AmbientError('unavailable', 'the operator has just started');
@@ -153,8 +160,8 @@ export async function createRestServer(options: RestServerOptions): Promise<Door
     scope.removeContentTypeParser('application/json');
     scope.addContentTypeParser(
       'application/json',
-      { parseAs: 'string' },
-      async (_request: FastifyRequest, body: string) => parseJson(body),
+      { parseAs: 'buffer' },
+      async ({ headers }: FastifyRequest, body: Buffer) => parseBody(body, headers),
     );
     addPage(scope);
     options.services(scope, new Guard(options));
@@ -168,22 +175,35 @@ export async function createRestServer(options: RestServerOptions): Promise<Door
   return doorOf(app.server, { closing, release: () => renewal[Symbol.dispose]() });
 }
 
+/** What one server on the way takes for the host, no other may take for another: https://www.rfc-editor.org/rfc/rfc9112#section-3.2 */
+function checkHost({ rawHeaders, httpVersion }: IncomingMessage): void {
+  const named = rawHeaders.filter((each, i) => i % 2 === 0 && each.toLowerCase() === 'host').length;
+  if (named > 1 || (named === 0 && httpVersion !== '1.0'))
+    throw new AmbientError('invalid_request', 'the request must have one Host header');
+}
+
 function refuse(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const exchange = exchangeOf(request);
   const { error, status, headers, body } = refusalOf(thrown, exchange);
   exchange.failure = error;
+  headers['x-trace-id'] = exchange.traceId;
   // A client that is still sending would not see the answer; what it sends is not read.
   if (!request.raw.complete) headers['connection'] = 'close';
   // Not as errors go: what they were thrown with is for the log alone.
   reply.code(status).headers(headers).type('application/json').serializer(JSON.stringify).send(body);
 }
 
-const RAW: Readonly<Record<string, { status: string; message: string }>> = {
+const RAW: Readonly<Record<string, { status: string; code: ErrorCode; message: string }>> = {
   HPE_HEADER_OVERFLOW: {
     status: '431 Request Header Fields Too Large',
+    code: 'invalid_request',
     message: 'the headers are too large',
   },
-  ERR_HTTP_REQUEST_TIMEOUT: { status: '408 Request Timeout', message: 'the request came too slowly' },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: '408 Request Timeout',
+    code: 'too_slow',
+    message: 'the request came too slowly',
+  },
 };
 
 const refused = new WeakSet<Socket>();
@@ -199,17 +219,20 @@ function refuseRaw(error: Error & { code?: string }, socket: Socket): void {
     socket.destroy();
     return;
   }
-  const { status, message } = RAW[error.code ?? ''] ?? {
+  const { status, code, message } = RAW[error.code ?? ''] ?? {
     status: '400 Bad Request',
+    code: 'invalid_request',
     message: 'the request is no HTTP that can be read',
   };
   const traceId = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('hex');
-  const body = JSON.stringify(bodyOf(new AmbientError('invalid_request', message), traceId));
+  const body = JSON.stringify(bodyOf(new AmbientError(code, message), traceId));
   const head = [
     `HTTP/1.1 ${status}`,
     'content-type: application/json',
     `content-length: ${Buffer.byteLength(body)}`,
     'cache-control: no-store',
+    'x-content-type-options: nosniff',
+    `x-trace-id: ${traceId}`,
     'connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);

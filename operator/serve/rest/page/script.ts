@@ -28,7 +28,15 @@ const controlOf = ({ schema, required }) => {
   }
   return make('select', {}, ...['', ...choices].map((each) => make('option', { value: each }, each || 'not set')));
 };
-const example = { framework: { type: 'generic', config: { command: 'echo hello' } } };
+let components = {};
+const resolved = (schema) => (schema && schema.$ref ? components[schema.$ref.split('/').pop()] : schema) || {};
+/** What has to be sent, as far as the document says how it looks. */
+const exampleOf = (schema) => {
+  const { examples, required = [], properties = {}, type } = resolved(schema);
+  if (examples) return examples[0];
+  if (type !== undefined && type !== 'object') return '';
+  return Object.fromEntries(required.map((name) => [name, exampleOf(properties[name])]));
+};
 function operationOf(path, method, operation) {
   const form = make('form', { class: 'inside' });
   const controls = [];
@@ -41,23 +49,38 @@ function operationOf(path, method, operation) {
   let body;
   if (operation.requestBody) {
     body = make('textarea', { spellcheck: 'false' });
-    body.value = JSON.stringify(example, undefined, 2);
-    form.append(...field('Body', body));
+    body.value = JSON.stringify(exampleOf(operation.requestBody.content['application/json'].schema), undefined, 2);
+    form.append(...field(operation.requestBody.required ? 'Body' : 'Body (may be left as it is)', body));
   }
-  const answer = make('div', { role: 'status', 'aria-live': 'polite' });
-  form.append(make('button', { type: 'submit' }, 'Send'), answer);
-  form.addEventListener('submit', (event) => {
+  const answers = make('ul', {});
+  for (const [status, { description }] of Object.entries(operation.responses))
+    answers.append(make('li', {}, make('code', {}, status), ' ', description));
+  const answer = make('div', { role: 'status', 'aria-live': 'polite', 'aria-atomic': 'false' });
+  const submit = make('button', { type: 'submit' }, 'Send');
+  const stop = make('button', { type: 'button', hidden: '' }, 'Stop receiving');
+  form.append(submit, ' ', stop, answer);
+  form.append(make('details', { class: 'answers' }, make('summary', {}, 'What it answers'), answers));
+  let current = new AbortController();
+  stop.addEventListener('click', () => current.abort());
+  form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    send({ path, method, controls, body }).then(
-      (text) => answer.replaceChildren(make('pre', { tabindex: '0' }, text)),
-      (error) => answer.replaceChildren(make('pre', { tabindex: '0' }, String(error))),
-    );
+    current.abort();
+    const own = (current = new AbortController());
+    stop.hidden = false;
+    try {
+      await send({ path, method, controls, body, signal: own.signal, answer });
+    } catch (error) {
+      if (!own.signal.aborted) answer.replaceChildren(make('pre', { tabindex: '0' }, String(error)));
+    }
+    if (own !== current) return;
+    if (document.activeElement === stop) submit.focus();
+    stop.hidden = true;
   });
   const head = make('summary', {}, make('span', { class: 'method' }, method.toUpperCase()), ' ', make('span', { class: 'path' }, path));
   head.append(' ', make('span', { class: 'summary' }, operation.summary || ''));
   return make('details', {}, head, form);
 }
-async function send({ path, method, controls, body }) {
+async function send({ path, method, controls, body, signal, answer }) {
   let target = path;
   const query = new URLSearchParams();
   const headers = {};
@@ -72,16 +95,38 @@ async function send({ path, method, controls, body }) {
   }
   if (body) headers['content-type'] = 'application/json';
   const url = '.' + target + (query.size > 0 ? '?' + query : '');
-  const response = await fetch(url, { method: method.toUpperCase(), headers, body: body ? body.value : undefined, cache: 'no-store' });
+  const response = await fetch(url, { method: method.toUpperCase(), headers, body: body ? body.value : undefined, cache: 'no-store', signal });
+  const etag = response.headers.get('etag');
+  const type = response.headers.get('content-type') || '';
+  const shown = make('pre', { tabindex: '0' }, response.status + ' ' + response.statusText + (etag ? '\\nETag: ' + etag : '') + '\\n\\n');
+  answer.replaceChildren(shown);
+  if (type.startsWith('text/event-stream')) return await follow(response, shown);
+  if (response.ok && response.headers.has('content-disposition')) {
+    // As nothing that a browser would show: what agents write is hostile.
+    const bytes = new Blob([await response.arrayBuffer()], { type: 'application/octet-stream' });
+    const link = make('a', { href: URL.createObjectURL(bytes), download: target.split('/').map(decodeURIComponent).pop() }, 'Save');
+    shown.append(bytes.size + ' bytes, ' + type);
+    answer.append(link);
+    return;
+  }
   let text = await response.text();
   try { text = JSON.stringify(JSON.parse(text), undefined, 2); } catch { /* not JSON */ }
-  const etag = response.headers.get('etag');
-  return response.status + ' ' + response.statusText + (etag ? '\\nETag: ' + etag : '') + '\\n\\n' + text;
+  shown.append(text);
+}
+/** Shows events while they come. */
+async function follow(response, shown) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    const isAtEnd = shown.scrollTop + shown.clientHeight >= shown.scrollHeight - 4;
+    shown.append(read.value);
+    if (isAtEnd) shown.scrollTop = shown.scrollHeight;
+  }
 }
 async function show() {
   const main = document.getElementById('operations');
   try {
     const description = await (await fetch('openapi.json')).json();
+    components = description.components.schemas;
     const sections = new Map();
     for (const [path, methods] of Object.entries(description.paths))
       for (const [method, operation] of Object.entries(methods)) {

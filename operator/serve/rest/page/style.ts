@@ -22,5 +22,8 @@ details { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; ba
 summary { padding: .6rem .8rem; cursor: pointer; overflow-wrap: anywhere; }
 .method { display: inline-block; min-width: 3.5rem; font-weight: 700; color: var(--accent); }
 .inside { padding: 0 .8rem .8rem; }
+[hidden] { display: none; }
+.answers { background: var(--ground); margin-top: 1rem; }
+.answers ul { margin: 0; padding: 0 .8rem .8rem 2rem; }
 pre { overflow: auto; max-height: 30rem; padding: .6rem; border: 1px solid var(--line); background: var(--ground); white-space: pre-wrap; overflow-wrap: anywhere; }
 `;

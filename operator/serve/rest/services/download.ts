@@ -24,13 +24,15 @@ export interface DownloadServicesOptions {
 
 export function addDownloadService(scope: RestScope, guard: Guard, options: DownloadServicesOptions): void {
   const { sessions, artifacts, accesses, links } = options;
+  const right = (params: Download) => rights.live('get', 'artifacts', params);
   addService(
     scope,
     guard,
     service({
       operation: downloadArtifact,
-      right: (params) => rights.live('get', 'artifacts', params),
-      link: (params, request) => grantOf(links, params, request)?.caller,
+      right,
+      link: (params, request) =>
+        guard.linked(request, right(params), () => grantOf(links, params, request)?.caller),
       handle: async ({ params, caller, exchange, request, reply }) => {
         const { traceId, signal } = exchange;
         const session = await findSession(sessions, params.namespace, params.id, signal);
@@ -67,7 +69,7 @@ export function addDownloadService(scope: RestScope, guard: Guard, options: Down
   );
 }
 
-/** Undefined for an address that is not signed. Throws forbidden, which is recorded as nobody's: who sent it is not known. */
+/** Undefined for an address that is not signed. Throws forbidden. */
 function grantOf(
   links: Links,
   { namespace, id, path }: Download,

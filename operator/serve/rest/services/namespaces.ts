@@ -7,6 +7,7 @@ import type { Policies } from '../../../sessions/policies.ts';
 import { policySummaryOf } from '../../../sessions/policy-summary.ts';
 import type { Caller } from '../../identity/caller.ts';
 import type { Guard } from '../door.ts';
+import { etagOf, isUnchanged } from '../etag.ts';
 import { rights } from '../rights.ts';
 import { addService, service } from '../routes.ts';
 import type { RestScope } from '../server.ts';
@@ -34,7 +35,7 @@ export function addNamespaceServices(
     guard,
     service({
       operation: listNamespaces,
-      handle: async ({ query: { permission, search = '', include }, caller }) => {
+      handle: async ({ query: { permission, search = '', include }, headers, caller, reply }) => {
         const names = namespaces.names().filter((name) => name.includes(search));
         const found = await permissions(guard, caller, names);
         const entries = found
@@ -46,7 +47,8 @@ export function addNamespaceServices(
             ...(include === 'stats' ? { stats: listings.counts(namespace) } : {}),
           }));
         const user = { username: caller.name, groups: caller.groups };
-        return { namespaces: entries, totalCount: entries.length, user } satisfies NamespaceList;
+        const list = { namespaces: entries, totalCount: entries.length, user } satisfies NamespaceList;
+        return isUnchanged(reply, etagOf('namespaces', list), headers['if-none-match']) ? undefined : list;
       },
     }),
   );

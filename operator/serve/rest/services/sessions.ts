@@ -42,7 +42,7 @@ export function addSessionServices(scope: RestScope, guard: Guard, options: Sess
         const { traceId, signal } = exchange;
         if (!(await namespaces.exists(namespace, signal)))
           throw new AmbientError('not_found', `there is no namespace ${namespace}`);
-        const { items, total, hasMore } = listings.page(namespace, query);
+        const { items, next, ...counts } = listings.page(namespace, query);
         const access = {
           session: { namespace },
           actor: caller.name,
@@ -54,9 +54,10 @@ export function addSessionServices(scope: RestScope, guard: Guard, options: Sess
           { ...access, resource: 'sessions', details: { door: 'rest', ...query } },
           async () => {
             const versions = items.map(({ metadata }) => [metadata.uid, metadata.resourceVersion]);
-            const etag = etagOf('list', query, total, versions);
+            const etag = etagOf('list', query, counts, versions);
             if (isUnchanged(reply, etag, headers['if-none-match'])) return undefined;
-            return { sessions: items.map(summaryOf), total, hasMore } satisfies SessionPage;
+            const page = { sessions: items.map(summaryOf), ...counts };
+            return (next === undefined ? page : { ...page, next }) satisfies SessionPage;
           },
         );
       },

@@ -59,7 +59,9 @@ export function addStreamServices(scope: RestScope, guard: Guard, options: Strea
           }
           return async (stream, ending) => {
             const batches = query.follow ? log.follow(session, since, ending) : log.read(session, since);
+            let last = since;
             for await (const { first, lines } of batches) {
+              last = first + lines.length - 1;
               let size = 0;
               let piece: { id: number; event: string; data: string }[] = [];
               for (const [index, data] of lines.entries()) {
@@ -72,7 +74,8 @@ export function addStreamServices(scope: RestScope, guard: Guard, options: Strea
               await stream.send(piece);
             }
             ending.throwIfAborted();
-            await stream.send([endOf(sessions.get(call.params.namespace, call.params.id))]);
+            // With an id, also of a log without records: readers come back, and only by it can be told that they need not.
+            await stream.send([{ id: last, ...endOf(sessions.get(call.params.namespace, call.params.id)) }]);
           };
         }),
     }),

@@ -1,9 +1,12 @@
 /** What the REST door bears: floods, slow and garbled senders, and who is let in before anything is done. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect as plainly, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
+import { promisify } from 'node:util';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { ErrorBody } from '../../../../../common/api/rest/error.ts';
@@ -15,6 +18,7 @@ import { Identities } from '../../../../../operator/serve/identity/identities.ts
 import { ReviewedTokens } from '../../../../../operator/serve/identity/token-review.ts';
 import { accept } from '../../../../../operator/serve/rest/accept.ts';
 import { AddressLimits } from '../../../../../operator/serve/rest/limits.ts';
+import { limitConnections } from '../../../../../operator/serve/rest/connections.ts';
 import { addService, service } from '../../../../../operator/serve/rest/routes.ts';
 import { createRestServer } from '../../../../../operator/serve/rest/server.ts';
 import type { RestServerOptions } from '../../../../../operator/serve/rest/server.ts';
@@ -194,6 +198,11 @@ describe('limits of the REST door', function () {
       headers: { traceparent: `00-${parent}-b7ad6b7169203331-01` },
     });
     assert.equal((traced.json as ErrorBody).traceId, parent);
+    const nothing = '0'.repeat(32);
+    const untraced = await rest('/tools/hello', {
+      headers: { traceparent: `00-${nothing}-b7ad6b7169203331-01` },
+    });
+    assert.notEqual((untraced.json as ErrorBody).traceId, nothing);
   });
 
   /** All that comes until the connection ends. */
@@ -224,7 +233,7 @@ describe('limits of the REST door', function () {
       }
     });
     assert.match(headers, /^HTTP\/1\.1 408 /);
-    assert.equal(bodyOf(headers).error, 'invalid_request');
+    assert.equal(bodyOf(headers).error, 'too_slow');
     const body = await talk(async (socket) => {
       socket.write(
         'POST /api/v1/user/namespaces HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{',
@@ -249,6 +258,31 @@ describe('limits of the REST door', function () {
     assert.equal(bodyOf(long).error, 'invalid_request');
   });
 
+  it('answer in these words also what node would refuse by itself, or read in one of two ways', async () => {
+    await begin();
+    const ask = (line: string, ...headers: string[]): Promise<string> =>
+      talk(
+        (socket) =>
+          void socket.write([`${line} HTTP/1.1`, 'connection: close', ...headers, '', ''].join('\r\n')),
+      );
+    const path = '/api/v1/user/namespaces';
+    for (const hosts of [[], ['host: x', 'Host: y']]) {
+      const heard = await ask(`GET ${path}`, ...hosts);
+      assert.match(heard, /^HTTP\/1\.1 400 /);
+      assert.match(bodyOf(heard).message, /one Host header/);
+    }
+    const expecting = await ask(`GET ${path}`, 'host: x', 'expect: miracles');
+    assert.equal(bodyOf(expecting).error, 'unauthenticated');
+    for (const method of ['TRACE', 'PROPFIND', 'QUERY']) {
+      const heard = await ask(`${method} ${path}`, 'host: x');
+      assert.equal(bodyOf(heard).error, 'method_not_allowed', heard);
+      assert.match(heard, /^allow: GET, HEAD\r$/im);
+      assert.equal(bodyOf(await ask(`${method} /api/v1/nowhere`, 'host: x')).error, 'not_found');
+    }
+    const odd = await ask('GET /api/v1/%zz', 'host: x');
+    assert.match(odd, new RegExp(`^x-trace-id: ${bodyOf(odd).traceId}\\r$`, 'im'));
+  });
+
   it('hold out hundreds of connections that say nothing, and serve others beside them', async () => {
     await begin({ patience: { ...patience, headersMs: 2000, requestMs: 4000 } });
     const sockets = await Promise.all(
@@ -263,6 +297,29 @@ describe('limits of the REST door', function () {
     assert.equal((await rest('/user/namespaces', known)).status, 200);
     assert.ok(performance.now() - started < 1000);
     await until(() => sockets.every(({ closed }) => closed), 'all were cut off', 10_000);
+  });
+
+  it('give one address so many connections, and a trusted proxy those of everybody behind it', async () => {
+    for (const [trusted, kept] of [
+      [['10.0.0.0/8'], 2],
+      [['fd00::/8', '127.0.0.0/8'], 3],
+    ] as const) {
+      const server = createServer();
+      limitConnections(server, 2, trusted);
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      const { port: listening } = server.address() as AddressInfo;
+      const sockets = [];
+      for (let i = 0; i < 3; i++) {
+        const socket = plainly({ host: '127.0.0.1', port: listening });
+        socket.on('error', () => undefined);
+        sockets.push(socket.resume());
+        await once(server, 'connection');
+      }
+      const count = promisify(server.getConnections.bind(server));
+      await until(async () => (await count()) === kept, `${kept} are kept`, 5000);
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    }
   });
 
   it('forget addresses that are not heard of, the longest silent first', () => {

@@ -1,24 +1,29 @@
 /** The page of the REST API in a real browser, served by the real door. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { pino } from 'pino';
 import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
 import { Registry } from 'prom-client';
-import { listNamespaces } from '../../../../../common/api/rest/operations.ts';
+import { downloadArtifact, listNamespaces, streamState } from '../../../../../common/api/rest/operations.ts';
 import type { Door } from '../../../../../operator/serve/http/server.ts';
 import { AccessReviews } from '../../../../../operator/serve/identity/access.ts';
 import { Identities } from '../../../../../operator/serve/identity/identities.ts';
 import { ReviewedTokens } from '../../../../../operator/serve/identity/token-review.ts';
+import { EventStream } from '../../../../../operator/serve/rest/event-stream.ts';
 import { AddressLimits } from '../../../../../operator/serve/rest/limits.ts';
+import { sendRaw } from '../../../../../operator/serve/rest/raw.ts';
 import { addService, service } from '../../../../../operator/serve/rest/routes.ts';
 import { createRestServer } from '../../../../../operator/serve/rest/server.ts';
 import { axeProblems } from '../../../../support/axe.ts';
 import { anAccesses, CollectedAudit, refusalsOf } from '../../../../support/audit.ts';
 import { TestCertificates } from '../../../../support/certificates.ts';
+import { Contract } from '../../../../support/openapi.ts';
 import { skipBecause } from '../../../../support/skip.ts';
 import { temporaryStore } from '../../../../support/temporary-store.ts';
 import type { TemporaryStore } from '../../../../support/temporary-store.ts';
+import { until } from '../../../../support/until.ts';
 import { findChromium } from '../../../../vscode/chromium.ts';
 import { VscodeUnavailable } from '../../../../vscode/unavailable.ts';
 
@@ -28,6 +33,8 @@ describe('the page of the REST API', function () {
   let door: Door | undefined;
   let temporary: TemporaryStore | undefined;
   let base: string;
+  /** Streams whose reader has gone. */
+  let left = 0;
 
   before(async function () {
     this.timeout(300_000);
@@ -55,12 +62,38 @@ describe('the page of the REST API', function () {
       accesses,
       refusals: refusalsOf(accesses, 'rest'),
       limits: new AddressLimits({ perSecond: 1000, burst: 1000, elapsed }),
-      services: (scope, guard) =>
+      services: (scope, guard) => {
         addService(
           scope,
           guard,
           service({ operation: listNamespaces, handle: async ({ caller }) => ({ hello: caller.name }) }),
-        ),
+        );
+        addService(
+          scope,
+          guard,
+          service({
+            operation: streamState,
+            handle: ({ exchange, reply }) =>
+              sendRaw(reply, exchange, async () => {
+                using events = new EventStream(exchange.response, exchange.signal);
+                await events.send([{ id: 1, event: 'state', data: '{"status":"<i>running</i>"}' }]);
+                await once(exchange.signal, 'abort');
+                left++;
+              }),
+          }),
+        );
+        addService(
+          scope,
+          guard,
+          service({
+            operation: downloadArtifact,
+            handle: async ({ reply }) =>
+              reply
+                .headers({ 'content-type': 'text/html', 'content-disposition': 'attachment' })
+                .send('<script>alert(1)</script>'),
+          }),
+        );
+      },
       ready: () => true,
       certificates: await TestCertificates.make(),
       logger: pino({ level: 'silent' }),
@@ -121,7 +154,7 @@ describe('the page of the REST API', function () {
       (sum, methods) => sum + Object.keys(methods).length,
       0,
     );
-    assert.equal(await page.locator('main details').count(), count);
+    assert.equal(await page.locator('main > section > details').count(), count);
     const overflow = await page.evaluate(
       () => globalThis.document.documentElement.scrollWidth - window.innerWidth,
     );
@@ -131,18 +164,69 @@ describe('the page of the REST API', function () {
 
   it('tries an operation by keyboard alone, and shows what it answers as text', async () => {
     const { page, faults } = await open('dark');
-    const operation = page.locator('details', { hasText: '/user/namespaces' });
-    await operation.locator('summary').focus();
+    const operation = page.locator('main > section > details', { hasText: '/user/namespaces' });
+    await operation.locator('> summary').focus();
     await page.keyboard.press('Enter');
-    await operation.locator('button').focus();
+    await operation.getByRole('button', { name: 'Send' }).focus();
     await page.keyboard.press('Enter');
     await operation.getByRole('status').getByText('401').waitFor();
     await page.getByLabel('Bearer token').fill('good');
-    await operation.locator('button').focus();
+    await operation.getByRole('button', { name: 'Send' }).focus();
     await page.keyboard.press('Enter');
     const shown = operation.getByRole('status').getByText('"hello"');
     await shown.waitFor();
     assert.match((await shown.textContent()) ?? '', /<b>ann<\/b>/);
     assert.deepEqual(faults, []);
+  });
+
+  it('shows a stream while it goes on, until it is told to stop', async () => {
+    const { page, faults } = await open('light');
+    await page.getByLabel('Bearer token').fill('good');
+    const operation = page.locator('main > section > details', { hasText: '/{id}/events' });
+    await operation.locator('> summary').click();
+    await operation.getByLabel('namespace (required)').fill('team-a');
+    await operation.getByLabel('id (required)').fill('s1');
+    await operation.getByRole('button', { name: 'Send' }).click();
+    await operation.getByRole('status').getByText('"<i>running</i>"').waitFor();
+    await operation.getByRole('button', { name: 'Stop receiving' }).press('Enter');
+    await until(() => left === 1, 'the stream has ended', 5000);
+    await operation.getByRole('button', { name: 'Stop receiving' }).waitFor({ state: 'hidden' });
+    assert.equal(
+      await operation
+        .getByRole('button', { name: 'Send' })
+        .evaluate((each) => each === document.activeElement),
+      true,
+    );
+    assert.deepEqual(faults, []);
+  });
+
+  it('saves what an agent made, and shows nothing of it', async () => {
+    const { page, faults } = await open('light');
+    await page.getByLabel('Bearer token').fill('good');
+    const operation = page.locator('main > section > details', { hasText: '/artifacts/{path}' });
+    await operation.locator('> summary').click();
+    await operation.getByLabel('namespace (required)').fill('team-a');
+    await operation.getByLabel('id (required)').fill('s1');
+    await operation.getByLabel('path (required)').fill('out/evil page.html');
+    await operation.getByRole('button', { name: 'Send' }).click();
+    const saving = page.waitForEvent('download');
+    await operation.getByRole('link', { name: 'Save' }).click();
+    assert.equal((await saving).suggestedFilename(), 'evil page.html');
+    assert.doesNotMatch((await operation.getByRole('status').textContent()) ?? '', /script/);
+    assert.deepEqual(faults, []);
+  });
+
+  it('offers each operation a body that fits it', async () => {
+    const { page } = await open('light');
+    const contract = new Contract();
+    for (const [path, methods] of Object.entries(contract.document.paths))
+      for (const { requestBody } of Object.values(methods)) {
+        const schema = requestBody?.content['application/json']?.schema;
+        if (schema === undefined) continue;
+        const exactly = page.getByText(path, { exact: true });
+        const operation = page.locator('main > section > details', { has: exactly });
+        const body = await operation.locator('textarea').inputValue();
+        assert.equal(contract.problems(schema, JSON.parse(body)), '', `${path}: ${body}`);
+      }
   });
 });

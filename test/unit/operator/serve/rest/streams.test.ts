@@ -76,11 +76,11 @@ describe('streams of the REST door', function () {
     await temporary[Symbol.asyncDispose]();
   });
 
-  const follow = (what: 'log' | 'events'): Promise<IncomingMessage> =>
+  const follow = (what: 'log' | 'events', headers: Record<string, string> = {}): Promise<IncomingMessage> =>
     open(
       { port, ca: certificates.ca },
       `/api/v1/namespaces/team-a/sessions/${session.metadata.name}/${what}`,
-      { headers: { authorization: 'Bearer good' } },
+      { headers: { authorization: 'Bearer good', ...headers } },
     );
 
   for (const what of ['log', 'events'] as const) {
@@ -125,6 +125,14 @@ describe('streams of the REST door', function () {
       assert.doesNotMatch(text, /^event: end$/m);
     });
   }
+
+  it('tell a browser that comes back to a log without records that there is nothing more', async () => {
+    sessions.status(session, { phase: 'Failed' });
+    const [end] = await take(eventsOf(await follow('log')), 1);
+    assert.deepEqual([end?.id, end?.event], ['0', 'end']);
+    const again = await follow('log', { 'last-event-id': '0' });
+    assert.equal(again.resume().statusCode, 204);
+  });
 
   it('are on record once, when they begin', async () => {
     const events = eventsOf(await follow('log'));

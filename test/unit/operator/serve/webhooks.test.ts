@@ -538,6 +538,20 @@ describe('the webhook door', () => {
       assert.equal(sessions().length, 2);
     });
 
+    it('starts what is missing of several, and not again the one that was deleted', async () => {
+      door.trigger('team-a', 'a', review);
+      await deliver(opened);
+      const [deleted] = sessions();
+      assert.ok(deleted);
+      await markSpent(door.store.store, deleted);
+      door.api.sessions.clear();
+      assert.equal((await deliver(opened)).status, 410);
+      // As after a sending that broke off between the two.
+      door.trigger('team-a', 'b', review);
+      const { status } = await deliver(opened);
+      assert.deepEqual([status, sessions().map(({ spec }) => spec.trigger?.name)], [202, ['b']]);
+    });
+
     it('starts what the policy allows, and tells what it forbids', async () => {
       door.policy('team-a', {
         ...door.policies.get({ namespace: 'team-a', name: 'policy' })?.spec,

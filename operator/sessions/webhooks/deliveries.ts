@@ -186,7 +186,7 @@ export class Deliveries {
     const direct = mayAsk ? directPlan(payload) : undefined;
     if (direct !== undefined) return { sessions: [direct], reasons: [], warnings: [] };
     const { namespace, source } = tenant;
-    return this.#options.planner({ namespace, source, headers, payload, deliveryId: id });
+    return this.#options.planner({ namespace, source, headers, payload, deliveryId: id, mayAsk });
   }
 
   /** Whoever asks for a session is there to hear what is wrong with it; otherwise its controller would say so to nobody. */

@@ -31,6 +31,8 @@ export interface PlanInput {
   payload: unknown;
   /** By which the source names it. */
   deliveryId: string | undefined;
+  /** The sender could have said itself what to start. */
+  mayAsk: boolean;
 }
 
 export interface PlannedSession {
@@ -60,7 +62,7 @@ export interface TriggerPlannerOptions {
 
 export const triggerPlanner =
   ({ triggers, frameworks, policies, nonce }: TriggerPlannerOptions): Planner =>
-  ({ namespace, source, headers, payload, deliveryId }) => {
+  ({ namespace, source, headers, payload, deliveryId, mayAsk }) => {
     const { triggers: plans, event } = planDelivery({
       delivery: { source, headers, payload },
       deliveryId,
@@ -84,7 +86,10 @@ export const triggerPlanner =
       }
     }
     if (plans.length === 0)
-      reasons.push('The namespace has no SessionTrigger, so no event starts a session.');
+      reasons.push(
+        'The namespace has no SessionTrigger, so no event starts a session.',
+        ...(mayAsk ? ['With this key the body may say itself what to start, in its field framework.'] : []),
+      );
     return { sessions, reasons: reasons.slice(0, REASONS_MAX), warnings: warnings.slice(0, REASONS_MAX) };
   };
 
@@ -103,7 +108,7 @@ const LIMITS = { timeoutSeconds: DEFAULT_TIMEOUT_SECONDS, gracePeriodSeconds: DE
 
 /** Undefined for a body that names no framework. Throws invalid_payload for one that does and is wrong otherwise. */
 export function directPlan(payload: unknown): PlannedSession | undefined {
-  if (typeof at(payload, 'framework', 'type') !== 'string') return undefined;
+  if ((at(payload, 'framework') ?? null) === null) return undefined;
   const fields = ['framework', 'displayName', 'source', 'policy', 'limits'];
   // The name may stand where the REST API's own request for a session has it.
   const name = at(payload, 'displayName') ?? at(payload, 'metadata', 'displayName');

@@ -279,6 +279,8 @@ describe('the webhook door', () => {
         () => withKey(DIRECT, { 'idempotency-key': 'a b' }),
       ],
       ['two ids of keys', 400, 'invalid_request', () => send('jira', {}, {}, '?key=a&key=b')],
+      ['a framework without its type', 400, 'invalid_payload', () => withKey({ framework: { config: {} } })],
+      ['a framework that is a name', 400, 'invalid_payload', () => withKey({ framework: 'generic' })],
       ['an unknown framework', 400, 'invalid_payload', () => withKey({ framework: { type: 'nope' } })],
       [
         'a source that cannot be',
@@ -586,7 +588,13 @@ describe('the webhook door', () => {
 
     it('never asks a signed payload what to start', async () => {
       const { body } = await deliver({ ...(opened as object), ...DIRECT });
-      assert.equal(body['status'], 'ignored');
+      assert.deepEqual([body['status'], (body['reasons'] as string[]).length], ['ignored', 1]);
+    });
+
+    it('tells whoever has a key, where there is no trigger, that the body may say it', async () => {
+      const { status, body } = await withKey({ event: 'deploy_failed' });
+      assert.deepEqual([status, body['status']], [200, 'ignored']);
+      assert.match(String(body['reasons']), /no SessionTrigger.*body may say .* in its field framework/);
     });
   });
 

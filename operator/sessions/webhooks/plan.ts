@@ -16,6 +16,7 @@ import { AmbientError } from '../../../common/errors.ts';
 import type { ObjectStore } from '../../../common/kube/object-store.ts';
 import { originOf } from '../../../common/rules/triggers/origin.ts';
 import type { Origin } from '../../../common/rules/triggers/origin.ts';
+import type { TriggerMistake } from '../../../common/rules/triggers/mistakes.ts';
 import { planDelivery } from '../../../common/rules/triggers/plan.ts';
 import { at } from '../../../common/rules/triggers/read.ts';
 import type { WebhookSource } from '../../../common/api/session.ts';
@@ -66,7 +67,8 @@ export const triggerPlanner =
     const { triggers: plans, event } = planDelivery({
       delivery: { source, headers, payload },
       deliveryId,
-      triggers: triggers.list(namespace),
+      // Those of other sources have nothing to say about it.
+      triggers: triggers.list(namespace).filter(({ spec }) => spec.source === source),
       frameworks: frameworks.list(),
       policy: policies.of(namespace),
       nonce: nonce(),
@@ -75,9 +77,9 @@ export const triggerPlanner =
     const reasons: string[] = [];
     const warnings: string[] = [];
     for (const { trigger, matched, reasons: against, mistakes, spec } of plans) {
-      const said = (lines: readonly { field?: string; path?: string; message: string }[]): string[] =>
-        lines.map(({ field, path, message }) => `${trigger}: ${field ?? path ?? ''} ${message}`);
-      if (!matched) reasons.push(...said(against));
+      const said = (lines: readonly TriggerMistake[]): string[] =>
+        lines.map(({ path, message }) => `${trigger}: ${path} ${message}`);
+      if (!matched) reasons.push(...against.map(({ message }) => `${trigger}: ${message}`));
       else if (spec === undefined)
         reasons.push(...said(mistakes.filter(({ severity }) => severity === 'error')));
       else {
@@ -87,7 +89,7 @@ export const triggerPlanner =
     }
     if (plans.length === 0)
       reasons.push(
-        'The namespace has no SessionTrigger, so no event starts a session.',
+        `The namespace has no SessionTrigger of source ${source}, so none of its events starts a session.`,
         ...(mayAsk ? ['With this key the body may say itself what to start, in its field framework.'] : []),
       );
     return { sessions, reasons: reasons.slice(0, REASONS_MAX), warnings: warnings.slice(0, REASONS_MAX) };

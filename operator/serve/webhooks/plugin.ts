@@ -172,7 +172,7 @@ async function handle(
       media: mediaOf(headers, source),
       announced: Number(headers['content-length'] ?? 0),
       onChunk,
-      wait: (body, aborted) => options.payloads.wait(body, aborted),
+      wait: (body, aborted) => options.payloads.wait(body, apiKey !== '', aborted),
     });
   let tenant: Tenant;
   let received: Received;

@@ -9,6 +9,7 @@ import { AmbientError } from '../../../common/errors.ts';
 import { OPERATOR_ARTIFACTS } from '../../../common/api/names.ts';
 import { keys, refOf } from '../../store/keys.ts';
 import type { ArtifactStore } from '../../store/store.ts';
+import { Places } from './places.ts';
 
 export const PAYLOAD_ARTIFACT = `${OPERATOR_ARTIFACTS}trigger-payload`;
 
@@ -23,13 +24,16 @@ export interface Payload {
 
 /** Older than any request. */
 const WAITING_MAX_MS = 3600_000;
-/** At once: of senders of whom nothing is known yet. */
-const WAITING_MAX = 8;
+/** At once: of holders of a key, and of senders of whom nothing is known yet, who shall not keep those out. */
+const PLACES = { known: 5, unknown: 3 };
+/** For a place. Senders wait ten seconds at least for their answer, or come again. */
+const PATIENCE_MS = 5000;
 
 export class Payloads {
   readonly #store: ArtifactStore;
   readonly #now: () => number;
-  #waiting = 0;
+  readonly #known = new Places(PLACES.known, PATIENCE_MS);
+  readonly #unknown = new Places(PLACES.unknown, PATIENCE_MS);
 
   constructor(store: ArtifactStore, now: () => number) {
     this.#store = store;
@@ -38,19 +42,16 @@ export class Payloads {
 
   /**
    * Puts what comes in where it waits. Forget it afterwards, in any case.
+   * @param isKnown the sender has shown a key
    * @throws AmbientError `unavailable` when too many come in at once, and what the store throws
    */
-  async wait(body: Readable, signal: AbortSignal): Promise<string> {
-    if (this.#waiting >= WAITING_MAX)
-      throw new AmbientError('unavailable', `${WAITING_MAX} long bodies are coming in already`);
-    this.#waiting++;
-    try {
-      const key = keys.waitingPayload(randomUUID());
-      await this.#store.put(key, body, { contentType: 'application/octet-stream', signal });
-      return key;
-    } finally {
-      this.#waiting--;
-    }
+  async wait(body: Readable, isKnown: boolean, signal: AbortSignal): Promise<string> {
+    using place = await (isKnown ? this.#known : this.#unknown).take(signal);
+    if (place === undefined)
+      throw new AmbientError('unavailable', 'too many long bodies are coming in at once');
+    const key = keys.waitingPayload(randomUUID());
+    await this.#store.put(key, body, { contentType: 'application/octet-stream', signal });
+    return key;
   }
 
   async forget({ body }: Pick<Payload, 'body'>): Promise<void> {

@@ -632,6 +632,38 @@ describe('the webhook door', () => {
       assert.deepEqual(await door.store.store.listKeys('_webhooks/'), []);
     });
 
+    it('ten at once, and of tenants also while strangers hold all the places that they can have', async () => {
+      const { store } = door.store;
+      let puts = 0;
+      const put = store.put.bind(store);
+      Object.defineProperty(store, 'put', {
+        value: (...given: Parameters<typeof put>) => {
+          puts++;
+          return put(...given);
+        },
+      });
+      const strangers = Array.from({ length: 12 }, () => {
+        const sent = request(`${door.url}/github?key=unknown`, {
+          method: 'POST',
+          headers: {
+            ...JSON_TYPE,
+            'content-length': 9_000_000,
+            'x-hub-signature-256': githubSignature('', ''),
+          },
+        });
+        sent.on('error', () => undefined);
+        sent.write(Buffer.alloc(300_000, 0x20));
+        return sent;
+      });
+      await until(() => puts >= 3, 'bodies of strangers are coming in');
+      const body = long(2_000_000);
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, () => post(`${door.url}/generic`, body, headers())),
+      );
+      assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([202]));
+      for (const sent of strangers) sent.destroy();
+    });
+
     it('up to 25 MiB, announced or not', async () => {
       const chunk = Buffer.alloc(1024 * 1024, 0x20);
       const announced = await post(`${door.url}/generic`, Buffer.alloc(26 * 1024 * 1024, 0x20), headers());

@@ -664,6 +664,28 @@ describe('the webhook door', () => {
       for (const sent of strangers) sent.destroy();
     });
 
+    it('of many strangers at once in bounded memory, which tenants do not notice', async () => {
+      const part = Buffer.alloc(250_000, 0x20);
+      const refused = Promise.withResolvers<number | undefined>();
+      const strangers = Array.from({ length: 400 }, () => {
+        const sent = request(`${door.url}/github?key=unknown`, {
+          method: 'POST',
+          headers: {
+            ...JSON_TYPE,
+            'content-length': 251_000,
+            'x-hub-signature-256': githubSignature('', ''),
+          },
+        });
+        sent.on('error', () => undefined);
+        sent.on('response', (response) => refused.resolve(response.resume().statusCode));
+        sent.write(part);
+        return sent;
+      });
+      assert.equal(await refused.promise, 503);
+      assert.equal((await withKey(DIRECT)).status, 202);
+      for (const sent of strangers) sent.destroy();
+    });
+
     it('up to 25 MiB, announced or not', async () => {
       const chunk = Buffer.alloc(1024 * 1024, 0x20);
       const announced = await post(`${door.url}/generic`, Buffer.alloc(26 * 1024 * 1024, 0x20), headers());

@@ -12,11 +12,12 @@ const NONCE = /^[a-z0-9]{16,64}$/;
 const TAG = 'untrusted-';
 
 /**
- * Control characters but line feed and tab; characters that turn the direction of text, have no width, or spell what only a
- * machine reads (the planes of tags and variation selectors).
+ * Control characters but line feed and tab, and what Unicode says is not shown: characters that turn the direction of text, have
+ * no width, fill, or spell what only a machine reads. Joiners and the choice between text and picture stay: words and emoji need
+ * them.
  */
 const UNSEEN =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\u{e0000}-\u{e01ef}]/gu;
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufff9-\ufffb]|(?![\u200c\u200d\ufe0e\ufe0f])\p{Default_Ignorable_Code_Point}/gu;
 
 /** As people see it, cut to its length. */
 export function cleaned(text: string): string {

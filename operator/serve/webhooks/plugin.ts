@@ -167,13 +167,17 @@ async function handle(
   const apiKey = headers['x-api-key'] ?? '';
   const keyId = keyIdOf(request.query);
 
-  const read = async (onChunk: (chunk: Uint8Array) => void): Promise<Received> =>
-    await receive(inTime(request.raw, bodyMs), {
+  const sender = apiKey === '' ? 'unknown' : 'known';
+  const read = async (onChunk: (chunk: Uint8Array) => void): Promise<Received> => {
+    using memory = options.payloads.memory(sender);
+    return await receive(inTime(request.raw, bodyMs), {
       media: mediaOf(headers, source),
       announced: Number(headers['content-length'] ?? 0),
       onChunk,
-      wait: (body, aborted) => options.payloads.wait(body, aborted),
+      hold: (bytes) => memory.hold(bytes),
+      wait: (body, aborted) => options.payloads.wait(body, sender, aborted),
     });
+  };
   let tenant: Tenant;
   let received: Received;
   if (apiKey !== '') {

@@ -111,11 +111,18 @@ export class Deliveries {
     const id = delivery.id ?? randomUUID();
     const started: Started[] = [];
     const refused: Refusal[] = [];
+    let isGone = false;
     for (const planned of plan.sessions) {
       const name = derivedUuid('delivery', namespace, source, id, planned.trigger);
       const known = this.#options.sessions.get({ namespace, name });
-      if (known === undefined && delivery.id !== undefined && (await this.#options.isSpent(namespace, name)))
-        throw new AmbientError('gone', 'the session of this delivery was started before, and deleted');
+      if (
+        known === undefined &&
+        delivery.id !== undefined &&
+        (await this.#options.isSpent(namespace, name))
+      ) {
+        isGone = true;
+        continue;
+      }
       const violations = known === undefined ? this.#judge(namespace, planned.spec).violations : [];
       if (violations.length > 0) {
         refused.push({ trigger: planned.trigger, violations });
@@ -141,6 +148,8 @@ export class Deliveries {
     }
     const [first, ...others] = started;
     if (first !== undefined) return { kind: 'started', sessions: [first, ...others], refused };
+    if (isGone)
+      throw new AmbientError('gone', 'the session of this delivery was started before, and deleted');
     throw violated(refused.flatMap(({ violations }) => violations));
   }
 
@@ -177,7 +186,7 @@ export class Deliveries {
     const direct = mayAsk ? directPlan(payload) : undefined;
     if (direct !== undefined) return { sessions: [direct], reasons: [], warnings: [] };
     const { namespace, source } = tenant;
-    return this.#options.planner({ namespace, source, headers, payload, deliveryId: id });
+    return this.#options.planner({ namespace, source, headers, payload, deliveryId: id, mayAsk });
   }
 
   /** Whoever asks for a session is there to hear what is wrong with it; otherwise its controller would say so to nobody. */

@@ -16,6 +16,7 @@ import { AmbientError } from '../../../common/errors.ts';
 import type { ObjectStore } from '../../../common/kube/object-store.ts';
 import { originOf } from '../../../common/rules/triggers/origin.ts';
 import type { Origin } from '../../../common/rules/triggers/origin.ts';
+import type { TriggerMistake } from '../../../common/rules/triggers/mistakes.ts';
 import { planDelivery } from '../../../common/rules/triggers/plan.ts';
 import { at } from '../../../common/rules/triggers/read.ts';
 import type { WebhookSource } from '../../../common/api/session.ts';
@@ -31,6 +32,8 @@ export interface PlanInput {
   payload: unknown;
   /** By which the source names it. */
   deliveryId: string | undefined;
+  /** The sender could have said itself what to start. */
+  mayAsk: boolean;
 }
 
 export interface PlannedSession {
@@ -60,11 +63,12 @@ export interface TriggerPlannerOptions {
 
 export const triggerPlanner =
   ({ triggers, frameworks, policies, nonce }: TriggerPlannerOptions): Planner =>
-  ({ namespace, source, headers, payload, deliveryId }) => {
+  ({ namespace, source, headers, payload, deliveryId, mayAsk }) => {
     const { triggers: plans, event } = planDelivery({
       delivery: { source, headers, payload },
       deliveryId,
-      triggers: triggers.list(namespace),
+      // Those of other sources have nothing to say about it.
+      triggers: triggers.list(namespace).filter(({ spec }) => spec.source === source),
       frameworks: frameworks.list(),
       policy: policies.of(namespace),
       nonce: nonce(),
@@ -73,9 +77,9 @@ export const triggerPlanner =
     const reasons: string[] = [];
     const warnings: string[] = [];
     for (const { trigger, matched, reasons: against, mistakes, spec } of plans) {
-      const said = (lines: readonly { field?: string; path?: string; message: string }[]): string[] =>
-        lines.map(({ field, path, message }) => `${trigger}: ${field ?? path ?? ''} ${message}`);
-      if (!matched) reasons.push(...said(against));
+      const said = (lines: readonly TriggerMistake[]): string[] =>
+        lines.map(({ path, message }) => `${trigger}: ${path} ${message}`);
+      if (!matched) reasons.push(...against.map(({ message }) => `${trigger}: ${message}`));
       else if (spec === undefined)
         reasons.push(...said(mistakes.filter(({ severity }) => severity === 'error')));
       else {
@@ -84,7 +88,10 @@ export const triggerPlanner =
       }
     }
     if (plans.length === 0)
-      reasons.push('The namespace has no SessionTrigger, so no event starts a session.');
+      reasons.push(
+        `The namespace has no SessionTrigger of source ${source}, so none of its events starts a session.`,
+        ...(mayAsk ? ['With this key the body may say itself what to start, in its field framework.'] : []),
+      );
     return { sessions, reasons: reasons.slice(0, REASONS_MAX), warnings: warnings.slice(0, REASONS_MAX) };
   };
 
@@ -103,7 +110,7 @@ const LIMITS = { timeoutSeconds: DEFAULT_TIMEOUT_SECONDS, gracePeriodSeconds: DE
 
 /** Undefined for a body that names no framework. Throws invalid_payload for one that does and is wrong otherwise. */
 export function directPlan(payload: unknown): PlannedSession | undefined {
-  if (typeof at(payload, 'framework', 'type') !== 'string') return undefined;
+  if ((at(payload, 'framework') ?? null) === null) return undefined;
   const fields = ['framework', 'displayName', 'source', 'policy', 'limits'];
   // The name may stand where the REST API's own request for a session has it.
   const name = at(payload, 'displayName') ?? at(payload, 'metadata', 'displayName');

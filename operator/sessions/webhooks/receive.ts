@@ -27,6 +27,8 @@ export interface ReceiveOptions {
   /** Bytes that are said to come; 0 where nothing is said. */
   announced: number;
   onChunk: (chunk: Uint8Array) => void;
+  /** Told of what stays in memory until the body is there. Throws when there is no room. */
+  hold: (bytes: number) => void;
   /** Puts what does not fit into memory somewhere, and says where. */
   wait: (body: Readable, signal: AbortSignal) => Promise<string>;
 }
@@ -41,7 +43,7 @@ export interface Received {
   payload: () => unknown;
 }
 
-/** Throws too_large, what the chunks throw, and what the store throws. Leaves nothing waiting then. */
+/** Throws too_large, what `hold`, the chunks and the store throw. Leaves nothing waiting then. */
 export async function receive(incoming: AsyncIterable<Buffer>, options: ReceiveOptions): Promise<Received> {
   if (options.announced > BODY_BYTES_MAX) throw tooLarge(BODY_BYTES_MAX);
   const hash = createHash('sha256');
@@ -56,6 +58,7 @@ export async function receive(incoming: AsyncIterable<Buffer>, options: ReceiveO
   for await (const chunk of incoming) {
     size += chunk.length;
     if (size > BODY_BYTES_MAX) throw tooLarge(BODY_BYTES_MAX);
+    if (!overflow.isOpen) options.hold(chunk.length);
     hash.update(chunk);
     options.onChunk(chunk);
     if (overflow.isOpen) await pass(chunk);

@@ -279,6 +279,8 @@ describe('the webhook door', () => {
         () => withKey(DIRECT, { 'idempotency-key': 'a b' }),
       ],
       ['two ids of keys', 400, 'invalid_request', () => send('jira', {}, {}, '?key=a&key=b')],
+      ['a framework without its type', 400, 'invalid_payload', () => withKey({ framework: { config: {} } })],
+      ['a framework that is a name', 400, 'invalid_payload', () => withKey({ framework: 'generic' })],
       ['an unknown framework', 400, 'invalid_payload', () => withKey({ framework: { type: 'nope' } })],
       [
         'a source that cannot be',
@@ -538,6 +540,20 @@ describe('the webhook door', () => {
       assert.equal(sessions().length, 2);
     });
 
+    it('starts what is missing of several, and not again the one that was deleted', async () => {
+      door.trigger('team-a', 'a', review);
+      await deliver(opened);
+      const [deleted] = sessions();
+      assert.ok(deleted);
+      await markSpent(door.store.store, deleted);
+      door.api.sessions.clear();
+      assert.equal((await deliver(opened)).status, 410);
+      // As after a sending that broke off between the two.
+      door.trigger('team-a', 'b', review);
+      const { status } = await deliver(opened);
+      assert.deepEqual([status, sessions().map(({ spec }) => spec.trigger?.name)], [202, ['b']]);
+    });
+
     it('starts what the policy allows, and tells what it forbids', async () => {
       door.policy('team-a', {
         ...door.policies.get({ namespace: 'team-a', name: 'policy' })?.spec,
@@ -561,10 +577,13 @@ describe('the webhook door', () => {
 
     it('says why none matches', async () => {
       door.trigger('team-a', 'review', review);
+      door.trigger('team-a', 'answer', { ...review, source: 'slack' });
       const closed = { ...(opened as object), action: 'closed' };
       const { status, body } = await deliver(closed);
       assert.deepEqual([status, body['status']], [200, 'ignored']);
-      assert.match(String(body['reasons']), /review: spec\.when\.actions .*closed/);
+      assert.deepEqual(body['reasons'], [
+        'review: spec.when.actions wants an action like "opened", and the event has "closed".',
+      ]);
       const dry = await deliver(closed, {}, '/validate');
       assert.deepEqual([dry.status, dry.body['framework']], [200, null]);
       assert.match(String(dry.body['warnings']), /review: spec\.when\.actions .*closed/);
@@ -572,7 +591,13 @@ describe('the webhook door', () => {
 
     it('never asks a signed payload what to start', async () => {
       const { body } = await deliver({ ...(opened as object), ...DIRECT });
-      assert.equal(body['status'], 'ignored');
+      assert.deepEqual([body['status'], (body['reasons'] as string[]).length], ['ignored', 1]);
+    });
+
+    it('tells whoever has a key, where there is no trigger, that the body may say it', async () => {
+      const { status, body } = await withKey({ event: 'deploy_failed' });
+      assert.deepEqual([status, body['status']], [200, 'ignored']);
+      assert.match(String(body['reasons']), /no SessionTrigger.*body may say .* in its field framework/);
     });
   });
 
@@ -605,6 +630,60 @@ describe('the webhook door', () => {
         });
       assert.deepEqual([(await attempt(SECRET)).status, (await attempt('guess')).status], [200, 401]);
       assert.deepEqual(await door.store.store.listKeys('_webhooks/'), []);
+    });
+
+    it('ten at once, and of tenants also while strangers hold all the places that they can have', async () => {
+      const { store } = door.store;
+      let puts = 0;
+      const put = store.put.bind(store);
+      Object.defineProperty(store, 'put', {
+        value: (...given: Parameters<typeof put>) => {
+          puts++;
+          return put(...given);
+        },
+      });
+      const strangers = Array.from({ length: 12 }, () => {
+        const sent = request(`${door.url}/github?key=unknown`, {
+          method: 'POST',
+          headers: {
+            ...JSON_TYPE,
+            'content-length': 9_000_000,
+            'x-hub-signature-256': githubSignature('', ''),
+          },
+        });
+        sent.on('error', () => undefined);
+        sent.write(Buffer.alloc(300_000, 0x20));
+        return sent;
+      });
+      await until(() => puts >= 3, 'bodies of strangers are coming in');
+      const body = long(2_000_000);
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, () => post(`${door.url}/generic`, body, headers())),
+      );
+      assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([202]));
+      for (const sent of strangers) sent.destroy();
+    });
+
+    it('of many strangers at once in bounded memory, which tenants do not notice', async () => {
+      const part = Buffer.alloc(250_000, 0x20);
+      const refused = Promise.withResolvers<number | undefined>();
+      const strangers = Array.from({ length: 400 }, () => {
+        const sent = request(`${door.url}/github?key=unknown`, {
+          method: 'POST',
+          headers: {
+            ...JSON_TYPE,
+            'content-length': 251_000,
+            'x-hub-signature-256': githubSignature('', ''),
+          },
+        });
+        sent.on('error', () => undefined);
+        sent.on('response', (response) => refused.resolve(response.resume().statusCode));
+        sent.write(part);
+        return sent;
+      });
+      assert.equal(await refused.promise, 503);
+      assert.equal((await withKey(DIRECT)).status, 202);
+      for (const sent of strangers) sent.destroy();
     });
 
     it('up to 25 MiB, announced or not', async () => {

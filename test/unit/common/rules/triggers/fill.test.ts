@@ -192,7 +192,8 @@ describe('a session made of an event', () => {
       configOf({ args: ['{{event.text}}'] }, saying(`a\u0000b\u202ec${hidden}\u200bd\r\ne\ud800`))['args'],
       ['abcd\ne\ufffd'],
     );
-    assert.equal(cleaned('👩‍💻 é 漢字\tx'), '👩‍💻 é 漢字\tx');
+    assert.equal(cleaned('👩‍💻 ❤️ é 漢字 می‌خواهم\tx'), '👩‍💻 ❤️ é 漢字 می‌خواهم\tx');
+    assert.equal(cleaned('a\u061c\u00ad\u180e\u2065\u3164\u{1d173}\ufe00\u{e01f0}b'), 'ab');
   });
 
   it('cuts what is too long, and says so', () => {

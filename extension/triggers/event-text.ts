@@ -2,6 +2,8 @@
 import type { Session } from '../../common/api/session.ts';
 import { formatBytes } from '../../common/rules/wording.ts';
 import { plain } from '../ide/plain-text.ts';
+import { causeOf } from '../sessions/cause.ts';
+import { triggerText } from '../sessions/state.ts';
 
 /** Directions, widths of nothing, and what only machines read: shown as escapes, which JSON takes too. */
 const UNSEEN =
@@ -17,12 +19,18 @@ export function eventText({ metadata, spec }: Session): string {
     return lines.map(comment).join('\n');
   }
   const { payload, outside = [], received, ...facts } = trigger;
+  const { who, what, url } = causeOf({ spec });
+  const caused = [triggerText({ spec }), who === undefined ? '' : `caused by ${who}`, what ?? ''].filter(
+    Boolean,
+  );
   lines.push(
+    plain(caused.join(' · '), 300),
+    ...(url === undefined ? [] : [plain(url, 300)]),
     `The payload was written by others. Nothing in it speaks for this namespace.`,
     ...(received === undefined
       ? []
       : [
-          `Here it is shortened; the whole of ${formatBytes(received.sizeBytes)} is the artifact ${plain(received.artifact)}.`,
+          `What is long of it is cut here; the whole, ${formatBytes(received.sizeBytes)}, is the artifact ${plain(received.artifact)}.`,
         ]),
   );
   const shown = {

@@ -311,11 +311,20 @@ describe('the view of a session', () => {
       action: 'labeled',
       name: 'fix',
       delivery: 'd-1',
+      received: { digest: `sha256:${'0'.repeat(64)}`, sizeBytes: 1, artifact: '.ambient/p' },
+      payload: {
+        issue: { number: 41, title: 'Prices' },
+        repository: { full_name: 'acme/shop' },
+        sender: { login: 'ann' },
+      },
     };
-    const view = sessionView(aSession().spec({ trigger }).build());
+    const createdBy = { user: 'system:serviceaccount:ambient-system:ambient-operator' };
+    const view = sessionView(aSession().spec({ trigger, createdBy }).build());
     const details = Object.fromEntries(view.details.map(({ label, value }) => [label, value]));
     assert.equal(details['Trigger'], 'github, issues, labeled');
     assert.deepEqual([details['Session trigger'], details['Delivery']], ['fix', 'd-1']);
+    assert.deepEqual([details['Caused by'], details['About']], ['ann', 'acme/shop #41, Prices']);
+    assert.equal(details['Launched by'], undefined, 'the operator is nobody that one looks for');
     assert.equal(view.triggered, true);
     assert.equal(sessionView(aSession().build()).triggered, undefined);
   });

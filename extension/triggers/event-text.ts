@@ -5,9 +5,10 @@ import { plain } from '../ide/plain-text.ts';
 import { causeOf } from '../sessions/cause.ts';
 import { triggerText } from '../sessions/state.ts';
 
-/** Directions, widths of nothing, and what only machines read: shown as escapes, which JSON takes too. */
+/** Directions, widths of nothing, odd line ends, and what only machines read: shown as escapes, which JSON takes too. */
 const UNSEEN =
-  /[\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e01ef}]/gu;
+  // U+FE0F only says that a picture is in colour.
+  /[[\u007f-\u009f\u2028\u2029\ufff9-\ufffb\p{Default_Ignorable_Code_Point}]--[\ufe0f]]/gv;
 
 export function eventText({ metadata, spec }: Session): string {
   const { namespace = '', name } = metadata;
@@ -43,7 +44,7 @@ export function eventText({ metadata, spec }: Session): string {
   return `${lines.map(comment).join('\n')}\n${escaped(JSON.stringify(shown, undefined, 2))}\n`;
 }
 
-const comment = (line: string): string => `// ${line}`;
+const comment = (line: string): string => `// ${escaped(line)}`;
 
 const escaped = (json: string): string =>
   json.replace(UNSEEN, (character) =>

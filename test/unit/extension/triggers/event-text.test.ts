@@ -33,13 +33,14 @@ describe('what triggered a session', () => {
   });
 
   it('shows what people would not see', () => {
-    const payload = { title: 'a\u202eb\u200bc\u{e0061}\u0000' };
+    const payload = { title: 'a\u202eb\u200bc\u{e0061}\u0000\u2028\u00ad\ufe01', heart: '\u2764\ufe0f' };
     const text = eventText(
       aSession('s1')
         .spec({ trigger: { source: 'slack', payload } })
         .build(),
     );
-    assert.ok(text.includes(String.raw`a\u202eb\u200bc\udb40\udc61\u0000`), text);
+    assert.ok(text.includes(String.raw`a\u202eb\u200bc\udb40\udc61\u0000\u2028\u00ad\ufe01`), text);
+    assert.ok(text.includes('"\u2764\ufe0f"'), 'a picture stays one');
     assert.deepEqual(json(text), { source: 'slack', payload });
   });
 

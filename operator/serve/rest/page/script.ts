@@ -29,6 +29,16 @@ const controlOf = ({ schema, required }) => {
   return make('select', {}, ...['', ...choices].map((each) => make('option', { value: each }, each || 'not set')));
 };
 const example = { framework: { type: 'generic', config: { command: 'echo hello' } } };
+/** To begin with: the fields that are required; of what has a schema of its own, or takes anything, an example. */
+const bodyText = ({ properties, required = [] }) => {
+  if (properties === undefined) return JSON.stringify(example, undefined, 2);
+  if (required.length === 0) return '';
+  return JSON.stringify(Object.fromEntries(required.map((name) => [name, ''])), undefined, 2);
+};
+const bodyHint = ({ properties, description }) =>
+  properties === undefined ? description : 'Fields: ' + Object.keys(properties).join(', ') + '.';
+/** Of an answer that goes on, the last of it; of any other, the first. */
+const SHOWN_MAX = 200000;
 function operationOf(path, method, operation) {
   const form = make('form', { class: 'inside' });
   const controls = [];
@@ -40,24 +50,48 @@ function operationOf(path, method, operation) {
   }
   let body;
   if (operation.requestBody) {
+    const { required, content } = operation.requestBody;
+    const { schema } = Object.values(content)[0];
     body = make('textarea', { spellcheck: 'false' });
-    body.value = JSON.stringify(example, undefined, 2);
-    form.append(...field('Body', body));
+    body.value = bodyText(schema);
+    form.append(...field('Body' + (required ? ' (required)' : ''), body, bodyHint(schema)));
   }
   const answer = make('div', { role: 'status', 'aria-live': 'polite' });
-  form.append(make('button', { type: 'submit' }, 'Send'), answer);
-  form.addEventListener('submit', (event) => {
+  const stop = make('button', { type: 'button', class: 'stop', hidden: '' }, 'Stop');
+  const submit = make('button', { type: 'submit' }, 'Send');
+  form.append(submit, ' ', stop, answer);
+  let running = new AbortController();
+  stop.addEventListener('click', () => {
+    running.abort();
+    submit.focus();
+  });
+  form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    send({ path, method, controls, body }).then(
-      (text) => answer.replaceChildren(make('pre', { tabindex: '0' }, text)),
-      (error) => answer.replaceChildren(make('pre', { tabindex: '0' }, String(error))),
-    );
+    running.abort();
+    const mine = (running = new AbortController());
+    const shown = make('pre', { tabindex: '0' }, 'Sending…');
+    answer.replaceChildren(shown);
+    answer.setAttribute('aria-busy', 'true');
+    stop.hidden = false;
+    let said = '';
+    try {
+      await send({ path, method, controls, body, signal: mine.signal }, (text) => {
+        shown.textContent = said = text;
+      });
+    } catch (error) {
+      const begun = said === '' ? '' : said.trimEnd() + '\\n\\n';
+      const failed = (begun === '' ? 'No answer: ' : 'Broken off: ') + error + '\\nCheck that the operator can be reached, and send it again.';
+      shown.textContent = begun + (mine.signal.aborted ? 'Stopped.' : failed);
+    }
+    if (running !== mine) return;
+    stop.hidden = true;
+    answer.removeAttribute('aria-busy');
   });
   const head = make('summary', {}, make('span', { class: 'method' }, method.toUpperCase()), ' ', make('span', { class: 'path' }, path));
   head.append(' ', make('span', { class: 'summary' }, operation.summary || ''));
   return make('details', {}, head, form);
 }
-async function send({ path, method, controls, body }) {
+async function send({ path, method, controls, body, signal }, say) {
   let target = path;
   const query = new URLSearchParams();
   const headers = {};
@@ -70,13 +104,28 @@ async function send({ path, method, controls, body }) {
     else if (parameter.in === 'query') query.set(parameter.name, value);
     else headers[parameter.name] = value;
   }
-  if (body) headers['content-type'] = 'application/json';
+  const content = body && body.value.trim() !== '' ? body.value : undefined;
+  if (content !== undefined) headers['content-type'] = 'application/json';
   const url = '.' + target + (query.size > 0 ? '?' + query : '');
-  const response = await fetch(url, { method: method.toUpperCase(), headers, body: body ? body.value : undefined, cache: 'no-store' });
-  let text = await response.text();
-  try { text = JSON.stringify(JSON.parse(text), undefined, 2); } catch { /* not JSON */ }
+  const response = await fetch(url, { method: method.toUpperCase(), headers, body: content, cache: 'no-store', signal });
   const etag = response.headers.get('etag');
-  return response.status + ' ' + response.statusText + (etag ? '\\nETag: ' + etag : '') + '\\n\\n' + text;
+  const head = response.status + ' ' + response.statusText + (etag ? '\\nETag: ' + etag : '') + '\\n\\n';
+  say(head);
+  const isStream = (response.headers.get('content-type') || '').startsWith('text/event-stream');
+  const reader = response.body ? response.body.pipeThrough(new TextDecoderStream()).getReader() : undefined;
+  let text = '';
+  for (;;) {
+    const { done, value } = reader ? await reader.read() : { done: true };
+    if (done) break;
+    text += value;
+    if (isStream) say(head + (text = text.slice(-SHOWN_MAX)));
+    else if (text.length > SHOWN_MAX) {
+      say(head + text.slice(0, SHOWN_MAX) + '…\\n\\nThere is more, which this page does not show.');
+      return await reader.cancel();
+    }
+  }
+  try { text = JSON.stringify(JSON.parse(text), undefined, 2); } catch { /* not JSON */ }
+  say(head + text);
 }
 async function show() {
   const main = document.getElementById('operations');

@@ -1,16 +1,19 @@
 /** The page of the REST API in a real browser, served by the real door. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { pino } from 'pino';
 import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
 import { Registry } from 'prom-client';
-import { listNamespaces } from '../../../../../common/api/rest/operations.ts';
+import { listNamespaces, stopSession, streamLog } from '../../../../../common/api/rest/operations.ts';
 import type { Door } from '../../../../../operator/serve/http/server.ts';
 import { AccessReviews } from '../../../../../operator/serve/identity/access.ts';
 import { Identities } from '../../../../../operator/serve/identity/identities.ts';
 import { ReviewedTokens } from '../../../../../operator/serve/identity/token-review.ts';
+import { EventStream } from '../../../../../operator/serve/rest/event-stream.ts';
 import { AddressLimits } from '../../../../../operator/serve/rest/limits.ts';
+import { sendRaw } from '../../../../../operator/serve/rest/raw.ts';
 import { addService, service } from '../../../../../operator/serve/rest/routes.ts';
 import { createRestServer } from '../../../../../operator/serve/rest/server.ts';
 import { axeProblems } from '../../../../support/axe.ts';
@@ -28,6 +31,7 @@ describe('the page of the REST API', function () {
   let door: Door | undefined;
   let temporary: TemporaryStore | undefined;
   let base: string;
+  const streamEnded = Promise.withResolvers<void>();
 
   before(async function () {
     this.timeout(300_000);
@@ -55,12 +59,32 @@ describe('the page of the REST API', function () {
       accesses,
       refusals: refusalsOf(accesses, 'rest'),
       limits: new AddressLimits({ perSecond: 1000, burst: 1000, elapsed }),
-      services: (scope, guard) =>
+      services: (scope, guard) => {
         addService(
           scope,
           guard,
           service({ operation: listNamespaces, handle: async ({ caller }) => ({ hello: caller.name }) }),
-        ),
+        );
+        addService(
+          scope,
+          guard,
+          service({
+            operation: streamLog,
+            handle: async ({ reply, exchange }) =>
+              await sendRaw(reply, exchange, async () => {
+                using events = new EventStream(exchange.response, exchange.signal);
+                await events.send([{ id: 1, event: 'record', data: '{"text":"the first line"}' }]);
+                await once(exchange.signal, 'abort');
+                streamEnded.resolve();
+              }),
+          }),
+        );
+        addService(
+          scope,
+          guard,
+          service({ operation: stopSession, handle: async ({ body }) => ({ asked: body }) }),
+        );
+      },
       ready: () => true,
       certificates: await TestCertificates.make(),
       logger: pino({ level: 'silent' }),
@@ -134,15 +158,54 @@ describe('the page of the REST API', function () {
     const operation = page.locator('details', { hasText: '/user/namespaces' });
     await operation.locator('summary').focus();
     await page.keyboard.press('Enter');
-    await operation.locator('button').focus();
+    const send = operation.getByRole('button', { name: 'Send' });
+    await send.focus();
     await page.keyboard.press('Enter');
     await operation.getByRole('status').getByText('401').waitFor();
     await page.getByLabel('Bearer token').fill('good');
-    await operation.locator('button').focus();
+    await send.focus();
     await page.keyboard.press('Enter');
     const shown = operation.getByRole('status').getByText('"hello"');
     await shown.waitFor();
     assert.match((await shown.textContent()) ?? '', /<b>ann<\/b>/);
+    assert.deepEqual(faults, []);
+  });
+
+  it('shows a log while it is written, until one stops it', async () => {
+    const { page, faults } = await open('light');
+    await page.getByLabel('Bearer token').fill('good');
+    const operation = page.locator('details', { hasText: '/sessions/{id}/log' });
+    await operation.locator('summary').click();
+    await operation.getByLabel('namespace (required)').fill('team-a');
+    await operation.getByLabel('id (required)').fill('0b2f0000-0000-4000-8000-000000000000');
+    await page.keyboard.press('Enter');
+    const answer = operation.getByRole('status');
+    await answer.getByText('the first line').waitFor();
+    await operation.getByRole('button', { name: 'Stop' }).focus();
+    await page.keyboard.press('Enter');
+    await answer.getByText('Stopped.').waitFor();
+    await streamEnded.promise;
+    assert.equal(await operation.getByRole('button', { name: 'Stop' }).count(), 0);
+    assert.match((await answer.textContent()) ?? '', /the first line/);
+    assert.deepEqual(faults, []);
+  });
+
+  it('begins each body with what is required there, and sends none that is left empty', async () => {
+    const { page, faults } = await open('dark');
+    await page.getByLabel('Bearer token').fill('good');
+    const bodyOf = (path: string) =>
+      page.locator('details', { has: page.getByText(path, { exact: true }) }).getByLabel(/^Body/);
+    assert.deepEqual(JSON.parse(await bodyOf('/namespaces/{namespace}/sessions/{id}/budget').inputValue()), {
+      limit: '',
+    });
+    assert.match(await bodyOf('/webhooks/{source}').inputValue(), /echo hello/);
+    const operation = page.locator('details', { hasText: '/sessions/{id}/stop' });
+    await operation.locator('summary').click();
+    await operation.getByLabel('namespace (required)').fill('team-a');
+    await operation.getByLabel('id (required)').fill('0b2f0000-0000-4000-8000-000000000000');
+    assert.equal(await operation.getByLabel('Body').inputValue(), '');
+    await page.keyboard.press('Enter');
+    await operation.getByRole('status').getByText(/^200/).waitFor();
     assert.deepEqual(faults, []);
   });
 });

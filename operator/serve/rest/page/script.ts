@@ -18,10 +18,12 @@ const field = (label, control, hint) => {
   }
   return parts;
 };
-const controlOf = ({ schema, required }) => {
+const controlOf = ({ name, schema, required }) => {
   const choices = schema.enum || (schema.type === 'boolean' ? ['true', 'false'] : undefined);
   if (choices === undefined) {
-    const control = make('input', { autocomplete: 'off', spellcheck: 'false' });
+    // Nobody else shall read it over a shoulder, as little as the token.
+    const type = name === 'x-api-key' ? 'password' : 'text';
+    const control = make('input', { type, autocomplete: 'off', spellcheck: 'false' });
     if (required) control.required = true;
     if (schema.default !== undefined) control.placeholder = String(schema.default);
     return control;

@@ -199,6 +199,7 @@ describe('the page of the REST API', function () {
       limit: '',
     });
     assert.match(await bodyOf('/webhooks/{source}').inputValue(), /echo hello/);
+    assert.equal(await page.getByLabel('x-api-key').first().getAttribute('type'), 'password');
     const operation = page.locator('details', { hasText: '/sessions/{id}/stop' });
     await operation.locator('summary').click();
     await operation.getByLabel('namespace (required)').fill('team-a');

@@ -1,6 +1,9 @@
 /** Who caused a session from outside, and by what, as the stored payload says. Pure; what others wrote is as it came. */
 import type { Session } from '../../common/api/session.ts';
+import { shorten } from '../../common/rules/conditions.ts';
 import { eventOf } from '../../common/rules/triggers/event.ts';
+
+const WHAT_MAX = 200;
 
 export interface Cause {
   /** By the name that nobody else can take. */
@@ -21,7 +24,7 @@ export function causeOf({ spec: { trigger } }: Pick<Session, 'spec'>): Cause {
   const what = [place.filter(Boolean).join(' '), title].filter(Boolean).join(', ');
   return {
     ...(author === undefined ? {} : { who: author }),
-    ...(what === '' ? {} : { what }),
+    ...(what === '' ? {} : { what: shorten(what, WHAT_MAX) }),
     ...(url === undefined ? {} : { url }),
   };
 }

@@ -3,7 +3,8 @@ import type { ApprovalView, Fact } from '../../common/api/panels.ts';
 import type { Session } from '../../common/api/session.ts';
 import { formatBytes, formatDuration } from '../../common/rules/wording.ts';
 import { approversText } from '../sessions/approval.ts';
-import { waitsForApproval } from '../sessions/state.ts';
+import { causeOf } from '../sessions/cause.ts';
+import { triggerText, waitsForApproval } from '../sessions/state.ts';
 import type { PageFacts } from './page-facts.ts';
 
 /** Fields of a framework's configuration that say what is to be done; they are shown in full, line by line. */
@@ -12,11 +13,14 @@ const TASK_FIELDS = ['prompt', 'command', 'task', 'script', 'instructions'];
 export function approvalView(session: Session, facts: PageFacts | undefined): ApprovalView | undefined {
   const { approval } = session.status ?? {};
   if (approval === undefined && !waitsForApproval(session)) return undefined;
-  const { framework, source, limits, policy, trigger } = session.spec;
+  const { framework, source, limits, policy } = session.spec;
+  const cause = causeOf(session);
   const config = Object.entries(framework.config ?? {});
   const asked: [string, string | undefined][] = [
     ['Launched by', launcherOf(session)],
-    ['Trigger', [trigger?.source ?? 'manual', trigger?.event].filter(Boolean).join(', ')],
+    ['Trigger', triggerText(session)],
+    ['Caused by', cause.who],
+    ['About', cause.what],
     [
       'Framework',
       framework.version === undefined ? framework.type : `${framework.type} ${framework.version}`,
@@ -55,7 +59,9 @@ export function approvalView(session: Session, facts: PageFacts | undefined): Ap
   };
 }
 
+/** Undefined for an event's session: the operator made it, for whoever caused the event. */
 export function launcherOf({ spec }: Pick<Session, 'spec'>): string | undefined {
+  if (spec.trigger?.received !== undefined) return undefined;
   const { user, groups = [] } = spec.createdBy ?? {};
   // Groups that Kubernetes gives to everybody say nothing about somebody.
   const telling = groups.filter((group) => !group.startsWith('system:'));

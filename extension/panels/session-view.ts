@@ -14,6 +14,7 @@ import type { GeneratedArtifact, Session } from '../../common/api/session.ts';
 import { findCondition, shorten } from '../../common/rules/conditions.ts';
 import { parseMoney, percentOf, ZERO } from '../../common/rules/money.ts';
 import { formatBytes, formatDuration } from '../../common/rules/wording.ts';
+import { causeOf } from '../sessions/cause.ts';
 import {
   isFinished,
   isTriggered,
@@ -22,6 +23,7 @@ import {
   STATE_WORDS,
   stateOf,
   titleOf,
+  triggerText,
 } from '../sessions/state.ts';
 import { placeInLine } from '../sessions/waiting.ts';
 import { approvalView, launcherOf, sourceText } from './approval-view.ts';
@@ -120,10 +122,13 @@ function detailsOf({ spec, status, metadata }: Session): Fact[] {
   const { trigger, source, limits, resume } = spec;
   const { branch, pullRequest } = status?.result ?? {};
   const created = (status?.history ?? []).find(({ event }) => event === 'Created')?.actor;
+  const cause = causeOf({ spec });
   return facts([
     ['Framework', version === undefined ? type : `${type} ${version}`],
     ['Launched by', launcherOf({ spec }) ?? (created === OPERATOR_ACTOR ? undefined : created)],
-    ['Trigger', [trigger?.source ?? 'manual', trigger?.event, trigger?.action].filter(Boolean).join(', ')],
+    ['Trigger', triggerText({ spec })],
+    ['Caused by', cause.who],
+    ['About', cause.what],
     ['Session trigger', trigger?.name, 'code'],
     ['Delivery', trigger?.delivery, 'code'],
     ['Goes on from', resume?.session, 'code'],

@@ -25,6 +25,10 @@ export const titleOf = (session: Session): string => session.spec.displayName ??
 /** By an event, not by a person. */
 export const isTriggered = ({ spec }: Session): boolean => (spec.trigger?.source ?? 'manual') !== 'manual';
 
+/** `github, pull_request, opened` */
+export const triggerText = ({ spec: { trigger } }: Pick<Session, 'spec'>): string =>
+  [trigger?.source ?? 'manual', trigger?.event, trigger?.action].filter(Boolean).join(', ');
+
 export function stateOf(session: Session): SessionState {
   if (session.metadata.deletionTimestamp !== undefined) return 'deleting';
   const { phase, stop } = session.status ?? {};

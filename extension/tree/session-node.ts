@@ -16,6 +16,7 @@ import {
   STATE_WORDS,
   stateOf,
   titleOf,
+  triggerText,
 } from '../sessions/state.ts';
 import type { SessionState } from '../sessions/state.ts';
 import { hasSpentItsBudget, placeInLine } from '../sessions/waiting.ts';
@@ -173,11 +174,13 @@ export class SessionNode implements TreeNode, SessionRef {
     const { status } = this.#session;
     const age = formatAge(this.#context.now() - lastMoment(this.#session));
     const artifacts = status?.artifacts?.count ?? 0;
+    const from = isTriggered(this.#session) ? `from ${this.#session.spec.trigger?.source}` : '';
     const parts =
       state === 'completed'
-        ? [age, artifacts > 0 ? count(artifacts, 'artifact') : '']
+        ? [age, from, artifacts > 0 ? count(artifacts, 'artifact') : '']
         : [
             age,
+            from,
             state === 'stopping' ? 'stopping' : '',
             placeInLine(this.#session) ?? '',
             hasSpentItsBudget(this.#session) ? 'budget exceeded' : '',
@@ -201,7 +204,10 @@ export class SessionNode implements TreeNode, SessionRef {
         : undefined;
     const rows: [string, string | undefined][] = [
       ['Framework', version === undefined ? type : `${type} ${version}`],
-      ['Launched by', spec.createdBy?.user],
+      ['Triggered by', isTriggered(this.#session) ? triggerText(this.#session) : undefined],
+      ['Trigger', spec.trigger?.name],
+      // The operator, where it was an event.
+      ['Launched by', spec.trigger?.received === undefined ? spec.createdBy?.user : undefined],
       ['Waits', placeInLine(this.#session)],
       ['Asks', needsInput(this.#session)],
       ['Budget', hasSpentItsBudget(this.#session) ? 'exceeded' : undefined],

@@ -2,10 +2,13 @@
 import type { Session } from '../../common/api/session.ts';
 import { formatBytes } from '../../common/rules/wording.ts';
 import { plain } from '../ide/plain-text.ts';
+import { causeOf } from '../sessions/cause.ts';
+import { triggerText } from '../sessions/state.ts';
 
-/** Directions, widths of nothing, and what only machines read: shown as escapes, which JSON takes too. */
+/** Directions, widths of nothing, odd line ends, and what only machines read: shown as escapes, which JSON takes too. */
 const UNSEEN =
-  /[\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e01ef}]/gu;
+  // U+FE0F only says that a picture is in colour.
+  /[[\u007f-\u009f\u2028\u2029\ufff9-\ufffb\p{Default_Ignorable_Code_Point}]--[\ufe0f]]/gv;
 
 export function eventText({ metadata, spec }: Session): string {
   const { namespace = '', name } = metadata;
@@ -17,12 +20,18 @@ export function eventText({ metadata, spec }: Session): string {
     return lines.map(comment).join('\n');
   }
   const { payload, outside = [], received, ...facts } = trigger;
+  const { who, what, url } = causeOf({ spec });
+  const caused = [triggerText({ spec }), who === undefined ? '' : `caused by ${who}`, what ?? ''].filter(
+    Boolean,
+  );
   lines.push(
+    plain(caused.join(' · '), 300),
+    ...(url === undefined ? [] : [plain(url, 300)]),
     `The payload was written by others. Nothing in it speaks for this namespace.`,
     ...(received === undefined
       ? []
       : [
-          `Here it is shortened; the whole of ${formatBytes(received.sizeBytes)} is the artifact ${plain(received.artifact)}.`,
+          `What is long of it is cut here; the whole, ${formatBytes(received.sizeBytes)}, is the artifact ${plain(received.artifact)}.`,
         ]),
   );
   const shown = {
@@ -35,7 +44,7 @@ export function eventText({ metadata, spec }: Session): string {
   return `${lines.map(comment).join('\n')}\n${escaped(JSON.stringify(shown, undefined, 2))}\n`;
 }
 
-const comment = (line: string): string => `// ${line}`;
+const comment = (line: string): string => `// ${escaped(line)}`;
 
 const escaped = (json: string): string =>
   json.replace(UNSEEN, (character) =>

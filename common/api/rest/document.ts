@@ -150,13 +150,14 @@ function responseObject({ description, schema, contentType = 'application/json',
 
 function parameters(place: 'path' | 'query' | 'header', schema: TSchema): object[] {
   const { properties = {}, required = [] } = schema as {
-    properties?: Record<string, { description?: string }>;
+    properties?: Record<string, { description?: string; default?: unknown }>;
     required?: string[];
   };
   return Object.entries(properties).map(([name, { description, ...rest }]) => ({
     name,
     in: place,
-    required: place === 'path' || required.includes(name),
+    // What has a default is there in every request that is handled, and in none that must be sent.
+    required: place === 'path' || (required.includes(name) && rest.default === undefined),
     ...(description === undefined ? {} : { description }),
     schema: schemaObject(rest),
   }));

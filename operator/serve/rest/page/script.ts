@@ -18,10 +18,12 @@ const field = (label, control, hint) => {
   }
   return parts;
 };
-const controlOf = ({ schema, required }) => {
+const controlOf = ({ name, schema, required }) => {
   const choices = schema.enum || (schema.type === 'boolean' ? ['true', 'false'] : undefined);
   if (choices === undefined) {
-    const control = make('input', { autocomplete: 'off', spellcheck: 'false' });
+    // Nobody else shall read it over a shoulder, as little as the token.
+    const type = name === 'x-api-key' ? 'password' : 'text';
+    const control = make('input', { type, autocomplete: 'off', spellcheck: 'false' });
     if (required) control.required = true;
     if (schema.default !== undefined) control.placeholder = String(schema.default);
     return control;
@@ -37,6 +39,8 @@ const exampleOf = (schema) => {
   if (type !== undefined && type !== 'object') return '';
   return Object.fromEntries(required.map((name) => [name, exampleOf(properties[name])]));
 };
+/** Of an answer that goes on, the last of it; of any other, the first. */
+const SHOWN_MAX = 200000;
 function operationOf(path, method, operation) {
   const form = make('form', { class: 'inside' });
   const controls = [];
@@ -48,39 +52,55 @@ function operationOf(path, method, operation) {
   }
   let body;
   if (operation.requestBody) {
+    const { required, content } = operation.requestBody;
+    const { schema } = Object.values(content)[0];
     body = make('textarea', { spellcheck: 'false' });
-    body.value = JSON.stringify(exampleOf(operation.requestBody.content['application/json'].schema), undefined, 2);
-    form.append(...field(operation.requestBody.required ? 'Body' : 'Body (may be left as it is)', body));
+    body.value = JSON.stringify(exampleOf(schema), undefined, 2);
+    const names = Object.keys(resolved(schema).properties || {});
+    const hint = names.length > 0 ? 'Fields: ' + names.join(', ') + '.' : resolved(schema).description;
+    form.append(...field('Body' + (required ? ' (required)' : ''), body, hint));
   }
   const answers = make('ul', {});
   for (const [status, { description }] of Object.entries(operation.responses))
     answers.append(make('li', {}, make('code', {}, status), ' ', description));
   const answer = make('div', { role: 'status', 'aria-live': 'polite', 'aria-atomic': 'false' });
   const submit = make('button', { type: 'submit' }, 'Send');
-  const stop = make('button', { type: 'button', hidden: '' }, 'Stop receiving');
+  const stop = make('button', { type: 'button', class: 'stop', hidden: '' }, 'Stop');
   form.append(submit, ' ', stop, answer);
   form.append(make('details', { class: 'answers' }, make('summary', {}, 'What it answers'), answers));
   let current = new AbortController();
-  stop.addEventListener('click', () => current.abort());
+  stop.addEventListener('click', () => {
+    current.abort();
+    submit.focus();
+  });
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     current.abort();
     const own = (current = new AbortController());
+    const shown = make('pre', { tabindex: '0' });
+    answer.replaceChildren('Sending…');
+    answer.setAttribute('aria-busy', 'true');
     stop.hidden = false;
     try {
-      await send({ path, method, controls, body, signal: own.signal, answer });
+      const response = await send({ path, method, controls, body, signal: own.signal });
+      answer.replaceChildren(shown);
+      await receive(response, shown);
     } catch (error) {
-      if (!own.signal.aborted) answer.replaceChildren(make('pre', { tabindex: '0' }, String(error)));
+      if (own !== current) return;
+      const begun = answer.contains(shown) ? '\\n\\n' : '';
+      const failed = (begun ? 'Broken off: ' : 'No answer: ') + error + '\\nCheck that the operator can be reached, and send it again.';
+      shown.append(begun + (own.signal.aborted ? 'Stopped.' : failed));
+      answer.replaceChildren(shown);
     }
     if (own !== current) return;
-    if (document.activeElement === stop) submit.focus();
     stop.hidden = true;
+    answer.removeAttribute('aria-busy');
   });
   const head = make('summary', {}, make('span', { class: 'method' }, method.toUpperCase()), ' ', make('span', { class: 'path' }, path));
   head.append(' ', make('span', { class: 'summary' }, operation.summary || ''));
   return make('details', {}, head, form);
 }
-async function send({ path, method, controls, body, signal, answer }) {
+async function send({ path, method, controls, body, signal }) {
   let target = path;
   const query = new URLSearchParams();
   const headers = {};
@@ -93,32 +113,38 @@ async function send({ path, method, controls, body, signal, answer }) {
     else if (parameter.in === 'query') query.set(parameter.name, value);
     else headers[parameter.name] = value;
   }
-  if (body) headers['content-type'] = 'application/json';
+  const content = body && body.value.trim() !== '' ? body.value : undefined;
+  if (content !== undefined) headers['content-type'] = 'application/json';
   const url = '.' + target + (query.size > 0 ? '?' + query : '');
-  const response = await fetch(url, { method: method.toUpperCase(), headers, body: body ? body.value : undefined, cache: 'no-store', signal });
+  return await fetch(url, { method: method.toUpperCase(), headers, body: content, cache: 'no-store', signal });
+}
+async function receive(response, shown) {
   const etag = response.headers.get('etag');
   const type = response.headers.get('content-type') || '';
-  const shown = make('pre', { tabindex: '0' }, response.status + ' ' + response.statusText + (etag ? '\\nETag: ' + etag : '') + '\\n\\n');
-  answer.replaceChildren(shown);
+  shown.append(response.status + ' ' + response.statusText + (etag ? '\\nETag: ' + etag : '') + '\\n\\n');
   if (type.startsWith('text/event-stream')) return await follow(response, shown);
   if (response.ok && response.headers.has('content-disposition')) {
     // As nothing that a browser would show: what agents write is hostile.
-    const bytes = new Blob([await response.arrayBuffer()], { type: 'application/octet-stream' });
-    const link = make('a', { href: URL.createObjectURL(bytes), download: target.split('/').map(decodeURIComponent).pop() }, 'Save');
+    const bytes = (await response.blob()).slice(0, undefined, 'application/octet-stream');
+    const name = new URL(response.url).pathname.split('/').map(decodeURIComponent).pop();
     shown.append(bytes.size + ' bytes, ' + type);
-    answer.append(link);
+    shown.after(make('a', { href: URL.createObjectURL(bytes), download: name }, 'Save'));
     return;
   }
   let text = await response.text();
   try { text = JSON.stringify(JSON.parse(text), undefined, 2); } catch { /* not JSON */ }
-  shown.append(text);
+  shown.append(text.length > SHOWN_MAX ? text.slice(0, SHOWN_MAX) + '…\\n\\nThere is more, which this page does not show.' : text);
 }
 /** Shows events while they come. */
 async function follow(response, shown) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let length = 0;
   for (let read = await reader.read(); !read.done; read = await reader.read()) {
     const isAtEnd = shown.scrollTop + shown.clientHeight >= shown.scrollHeight - 4;
     shown.append(read.value);
+    length += read.value.length;
+    // The first says what was answered, the others what came.
+    for (; length > SHOWN_MAX && shown.childNodes.length > 2; shown.childNodes[1].remove()) length -= shown.childNodes[1].length;
     if (isAtEnd) shown.scrollTop = shown.scrollHeight;
   }
 }

@@ -17,6 +17,7 @@ label { display: block; margin-top: .6rem; font-weight: 600; }
 input, select, textarea { width: 100%; padding: .4rem .5rem; border: 1px solid var(--soft); border-radius: 4px; background: var(--ground); color: var(--text); font-size: 1rem; }
 textarea { min-height: 9rem; }
 button { margin-top: .8rem; padding: .4rem 1rem; border: 1px solid var(--accent); border-radius: 4px; background: var(--accent); color: var(--ground); font-size: 1rem; cursor: pointer; }
+.stop { background: var(--ground); color: var(--accent); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 details { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; background: var(--raised); }
 summary { padding: .6rem .8rem; cursor: pointer; overflow-wrap: anywhere; }

@@ -311,11 +311,22 @@ describe('the view of a session', () => {
       action: 'labeled',
       name: 'fix',
       delivery: 'd-1',
+      received: { digest: `sha256:${'0'.repeat(64)}`, sizeBytes: 1, artifact: '.ambient/p' },
+      payload: {
+        issue: { number: 41, title: `Prices ${'x'.repeat(500)}` },
+        repository: { full_name: 'acme/shop' },
+        sender: { login: 'ann' },
+      },
     };
-    const view = sessionView(aSession().spec({ trigger }).build());
+    const createdBy = { user: 'system:serviceaccount:ambient-system:ambient-operator' };
+    const view = sessionView(aSession().spec({ trigger, createdBy }).build());
     const details = Object.fromEntries(view.details.map(({ label, value }) => [label, value]));
     assert.equal(details['Trigger'], 'github, issues, labeled');
     assert.deepEqual([details['Session trigger'], details['Delivery']], ['fix', 'd-1']);
+    assert.equal(details['Caused by'], 'ann');
+    assert.match(details['About'] ?? '', /^acme\/shop #41, Prices x{100,}…$/);
+    assert.equal(details['About']?.length, 200);
+    assert.equal(details['Launched by'], undefined, 'the operator is nobody that one looks for');
     assert.equal(view.triggered, true);
     assert.equal(sessionView(aSession().build()).triggered, undefined);
   });

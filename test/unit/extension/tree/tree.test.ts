@@ -285,6 +285,25 @@ describe('the tree of sessions', () => {
     assert.equal(problem?.view().label, 'The operator does not answer');
   });
 
+  it('says of a session which event it came from, and not that the operator launched it', async () => {
+    const world = aWorld([aContext('dev', { isCurrent: true, namespace: 'demo' })]);
+    const createdBy = { user: 'system:serviceaccount:ambient-system:ambient-operator' };
+    const received = { digest: '', sizeBytes: 1, artifact: '' };
+    const trigger = { source: 'github' as const, event: 'issues', action: 'labeled', name: 'fix', received };
+    world.watched('dev/demo').sessions = [
+      aSession('by-event', {
+        spec: { createdBy, trigger },
+        status: { phase: 'Running', message: 'Reading' },
+      }),
+    ];
+    await asText(world);
+    const node = await find(world, 'by-event');
+    const { spoken, tooltip } = node.view();
+    assert.equal(spoken, 'session by-event, running, 10 min · from github · Reading');
+    assert.match(tooltip ?? '', /Triggered by: github, issues, labeled {2}\nTrigger: fix/);
+    assert.doesNotMatch(tooltip ?? '', /Launched by/);
+  });
+
   it('shows hostile text as text', async () => {
     const world = aWorld();
     world.watched('dev/demo').sessions = [

@@ -43,6 +43,14 @@ describe('the OpenAPI document', () => {
       }
   });
 
+  it('asks for no parameter that has a default', () => {
+    const given = operations.flatMap(({ parameters }) =>
+      parameters.filter(({ schema }) => 'default' in schema),
+    );
+    assert.ok(given.length >= 8, 'limits and offsets');
+    for (const { name, required } of given) assert.equal(required, false, name);
+  });
+
   it('says nothing of Kubernetes’ own keywords', () => {
     assert.doesNotMatch(openApiText(), /x-kubernetes|patternProperties/);
   });

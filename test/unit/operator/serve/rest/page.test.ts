@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
 import { Registry } from 'prom-client';
-import { downloadArtifact, listNamespaces, streamState } from '../../../../../common/api/rest/operations.ts';
+import { downloadArtifact, listNamespaces, streamLog } from '../../../../../common/api/rest/operations.ts';
 import type { Door } from '../../../../../operator/serve/http/server.ts';
 import { AccessReviews } from '../../../../../operator/serve/identity/access.ts';
 import { Identities } from '../../../../../operator/serve/identity/identities.ts';
@@ -33,8 +33,7 @@ describe('the page of the REST API', function () {
   let door: Door | undefined;
   let temporary: TemporaryStore | undefined;
   let base: string;
-  /** Streams whose reader has gone. */
-  let left = 0;
+  const streamEnded = Promise.withResolvers<void>();
 
   before(async function () {
     this.timeout(300_000);
@@ -72,13 +71,13 @@ describe('the page of the REST API', function () {
           scope,
           guard,
           service({
-            operation: streamState,
-            handle: ({ exchange, reply }) =>
-              sendRaw(reply, exchange, async () => {
+            operation: streamLog,
+            handle: async ({ reply, exchange }) =>
+              await sendRaw(reply, exchange, async () => {
                 using events = new EventStream(exchange.response, exchange.signal);
-                await events.send([{ id: 1, event: 'state', data: '{"status":"<i>running</i>"}' }]);
+                await events.send([{ id: 1, event: 'record', data: '{"text":"the first line"}' }]);
                 await once(exchange.signal, 'abort');
-                left++;
+                streamEnded.resolve();
               }),
           }),
         );
@@ -167,11 +166,12 @@ describe('the page of the REST API', function () {
     const operation = page.locator('main > section > details', { hasText: '/user/namespaces' });
     await operation.locator('> summary').focus();
     await page.keyboard.press('Enter');
-    await operation.getByRole('button', { name: 'Send' }).focus();
+    const send = operation.getByRole('button', { name: 'Send' });
+    await send.focus();
     await page.keyboard.press('Enter');
     await operation.getByRole('status').getByText('401').waitFor();
     await page.getByLabel('Bearer token').fill('good');
-    await operation.getByRole('button', { name: 'Send' }).focus();
+    await send.focus();
     await page.keyboard.press('Enter');
     const shown = operation.getByRole('status').getByText('"hello"');
     await shown.waitFor();
@@ -179,24 +179,24 @@ describe('the page of the REST API', function () {
     assert.deepEqual(faults, []);
   });
 
-  it('shows a stream while it goes on, until it is told to stop', async () => {
+  it('shows a log while it is written, until one stops it', async () => {
     const { page, faults } = await open('light');
     await page.getByLabel('Bearer token').fill('good');
-    const operation = page.locator('main > section > details', { hasText: '/{id}/events' });
+    const operation = page.locator('main > section > details', { hasText: '/sessions/{id}/log' });
     await operation.locator('> summary').click();
     await operation.getByLabel('namespace (required)').fill('team-a');
-    await operation.getByLabel('id (required)').fill('s1');
-    await operation.getByRole('button', { name: 'Send' }).click();
-    await operation.getByRole('status').getByText('"<i>running</i>"').waitFor();
-    await operation.getByRole('button', { name: 'Stop receiving' }).press('Enter');
-    await until(() => left === 1, 'the stream has ended', 5000);
-    await operation.getByRole('button', { name: 'Stop receiving' }).waitFor({ state: 'hidden' });
-    assert.equal(
-      await operation
-        .getByRole('button', { name: 'Send' })
-        .evaluate((each) => each === document.activeElement),
-      true,
-    );
+    await operation.getByLabel('id (required)').fill('0b2f0000-0000-4000-8000-000000000000');
+    await page.keyboard.press('Enter');
+    const answer = operation.getByRole('status');
+    await answer.getByText('the first line').waitFor();
+    await operation.getByRole('button', { name: 'Stop' }).focus();
+    await page.keyboard.press('Enter');
+    await answer.getByText('Stopped.').waitFor();
+    await streamEnded.promise;
+    assert.equal(await operation.getByRole('button', { name: 'Stop' }).count(), 0);
+    const send = operation.getByRole('button', { name: 'Send' });
+    assert.equal(await send.evaluate((each) => each === document.activeElement), true);
+    assert.match((await answer.textContent()) ?? '', /the first line/);
     assert.deepEqual(faults, []);
   });
 
@@ -228,5 +228,18 @@ describe('the page of the REST API', function () {
         const body = await operation.locator('textarea').inputValue();
         assert.equal(contract.problems(schema, JSON.parse(body)), '', `${path}: ${body}`);
       }
+  });
+
+  it('says that an API key is one as it hides it, and that there was no answer', async () => {
+    const { page } = await open('dark');
+    assert.equal(await page.getByLabel('x-api-key').first().getAttribute('type'), 'password');
+    await page.context().setOffline(true);
+    const operation = page.locator('main > section > details', { hasText: '/user/namespaces' });
+    await operation.locator('> summary').click();
+    await operation.getByRole('button', { name: 'Send' }).click();
+    await operation
+      .getByRole('status')
+      .getByText(/^No answer: .*reached/s)
+      .waitFor();
   });
 });

@@ -202,6 +202,7 @@ describe('an answer', () => {
     });
     await send('slack-app_mention');
     assert.match(api.received[1]?.body ?? '', /is completed\. It cost 0\.25 USD\./);
+    assert.equal(targetOf('jira-comment_created')?.label, 'comment on jira SHOP-41');
   });
 
   it('starts nothing when it is heard again, whose token ever it was sent with', async () => {

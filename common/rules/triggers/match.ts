@@ -4,6 +4,7 @@ import { shorten } from '../conditions.ts';
 import { matchesAny } from '../policy/glob.ts';
 import { formatList, oneLine } from '../wording.ts';
 import type { TriggerEvent } from './event.ts';
+import { isOwnAnswer } from './own-answer.ts';
 
 /** One thing about an event that a trigger does not want. */
 export interface Reason {
@@ -58,6 +59,10 @@ export function matchTrigger(spec: Omit<SessionTriggerSpec, 'session'>, event: T
   if (event.isPing) {
     const message = `waits for events, and "${show(event.event)}" only tests the connection.`;
     reasons.push(reason('spec.when', event.event, ['an event'], message));
+  }
+  if (isOwnAnswer(event.text)) {
+    const message = 'waits for what others do, and this is the answer of a session.';
+    reasons.push(reason('spec.when', 'an answer', ['an event'], message));
   }
   for (const name of GLOB_FILTERS) {
     const against = byGlobs(name, when[name], event);

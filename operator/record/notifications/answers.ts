@@ -50,8 +50,9 @@ export function answerTargetOf(
   return {
     kind: 'answer',
     id: createHash('sha256').update(`answer\n${trigger.metadata.name}`).digest('hex').slice(0, 16),
-    label: `${as} on ${source} ${cause.origin.repository ?? ''} ${cause.origin.number ?? ''}`
-      .trimEnd()
+    label: [as, 'on', source, cause.origin.repository, cause.origin.number]
+      .filter((word) => word !== undefined)
+      .join(' ')
       .slice(0, LABEL_MAX),
     events,
     source,

@@ -9,14 +9,17 @@ import type { Signer } from './keys.ts';
 
 export interface SigningSecretsOptions {
   /** Throws SecretProblem, and what the API server's absence throws. */
-  read: (namespace: string, reference: SecretReference, signal?: AbortSignal) => Promise<Buffer>;
+  read: (namespace: string, reference: SecretReference, signal: AbortSignal) => Promise<Buffer>;
   /** A key that its Secret makes useless; undefined: it is well. Told at each read. */
   onState: (signer: Signer, problem: string | undefined) => void;
   /** Milliseconds of a clock that never goes back. */
   elapsed: () => number;
+  /** Of one read; default 5 s: whoever is told to come again must hear it before he gives up. */
+  readMs?: number;
 }
 
 const KEPT_MS = 5000;
+const READ_MS = 5000;
 const ENTRIES_MAX = 1000;
 const SECRETS_PER_KEY = 4;
 
@@ -38,10 +41,12 @@ export class SigningSecrets {
   }
 
   async #read(signer: Signer): Promise<Buffer[]> {
-    const { read, onState } = this.#options;
+    const { read, onState, readMs = READ_MS } = this.#options;
     const { secretName, key } = signer.signing;
     try {
-      const secrets = linesOf(await read(signer.namespace, { name: secretName, key }));
+      const secrets = linesOf(
+        await read(signer.namespace, { name: secretName, key }, AbortSignal.timeout(readMs)),
+      );
       onState(
         signer,
         secrets.length === 0 ? `Secret ${secretName} has nothing in its key ${key}` : undefined,

@@ -11,6 +11,8 @@ import type {
 import { API_VERSION } from '../../../../../common/api/names.ts';
 import { answerMistakes } from '../../../../../common/rules/triggers/answer-mistakes.ts';
 import { eventOf } from '../../../../../common/rules/triggers/event.ts';
+import type { Delivery } from '../../../../../common/rules/triggers/event.ts';
+import { matchTrigger } from '../../../../../common/rules/triggers/match.ts';
 import { originOf } from '../../../../../common/rules/triggers/origin.ts';
 import { listOf } from '../../../../../operator/record/notifications/addresses.ts';
 import { AnswerSender } from '../../../../../operator/record/notifications/answer.ts';
@@ -200,6 +202,34 @@ describe('an answer', () => {
     });
     await send('slack-app_mention');
     assert.match(api.received[1]?.body ?? '', /is completed\. It cost 0\.25 USD\./);
+    assert.equal(targetOf('jira-comment_created')?.label, 'comment on jira SHOP-41');
+  });
+
+  it('starts nothing when it is heard again, whose token ever it was sent with', async () => {
+    await send('github-issues-labeled');
+    await send('github-pull_request-opened', { as: 'status' }, 'session.started');
+    await send('jira-comment_created', { user: 'bot@example.com' });
+    await send('slack-message');
+    const said = api.received.map(({ body }) => JSON.parse(body) as Record<string, string>);
+    const { headers } = webhookPayload('github-issue_comment-created');
+    const heard: Delivery[] = [
+      { source: 'github', headers, payload: { action: 'created', issue: {}, comment: said[0] } },
+      { source: 'github', headers: { ...headers, 'x-github-event': 'status' }, payload: said[1] },
+      { source: 'jira', headers: {}, payload: { webhookEvent: 'comment_created', comment: said[2] } },
+      {
+        source: 'slack',
+        headers: {},
+        payload: { type: 'event_callback', event: { ...said[3], type: 'message', user: 'U1' } },
+      },
+    ];
+    for (const delivery of heard) {
+      const spec = triggerOf(delivery.source, answerOf()).spec;
+      const { reasons } = matchTrigger({ ...spec, when: { bots: true } }, eventOf(delivery));
+      assert.deepEqual(
+        reasons.map(({ message }) => message),
+        ['spec.when waits for what others do, and this is the answer of a session.'],
+      );
+    }
   });
 
   it('is tried again when Slack is busy, and not when there is no such channel', async () => {

@@ -4,7 +4,7 @@ import { shorten } from '../conditions.ts';
 import { matchesAny } from '../policy/glob.ts';
 import { formatList, oneLine } from '../wording.ts';
 import type { TriggerEvent } from './event.ts';
-import { isOwnAnswer } from './own-answer.ts';
+import { isOwnAnswer, isOwnPullRequest } from './own-answer.ts';
 
 /** One thing about an event that a trigger does not want. */
 export interface Reason {
@@ -47,8 +47,13 @@ export const GLOB_FILTERS = Object.keys(ASKED) as GlobFilter[];
 const only = (value: string | undefined): readonly string[] | undefined =>
   value === undefined ? undefined : [value];
 
-export function matchTrigger(spec: Omit<SessionTriggerSpec, 'session'>, event: TriggerEvent): Match {
-  const { source, enabled = true, when = {} } = spec;
+/** Of the session only what becomes of its changes. */
+export type Matched = Omit<SessionTriggerSpec, 'session'> & {
+  session?: Pick<SessionTriggerSpec['session'], 'result'>;
+};
+
+export function matchTrigger(spec: Matched, event: TriggerEvent): Match {
+  const { source, enabled = true, when = {}, session } = spec;
   const reasons: Reason[] = [];
   if (!enabled)
     reasons.push(reason('spec.enabled', 'false', ['true'], 'is false: the trigger is switched off.'));
@@ -63,6 +68,10 @@ export function matchTrigger(spec: Omit<SessionTriggerSpec, 'session'>, event: T
   if (isOwnAnswer(event.text)) {
     const message = 'waits for what others do, and this is the answer of a session.';
     reasons.push(reason('spec.when', 'an answer', ['an event'], message));
+  }
+  if (session?.result?.pullRequest !== undefined && isOwnPullRequest(event.text)) {
+    const message = 'opens a pull request, and this is one of a session: it would go on without end.';
+    reasons.push(reason('spec.session.result.pullRequest', 'of a session', ['of others'], message));
   }
   for (const name of GLOB_FILTERS) {
     const against = byGlobs(name, when[name], event);

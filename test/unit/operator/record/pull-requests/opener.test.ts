@@ -6,6 +6,8 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { BlockList } from 'node:net';
 import type { Session } from '../../../../../common/api/session.ts';
+import { eventOf } from '../../../../../common/rules/triggers/event.ts';
+import { matchTrigger } from '../../../../../common/rules/triggers/match.ts';
 import { SecretProblem } from '../../../../../operator/record/notifications/secrets.ts';
 import { PullRequests } from '../../../../../operator/record/pull-requests/opener.ts';
 import type { Opening } from '../../../../../operator/record/pull-requests/opener.ts';
@@ -76,6 +78,21 @@ describe('opening pull requests', () => {
     assert.deepEqual([title, head, base, draft], ['Fix it', 'ambient/fix', 'main', true]);
     assert.match(body, /session `fix` in namespace `default`/);
     assert.deepEqual(audit.lines, ['system:ambient-operator create pullrequests allowed']);
+  });
+
+  it('starts nothing that would open the next one when it is heard again', async () => {
+    await openingOf(opener());
+    const [pull = assert.fail()] = api.pulls;
+    const headers = { 'x-github-event': 'pull_request' };
+    const payload = { action: 'opened', pull_request: { ...pull, head: { ref: pull.head } } };
+    const event = eventOf({ source: 'github', headers, payload });
+    const { reasons } = matchTrigger({ source: 'github', session: { result: { pullRequest: {} } } }, event);
+    assert.deepEqual(
+      reasons.map(({ field }) => field),
+      ['spec.session.result.pullRequest'],
+    );
+    // To look at what a session has made is another thing.
+    assert.equal(matchTrigger({ source: 'github', session: {} }, event).matched, true);
   });
 
   it('finds the one that it opened before a crash', async () => {

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { messageOf } from '../../common/errors.ts';
 import { attachBuilt } from './built.ts';
 import { lock } from './cache.ts';
 import type { Cluster } from './cluster.ts';
@@ -15,21 +16,35 @@ const usage = `usage:
   npm run cluster -- down [--name NAME | --all]
   npm run cluster -- list`;
 
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    name: { type: 'string', default: 'default' },
-    nodes: { type: 'string' },
-    context: { type: 'string' },
-    operator: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    all: { type: 'boolean', default: false },
-  },
-});
-
 const log = (line: string): void => {
   process.stderr.write(`${line}\n`);
 };
+
+const read = () =>
+  parseArgs({
+    allowPositionals: true,
+    options: {
+      name: { type: 'string', default: 'default' },
+      nodes: { type: 'string' },
+      context: { type: 'string' },
+      operator: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      all: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+
+/** What cannot be read is answered with what can. */
+function given(): ReturnType<typeof read> {
+  try {
+    return read();
+  } catch (error) {
+    log(`${messageOf(error)}\n${usage}`);
+    process.exit(2);
+  }
+}
+
+const { positionals, values } = given();
 
 async function up(): Promise<void> {
   await using _lock = await lock(`up ${stateDirOf(values.name)}`, () =>
@@ -117,7 +132,8 @@ async function list(): Promise<void> {
 
 const commands: Readonly<Record<string, () => Promise<void>>> = { up, down, list };
 const command = commands[positionals[0] ?? ''];
-if (command === undefined) {
+if (values.help) process.stdout.write(`${usage}\n`);
+else if (command === undefined) {
   log(usage);
   process.exitCode = 2;
 } else {

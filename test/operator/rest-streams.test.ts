@@ -237,6 +237,8 @@ describe('streams and downloads of the REST API', function () {
     assert.match(String(all.headers['content-disposition']), /^attachment/);
     assert.match(String(all.headers['content-security-policy']), /sandbox/);
     assert.match(String(all.headers['x-trace-id']), /^[0-9a-f]{32}$/);
+    const typed = await plain(url, { headers: { accept: 'application/octet-stream' } });
+    assert.equal(typed.status, 200);
     const part = await plain(url, { headers: { range: 'bytes=10-19' } });
     assert.deepEqual([part.status, part.headers['content-range']], [206, 'bytes 10-19/100000']);
     assert.ok(part.bytes.equals(bytes.subarray(10, 20)));

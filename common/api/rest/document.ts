@@ -47,6 +47,14 @@ const MEANING: Readonly<Record<number, string>> = {
   503: 'The operator or the API server cannot answer now; Retry-After says when to come again.',
 };
 
+/** That come with a refusal, by its status. */
+const REFUSAL_HEADERS: Readonly<Record<number, Answer['headers']>> = {
+  401: { 'WWW-Authenticate': 'Bearer.' },
+  416: { 'Content-Range': 'How many bytes there are.' },
+  429: { 'Retry-After': 'Seconds after which to come again.' },
+  503: { 'Retry-After': 'Seconds after which to come again.' },
+};
+
 interface Info {
   version: string;
 }
@@ -98,7 +106,11 @@ function operationObject(operation: Operation): object {
   const responses: Record<string, object> = {};
   for (const [status, answer] of Object.entries(answers)) responses[status] = responseObject(answer);
   for (const status of statuses)
-    responses[status] ??= responseObject({ description: MEANING[status] ?? 'Refused.', schema: ErrorBody });
+    responses[status] ??= responseObject({
+      description: MEANING[status] ?? 'Refused.',
+      schema: ErrorBody,
+      headers: REFUSAL_HEADERS[status],
+    });
   return {
     operationId: id,
     tags: [tag],

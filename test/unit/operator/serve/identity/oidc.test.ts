@@ -1,6 +1,10 @@
 /** Tokens of a real OpenID Connect provider, and those that only look like it. */
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { decodeJwt, exportJWK, exportSPKI, generateKeyPair, importJWK, SignJWT } from 'jose';
 import type { JWTPayload } from 'jose';
 import { isAmbientError } from '../../../../../common/errors.ts';
@@ -136,6 +140,34 @@ describe('tokens of an OpenID Connect provider', function () {
       await assert.rejects(fresh.callerOf(token), (error) => isAmbientError(error, 'unavailable'));
     } finally {
       provider.away(false);
+    }
+  });
+
+  it('let the operator be led nowhere else: no redirection is followed, and no other issuer believed', async () => {
+    const token = await provider.idToken({ sub: 'ann' });
+    const asked: string[] = [];
+    const keys = `${provider.issuer}/jwks`;
+    const answers: ((response: ServerResponse) => void)[] = [
+      (response) => response.writeHead(302, { location: '/inside' }).end(),
+      (response) => response.end(JSON.stringify({ issuer: 'https://elsewhere.example', jwks_uri: keys })),
+      (response) => response.end(JSON.stringify({ issuer, jwks_uri: 'http://127.0.0.1/inside' })),
+      (response) => response.end('<html>'),
+    ];
+    const server = createServer({ ...certificates.current }, (request, response) => {
+      asked.push(request.url ?? '');
+      answers.shift()?.(response);
+    });
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const issuer = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await using led = new OidcTokens({ settings: { ...settings, issuer }, now: () => now });
+    try {
+      const count = answers.length;
+      for (let i = 0; i < count; i++)
+        await assert.rejects(led.callerOf(token), (error) => isAmbientError(error, 'unavailable'));
+      assert.deepEqual(asked, Array<string>(count).fill('/.well-known/openid-configuration'));
+    } finally {
+      server.close();
+      server.closeAllConnections();
     }
   });
 

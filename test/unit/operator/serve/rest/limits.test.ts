@@ -357,5 +357,6 @@ describe('limits of the REST door', function () {
       accept(header, json);
     for (const header of ['text/html', 'application/json;q=0', '*/*, application/json;q=0'])
       assert.throws(() => accept(header, json), /answers with application\/json/);
+    accept('application/octet-stream', ['*/*']);
   });
 });

@@ -28,9 +28,9 @@ interface Total {
   took: string;
 }
 
-function checks(): Total {
+async function checks(): Promise<Total> {
   const from = performance.now();
-  const results = runChecks();
+  const results = await runChecks();
   for (const { name, problems, milliseconds } of results) {
     console.log(`  ${problems.length === 0 ? '✔' : '✘'} ${name} (${(milliseconds / 1000).toFixed(1)} s)`);
     for (const problem of problems) console.log(problem);
@@ -109,7 +109,7 @@ mkdirSync(output, { recursive: true });
 const totals: Total[] = [];
 if (wanted.length === 0 || wanted.includes('checks')) {
   say('checks: types, lint, format, arrows, generated files');
-  totals.push(checks());
+  totals.push(await checks());
 }
 say('building dist/');
 await buildTargets();

@@ -4,17 +4,22 @@
  *   npm test                     everything
  *   npm test -- unit operator    only the named suites
  *
- * Slow set-up (building the cluster's servers, installing VS Code, images) runs in the background while checks and unit
- * tests run. Each suite is a mocha process of its own, so that one that dies cannot hide its failures: it must leave
- * a result file, or it counts as failed.
+ * Slow set-up (building the cluster's servers, installing VS Code) runs in the background while checks and unit tests
+ * run. Some suites run beside each other (suites.ts), and then each line tells whose it is. Each suite is a mocha
+ * process of its own, so that one that dies cannot hide its failures: it must leave a result file, or it counts as
+ * failed.
  */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { runChecks } from '../scripts/check.ts';
 import { buildTargets } from '../scripts/build.ts';
 import type { SuiteCounts } from './support/reporter.ts';
-import { SUITES } from './suites.ts';
+import { STAGES } from './suites.ts';
+import type { Environment, SuiteDefinition } from './suites.ts';
 
 const root = join(import.meta.dirname, '..');
 const output = join(root, 'test', 'output');
@@ -28,9 +33,9 @@ interface Total {
   took: string;
 }
 
-function checks(): Total {
+async function checks(): Promise<Total> {
   const from = performance.now();
-  const results = runChecks();
+  const results = await runChecks();
   for (const { name, problems, milliseconds } of results) {
     console.log(`  ${problems.length === 0 ? '✔' : '✘'} ${name} (${(milliseconds / 1000).toFixed(1)} s)`);
     for (const problem of problems) console.log(problem);
@@ -51,42 +56,52 @@ function checks(): Total {
   };
 }
 
-/** Told to end: the suite that runs is ended, and none follows. */
+/** Told to end: the suites that run are ended, and none follows. */
 let isStopped = false;
 
-async function runSuite(name: string, files: string[], timeoutMs: number): Promise<Total> {
+async function runSuite(
+  { name, files, timeoutMs }: SuiteDefinition,
+  env: Environment,
+  mark: string,
+): Promise<Total> {
   const from = performance.now();
   const result = join(output, `${name}.json`);
-  const args = [
-    join(root, 'node_modules/mocha/bin/mocha.js'),
-    '--reporter',
-    join(root, 'test/support/reporter.ts'),
-    '--timeout',
-    String(timeoutMs),
-    '--exit',
-    ...files,
-  ];
-  const code = await new Promise<number | null>((resolve) => {
-    const child = spawn(process.execPath, args, {
+  const child = spawn(
+    process.execPath,
+    [
+      join(root, 'node_modules/mocha/bin/mocha.js'),
+      '--reporter',
+      join(root, 'test/support/reporter.ts'),
+      '--timeout',
+      String(timeoutMs),
+      '--exit',
+      ...(process.stdout.isTTY ? ['--color'] : []),
+      ...files(),
+    ],
+    {
       cwd: root,
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         ...process.env,
+        ...env,
         AMBIENT_TEST_RESULT: result,
         NODE_OPTIONS: '--disable-warning=ExperimentalWarning',
       },
-    });
-    const stop = (): void => {
-      isStopped = true;
-      child.kill('SIGTERM');
-    };
-    const signals = ['SIGINT', 'SIGTERM'] as const;
-    for (const signal of signals) process.once(signal, stop);
-    child.once('close', (status) => {
-      for (const signal of signals) process.off(signal, stop);
-      resolve(status);
-    });
-  });
+    },
+  );
+  for (const stream of [child.stdout, child.stderr])
+    createInterface({ input: stream }).on('line', (line) => console.log(`${mark}${line}`.trimEnd()));
+  const stop = (): void => {
+    isStopped = true;
+    child.kill('SIGTERM');
+  };
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  for (const signal of signals) process.once(signal, stop);
+  const closed = once(child, 'close');
+  const [code] = (await once(child, 'exit')) as [number | null];
+  // What it left running may hold its output open for ever.
+  await Promise.race([closed, delay(1000)]);
+  for (const signal of signals) process.off(signal, stop);
   let counts: SuiteCounts;
   try {
     counts = JSON.parse(readFileSync(result, 'utf8')) as SuiteCounts;
@@ -102,44 +117,52 @@ async function runSuite(name: string, files: string[], timeoutMs: number): Promi
 }
 
 const wanted = process.argv.slice(2);
-const chosen = SUITES.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+const isWanted = (name: string): boolean => wanted.length === 0 || wanted.includes(name);
+const stages = STAGES.map((lanes) =>
+  lanes.map((lane) => lane.filter(({ name }) => isWanted(name))).filter(({ length }) => length > 0),
+);
 rmSync(output, { recursive: true, force: true });
 mkdirSync(output, { recursive: true });
 
+// Owners of background work: awaited by the first suite that needs it, so a failure is told there.
+const preparations = new Map<string, Promise<Environment>>();
+for (const { name, prepare } of stages.flat(2).flatMap(({ needs }) => needs))
+  if (!preparations.has(name)) {
+    const from = performance.now();
+    const work = prepare((line) => console.log(`  [${name}] ${line}`));
+    work.then(
+      () => console.log(`  [${name}] ready after ${seconds(from)}`),
+      () => undefined,
+    );
+    preparations.set(name, work);
+  }
+
+async function runLane(suites: SuiteDefinition[], isBeside: boolean): Promise<Total[]> {
+  const ran: Total[] = [];
+  for (const suite of suites) {
+    const env: Record<string, string> = {};
+    for (const { name } of suite.needs)
+      try {
+        Object.assign(env, await preparations.get(name));
+      } catch (error) {
+        console.log(`  ${name}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    if (isStopped) break;
+    say(`${suite.name}: ${suite.about}`);
+    ran.push(await runSuite(suite, env, isBeside ? `${suite.name.padEnd(8)} │ ` : ''));
+  }
+  return ran;
+}
+
 const totals: Total[] = [];
-if (wanted.length === 0 || wanted.includes('checks')) {
+if (isWanted('checks')) {
   say('checks: types, lint, format, arrows, generated files');
-  totals.push(checks());
+  totals.push(await checks());
 }
 say('building dist/');
 await buildTargets();
-
-// Owners of background work: awaited by the first suite that needs it, so a failure is told there.
-const preparations = new Map<string, Promise<void>>();
-for (const suite of chosen)
-  for (const preparation of suite.needs) {
-    const { name } = preparation;
-    if (!preparations.has(name)) {
-      const from = performance.now();
-      const work = preparation
-        .prepare((line) => console.log(`  [${name}] ${line}`))
-        .then(() => console.log(`  [${name}] ready after ${seconds(from)}`));
-      work.catch(() => undefined);
-      preparations.set(name, work);
-    }
-  }
-
-for (const suite of chosen) {
-  if (isStopped) break;
-  say(`${suite.name}: ${suite.about}`);
-  for (const { name } of suite.needs)
-    try {
-      await preparations.get(name);
-    } catch (error) {
-      console.log(`  ${name}: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  totals.push(await runSuite(suite.name, suite.files(), suite.timeoutMs));
-}
+for (const lanes of stages)
+  totals.push(...(await Promise.all(lanes.map((lane) => runLane(lane, lanes.length > 1)))).flat());
 
 say('summary');
 let [passed, failed, skipped] = [0, 0, 0];

@@ -1,5 +1,6 @@
-/** What npm test runs, in order, and what each suite needs to be ready first. */
+/** What npm test runs, in which order and beside what, and what each suite needs to be ready first. */
 import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { ensureBinaries } from './cluster/binaries.ts';
 import { s3Capability } from './cluster/capability.ts';
@@ -7,41 +8,50 @@ import { attachCluster, clusterCapability, clusterUp } from './cluster/index.ts'
 import { findChromium } from './vscode/chromium.ts';
 import { installVscode } from './vscode/install.ts';
 
+export type Environment = Readonly<Record<string, string>>;
+
 export interface Preparation {
   name: string;
-  prepare(log: (line: string) => void): Promise<void>;
+  /** Resolves with what suites that need it find in their environment. */
+  prepare: (log: (line: string) => void) => Promise<Environment>;
 }
 
 export interface SuiteDefinition {
   name: string;
   about: string;
-  files(): string[];
+  files: () => string[];
   needs: Preparation[];
   /** For one test, unless it sets its own. */
   timeoutMs: number;
 }
 
 const root = join(import.meta.dirname, '..');
+const GIVEN = 'AMBIENT_TEST_CLUSTER';
 const files =
   (...patterns: string[]) =>
   (): string[] =>
     globSync(patterns, { cwd: root }).sort();
 
-/** One cluster for every suite; it ends with this process. Where none can run, the suites skip and say why. */
-const cluster: Preparation = {
-  name: 'cluster',
-  async prepare(log) {
-    if (process.env.AMBIENT_TEST_CLUSTER) {
-      await attachCluster(process.env.AMBIENT_TEST_CLUSTER);
-      return;
+/** The cluster of a lane's suites; it ends with this process. Where none can run, the suites skip and say why. */
+const clusterOf = (name: string): Preparation => ({
+  name,
+  async prepare(log): Promise<Environment> {
+    if (process.env[GIVEN]) {
+      await attachCluster(process.env[GIVEN]);
+      return {};
     }
     const { controlPlane, node } = await clusterCapability();
-    if (controlPlane !== true) return log(`none: ${controlPlane}`);
+    if (controlPlane !== true) {
+      log(`none: ${controlPlane}`);
+      return {};
+    }
     const { stateDir, timings } = await clusterUp({ node: node === true, log });
-    process.env.AMBIENT_TEST_CLUSTER = stateDir;
     log(`milliseconds by step: ${JSON.stringify(timings)}`);
+    return { [GIVEN]: stateDir };
   },
-};
+});
+const cluster = clusterOf('cluster');
+const podCluster = clusterOf('pod cluster');
 
 /** Built once on a machine; where it cannot be, the tests of it skip and say why. */
 const s3: Preparation = {
@@ -50,6 +60,7 @@ const s3: Preparation = {
     const able = await s3Capability();
     if (able === true) await ensureBinaries(['versitygw'], log);
     else log(`none: ${able}`);
+    return {};
   },
 };
 
@@ -58,50 +69,81 @@ const vscode: Preparation = {
   async prepare(log) {
     await installVscode(log);
     await findChromium(log, process.env);
+    return {};
   },
 };
 
-export const SUITES: SuiteDefinition[] = [
-  {
-    name: 'unit',
-    about: 'pure logic and parts alone',
-    files: files('test/unit/**/*.test.ts'),
-    needs: [s3],
-    timeoutMs: 20_000,
-  },
-  {
-    name: 'agents',
-    about: 'real agents against a stand-in for their providers',
-    files: files('test/agents/*.test.ts'),
-    needs: [],
-    timeoutMs: 120_000,
-  },
-  {
-    name: 'cluster',
-    about: 'how clusters come and go',
-    files: files('test/cluster/*.test.ts'),
-    needs: [cluster],
-    timeoutMs: 120_000,
-  },
-  {
-    name: 'operator',
-    about: 'the operator against a real API server',
-    files: files('test/operator/**/*.test.ts'),
-    needs: [cluster],
-    timeoutMs: 60_000,
-  },
-  {
-    name: 'extension',
-    about: 'the extension inside a real VS Code',
-    files: files('test/vscode/*.test.ts', 'test/extension/*.suite.ts'),
-    needs: [vscode, cluster],
-    timeoutMs: 120_000,
-  },
-  {
-    name: 'e2e',
-    about: 'editor to pod and back',
-    files: files('test/e2e/*.test.ts'),
-    needs: [vscode, cluster],
-    timeoutMs: 180_000,
-  },
+const unit: SuiteDefinition = {
+  name: 'unit',
+  about: 'pure logic and parts alone',
+  files: files('test/unit/**/*.test.ts'),
+  needs: [s3],
+  timeoutMs: 20_000,
+};
+
+const agents: SuiteDefinition = {
+  name: 'agents',
+  about: 'real agents against a stand-in for their providers',
+  files: files('test/agents/*.test.ts'),
+  needs: [],
+  timeoutMs: 120_000,
+};
+
+const clusters: SuiteDefinition = {
+  name: 'cluster',
+  about: 'how clusters come and go',
+  files: files('test/cluster/*.test.ts'),
+  needs: [cluster],
+  timeoutMs: 120_000,
+};
+
+const operator: SuiteDefinition = {
+  name: 'operator',
+  about: 'the operator against a real API server',
+  files: files('test/operator/**/*.test.ts'),
+  needs: [cluster],
+  timeoutMs: 60_000,
+};
+
+const pods: SuiteDefinition = {
+  name: 'pods',
+  about: 'the operator with real pods',
+  files: files('test/pods/*.test.ts'),
+  needs: [podCluster],
+  timeoutMs: 60_000,
+};
+
+const load: SuiteDefinition = {
+  name: 'load',
+  about: 'many sessions at once, against a real API server',
+  files: files('test/load/*.test.ts'),
+  needs: [cluster],
+  timeoutMs: 120_000,
+};
+
+const extension: SuiteDefinition = {
+  name: 'extension',
+  about: 'the extension inside a real VS Code',
+  files: files('test/vscode/*.test.ts', 'test/extension/*.suite.ts'),
+  needs: [vscode, cluster],
+  timeoutMs: 120_000,
+};
+
+const e2e: SuiteDefinition = {
+  name: 'e2e',
+  about: 'editor to pod and back',
+  files: files('test/e2e/*.test.ts'),
+  needs: [vscode, cluster],
+  timeoutMs: 180_000,
+};
+
+/**
+ * Stages follow each other. Lanes of a stage run beside each other, each on a cluster of its own: pods are mostly waited for, while
+ * the rest computes. What needs all of the machine, or measures how soon a person sees something, runs alone.
+ */
+export const STAGES: SuiteDefinition[][][] = [
+  process.env[GIVEN] || availableParallelism() < 2
+    ? [[unit, agents, clusters, operator, pods]]
+    : [[unit, agents, clusters, operator], [pods]],
+  [[load, extension, e2e]],
 ];

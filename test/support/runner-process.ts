@@ -1,4 +1,4 @@
-/** The runner as a real process with folders of its own, for tests. */
+/** The runner as a real process, bundled as in its image, with folders of its own. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,9 +8,11 @@ import { join } from 'node:path';
 import type { RunDescription } from '../../common/api/runner.ts';
 import { LINK_VARIABLE } from '../../common/api/link.ts';
 import { RUN_API_VERSION, STEP_VARIABLE } from '../../common/api/runner.ts';
+import { buildTargets } from '../../scripts/build.ts';
 import type { RunnerEndpoint } from './runner-endpoint.ts';
 
-const MAIN = join(import.meta.dirname, '../../runner/main.ts');
+const MAIN = join(import.meta.dirname, '../../dist/runner/main.mjs');
+let built: Promise<void> | undefined;
 
 export interface RunnerOptions {
   endpoint: RunnerEndpoint;
@@ -51,6 +53,7 @@ export class RunnerPod implements AsyncDisposable {
   }
 
   static async make(options: RunnerOptions): Promise<RunnerPod> {
+    await (built ??= buildTargets(['runner']));
     const pod = new RunnerPod(await mkdtemp(join(tmpdir(), 'runner-pod-')), options);
     for (const path of [pod.workspace, pod.artifacts, pod.temporary, pod.control]) await mkdir(path);
     await writeFile(join(pod.control, 'token'), `${options.endpoint.token}\n`);

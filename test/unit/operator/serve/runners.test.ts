@@ -1,4 +1,4 @@
-/** The runners' door over real TLS. Tokens are made up here, and so is the one who reviews them; test/operator has real ones. */
+/** The runners' door over real TLS. Tokens are made up here, and so is the one who reviews them; test/pods has real ones. */
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';

@@ -1,4 +1,4 @@
-/** Order and repetition of what happens to a deleted session; test/operator shows the same on a real API server. */
+/** Order and repetition of what happens to a deleted session; test/pods shows the same on a real API server. */
 import assert from 'node:assert/strict';
 import { pino } from 'pino';
 import { FINALIZER_DATA } from '../../../../../common/api/names.ts';

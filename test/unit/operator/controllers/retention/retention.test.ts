@@ -1,4 +1,4 @@
-/** Retention with a clock that is told to move and a store on a real folder; test/operator runs it against a real API server. */
+/** Retention with a clock that is told to move and a store on a real folder; test/pods runs it against a real API server. */
 import assert from 'node:assert/strict';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { pino } from 'pino';

@@ -46,7 +46,7 @@ const refusal = (status: number, reason: string, message: string, causeReason?: 
 
 /**
  * A controller over stores that a test fills by hand. Stands in for the API server where a test needs what a real one does
- * not do on demand: minutes passing, a watch that lags, a refusal. test/operator runs the same against a real one.
+ * not do on demand: minutes passing, a watch that lags, a refusal. test/pods runs the same against a real one.
  */
 function aController(builder: SessionBuilder, registry: Framework[] = [aFramework()]) {
   const clock = new FakeClock();

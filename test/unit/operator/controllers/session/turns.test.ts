@@ -1,4 +1,4 @@
-/** Turns over stores that a test fills, as the watch would. test/operator/concurrency.test.ts has a real API server. */
+/** Turns over stores that a test fills, as the watch would. test/load/concurrency.test.ts has a real API server. */
 import assert from 'node:assert/strict';
 import type { NamespacePolicy, NamespacePolicySpec } from '../../../../../common/api/namespace-policy.ts';
 import type { Session, SessionStatus } from '../../../../../common/api/session.ts';

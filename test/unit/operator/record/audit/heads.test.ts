@@ -8,7 +8,7 @@ import { FakeClock } from '../../../../support/fake-clock.ts';
 
 const hash = (letter: string): string => letter.repeat(64);
 
-/** Stands in for the API server where a test needs one that is away on demand; test/operator/audit.test.ts has a real one. */
+/** Stands in for the API server where a test needs one that is away on demand; test/pods/audit.test.ts has a real one. */
 class OneConfigMap {
   data: Record<string, string> | undefined;
   isAway = false;

@@ -23,7 +23,6 @@ import { Contract } from '../../../../support/openapi.ts';
 import { skipBecause } from '../../../../support/skip.ts';
 import { temporaryStore } from '../../../../support/temporary-store.ts';
 import type { TemporaryStore } from '../../../../support/temporary-store.ts';
-import { until } from '../../../../support/until.ts';
 import { findChromium } from '../../../../vscode/chromium.ts';
 import { VscodeUnavailable } from '../../../../vscode/unavailable.ts';
 

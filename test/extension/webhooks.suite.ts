@@ -212,6 +212,15 @@ describe('webhooks in the editor', function () {
     assert.match(text, /^\/\/ What triggered session by-event in team-a\./);
     assert.match(text, /"name": "review"/);
     assert.match(text, /is the artifact \.ambient\/trigger-payload/);
+    const links = await window.inHost(async (vscode) => {
+      const uri = vscode.window.activeTextEditor?.document.uri;
+      const found: unknown = await vscode.commands.executeCommand('vscode.executeLinkProvider', uri);
+      return (found as { target?: { scheme: string; path: string; query: string } }[])
+        .filter(({ target }) => target?.scheme === 'command')
+        .map(({ target }) => ({ command: target?.path, given: JSON.parse(target?.query ?? '') as unknown }));
+    });
+    const ref = { cluster: 'dev', namespace: NAMESPACE, name: 'by-event' };
+    assert.deepEqual(links, [{ command: 'ambient.openArtifact', given: [ref, '.ambient/trigger-payload'] }]);
     await window.waitIdle();
     await window.screenshot('event-document');
     await window.inHost((vscode) => vscode.commands.executeCommand('workbench.action.closeAllEditors'));

@@ -226,6 +226,7 @@ describe('webhooks in the editor', function () {
     await window.inHost((vscode) => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
     await (await window.treeRow(/^by-event/)).click();
     const page = await window.webview(/by-event/);
+    await page.getByText('acme/shop #42, A sample pull request').waitFor();
     await page.getByRole('button', { name: 'Event', exact: true }).click();
     await window.until('the event again', async () => ((await window.editorText()) ?? '') === text);
   });

@@ -127,7 +127,7 @@ describe('webhooks in the editor', function () {
     assert.ok((await window.dialogText()).includes(key), 'it stays until it is closed');
     await window.dialogButton('Copy Address');
     await window.until('the address', async () => (await clipboard()) === `${door.url}/github`);
-    await window.dialogButton('Cancel');
+    await window.dialogButton('Close');
     const [made, ...more] = (await policy()).spec.webhookAuth?.keys ?? [];
     assert.deepEqual(more, []);
     assert.equal(made?.hash, `sha256:${createHash('sha256').update(key).digest('hex')}`);
@@ -187,6 +187,21 @@ describe('webhooks in the editor', function () {
     await window.clearNotifications();
   });
 
+  it('make a key of what Slack signs with, for its Secret alone', async () => {
+    await window.contextMenu(row, 'Create Webhook Key');
+    await window.quickPick('slack');
+    await window.quickPick('Signs the body');
+    await window.quickPick('Does not expire');
+    await window.quickInputMessage(/Signing Secret of your Slack app/);
+    await window.quickInput('of-the-slack-app');
+    assert.ok(!(await window.dialogText()).includes('of-the-slack-app'));
+    await window.screenshot('webhook-key-slack');
+    await window.dialogButton('Copy Manifest');
+    await window.until('the manifest', async () => /secret: of-the-slack-app/.test(await clipboard()));
+    await window.dialogButton('Close');
+    assert.ok(!JSON.stringify(await policy()).includes('of-the-slack-app'));
+  });
+
   it('list keys, and revoke one', async () => {
     const id = (await policy()).spec.webhookAuth?.keys?.[0]?.id ?? '';
     await window.contextMenu(row, 'List and Revoke Webhook Keys');
@@ -194,7 +209,10 @@ describe('webhooks in the editor', function () {
     assert.match(await window.dialogText(), /Revoke key/);
     await window.dialogButton('Revoke');
     await window.toast(/is revoked/);
-    assert.deepEqual((await policy()).spec.webhookAuth?.keys, []);
+    assert.deepEqual(
+      (await policy()).spec.webhookAuth?.keys?.map(({ source }) => source),
+      ['slack'],
+    );
     await window.clearNotifications();
   });
 

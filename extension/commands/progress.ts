@@ -1,4 +1,4 @@
-/** Long work with a notification that tells how far it is and has a button to cancel it. */
+/** Work that is waited for: long with a notification that tells how far it is and has a button to cancel it, short in the status bar. */
 import * as vscode from 'vscode';
 
 /** What a cancelled promise rejects with: nothing to tell anybody. */
@@ -28,3 +28,7 @@ export async function withProgress<T>(
     },
   );
 }
+
+/** Of what ends soon by itself; nothing is shown of it in the first moment. */
+export const inStatusBar = async <T>(title: string, work: () => Promise<T>): Promise<T> =>
+  await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title }, work);

@@ -3,7 +3,6 @@ import type { ApprovalView, Fact } from '../../common/api/panels.ts';
 import type { Session } from '../../common/api/session.ts';
 import { formatBytes, formatDuration } from '../../common/rules/wording.ts';
 import { approversText } from '../sessions/approval.ts';
-import { causeOf } from '../sessions/cause.ts';
 import { triggerText, waitsForApproval } from '../sessions/state.ts';
 import type { PageFacts } from './page-facts.ts';
 
@@ -14,13 +13,12 @@ export function approvalView(session: Session, facts: PageFacts | undefined): Ap
   const { approval } = session.status ?? {};
   if (approval === undefined && !waitsForApproval(session)) return undefined;
   const { framework, source, limits, policy } = session.spec;
-  const cause = causeOf(session);
   const config = Object.entries(framework.config ?? {});
   const asked: [string, string | undefined][] = [
     ['Launched by', launcherOf(session)],
     ['Trigger', triggerText(session)],
-    ['Caused by', cause.who],
-    ['About', cause.what],
+    ['Caused by', facts?.cause?.who],
+    ['About', facts?.cause?.what],
     [
       'Framework',
       framework.version === undefined ? framework.type : `${framework.type} ${framework.version}`,

@@ -17,7 +17,7 @@ import type { SessionPanel } from './session-panel.ts';
 export const SESSION_PANEL = 'ambient.session';
 
 export interface PanelsDeps {
-  clusters: Pick<Clusters, 'connection' | 'onDidChange'>;
+  clusters: Pick<Clusters, 'client' | 'connection' | 'onDidChange'>;
   watches: Pick<SessionWatches, 'acquire'>;
   rights: Pick<Rights, 'refusal' | 'me'>;
   policies: Pick<Policies, 'of'>;

@@ -2,12 +2,16 @@
 import type { NamespacePolicy } from '../../common/api/namespace-policy.ts';
 import type { SessionRefusals } from '../../common/api/panels.ts';
 import type { Session } from '../../common/api/session.ts';
+import type { KubeClient } from '../../common/kube/client.ts';
+import { sessions } from '../../common/kube/resource.ts';
 import { formatMoney } from '../../common/rules/money.ts';
 import { effectivePolicy } from '../../common/rules/policy/effective.ts';
 import { sessionBudget } from '../../common/rules/session-budget.ts';
 import type { Rights } from '../clusters/rights.ts';
 import type { Policies } from '../policies/policies.ts';
 import { decisionRefusal } from '../sessions/approval.ts';
+import { causeOf } from '../sessions/cause.ts';
+import type { Cause } from '../sessions/cause.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
 import type { Turns } from '../sessions/waiting.ts';
 
@@ -18,12 +22,23 @@ export interface PageFacts {
   /** What the session may spend in all, USD; undefined without a limit, or when it is not known. */
   budget?: string;
   turns?: Turns;
+  /** Of a session that an event started. */
+  cause?: Cause;
 }
 
 export interface FactSources {
   rights: Pick<Rights, 'refusal' | 'me'>;
   policies: Pick<Policies, 'of'>;
 }
+
+const READ_MS = 15_000;
+
+/** From the session as it is in the cluster: watches leave out the payload, which can be large. Throws KubeError. */
+export const causeIn = async (
+  client: Pick<KubeClient, 'get'>,
+  { namespace, name }: SessionRef,
+): Promise<Cause> =>
+  causeOf(await client.get(sessions, { namespace, name }, { signal: AbortSignal.timeout(READ_MS) }));
 
 const ASKED = [
   'stop',

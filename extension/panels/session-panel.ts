@@ -13,7 +13,8 @@ import { CHANGES_PATCH } from '../../common/api/runner.ts';
 import { isForbidden, isNotFound } from '../../common/kube/errors.ts';
 import { liveProblemOf } from '../clusters/problem.ts';
 import { LogGone } from '../logs/follow-records.ts';
-import { titleOf } from '../sessions/state.ts';
+import type { Cause } from '../sessions/cause.ts';
+import { isTriggered, titleOf } from '../sessions/state.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
 import { Conversation } from './conversation/conversation.ts';
 import type { PanelsDeps } from './index.ts';
@@ -118,6 +119,8 @@ export class SessionPanel {
 
   #newFeed(ref: SessionRef): SessionFeed {
     const { deps } = this.#options;
+    // Asked for once: what a spec says does not change.
+    let cause: Promise<Cause | undefined> | undefined;
     return new SessionFeed(ref, {
       watches: deps.watches,
       listArtifacts: async (of, signal) => {
@@ -128,8 +131,18 @@ export class SessionPanel {
         return await listArtifacts(connection, of, signal);
       },
       facts: async (of, session) => {
-        const { pageFacts } = await import('./page-facts.ts');
-        return await pageFacts(deps, of, session);
+        const { causeIn, pageFacts } = await import('./page-facts.ts');
+        if (isTriggered(session))
+          cause ??= deps.clusters
+            .client(of.cluster)
+            .then((client) => causeIn(client, of))
+            .catch((error: unknown) => {
+              cause = undefined;
+              deps.notify.log(`what triggered ${of.name}`, error);
+              return undefined;
+            });
+        const [facts, found] = await Promise.all([pageFacts(deps, of, session), cause]);
+        return found === undefined ? facts : { ...facts, cause: found };
       },
       onChange: () => this.#onChange(),
       onError: (doing, error) => deps.notify.log(doing, error),

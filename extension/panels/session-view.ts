@@ -14,7 +14,7 @@ import type { GeneratedArtifact, Session } from '../../common/api/session.ts';
 import { findCondition, shorten } from '../../common/rules/conditions.ts';
 import { parseMoney, percentOf, ZERO } from '../../common/rules/money.ts';
 import { formatBytes, formatDuration } from '../../common/rules/wording.ts';
-import { causeOf } from '../sessions/cause.ts';
+import type { Cause } from '../sessions/cause.ts';
 import {
   isFinished,
   isTriggered,
@@ -72,7 +72,7 @@ export function sessionView(session: Session, options: ViewOptions = {}): Sessio
     ...optional('queue', deleted ? undefined : placeInLine(session, options.facts?.turns)),
     ...optional('approval', deleted ? undefined : approvalView(session, options.facts)),
     timeline: timelineOf(session),
-    details: detailsOf(session),
+    details: detailsOf(session, options.facts?.cause),
     workload: workloadOf(session),
     conditions: (status?.conditions ?? []).map(conditionRow),
     // The newest are what people look for.
@@ -117,18 +117,17 @@ const facts = (rows: readonly [string, string | undefined, Fact['kind']?][]): Fa
     value === undefined || value === '' ? [] : [{ label, value, ...(kind === undefined ? {} : { kind }) }],
   );
 
-function detailsOf({ spec, status, metadata }: Session): Fact[] {
+function detailsOf({ spec, status, metadata }: Session, cause: Cause | undefined): Fact[] {
   const { type, version } = spec.framework;
   const { trigger, source, limits, resume } = spec;
   const { branch, pullRequest } = status?.result ?? {};
   const created = (status?.history ?? []).find(({ event }) => event === 'Created')?.actor;
-  const cause = causeOf({ spec });
   return facts([
     ['Framework', version === undefined ? type : `${type} ${version}`],
     ['Launched by', launcherOf({ spec }) ?? (created === OPERATOR_ACTOR ? undefined : created)],
     ['Trigger', triggerText({ spec })],
-    ['Caused by', cause.who],
-    ['About', cause.what],
+    ['Caused by', cause?.who],
+    ['About', cause?.what],
     ['Session trigger', trigger?.name, 'code'],
     ['Delivery', trigger?.delivery, 'code'],
     ['Goes on from', resume?.session, 'code'],

@@ -37,7 +37,7 @@ export class SessionTextDocuments implements vscode.TextDocumentContentProvider,
   async provideTextDocumentContent(uri: vscode.Uri): Promise<string> {
     const known = this.#texts.get(uri.toString());
     if (known !== undefined) return known;
-    return await this.#read(this.#refOf(uri)).catch(
+    return await this.#read(this.refOf(uri)).catch(
       (error: unknown) => `${this.#kind.comment} ${messageOf(error)}\n`,
     );
   }
@@ -53,6 +53,12 @@ export class SessionTextDocuments implements vscode.TextDocumentContentProvider,
     await vscode.window.showTextDocument(document, { preview: true });
   }
 
+  /** Whom a document of this kind is about. */
+  refOf(uri: vscode.Uri): SessionRef {
+    const [, namespace = '', file = ''] = uri.path.split('/');
+    return { cluster: uri.query, namespace, name: file.slice(0, -this.#kind.title.length - 1) };
+  }
+
   dispose(): void {
     for (const subscription of this.#subscriptions) subscription.dispose();
   }
@@ -60,10 +66,5 @@ export class SessionTextDocuments implements vscode.TextDocumentContentProvider,
   #uriOf({ cluster, namespace, name }: SessionRef): vscode.Uri {
     const path = posix.join('/', namespace, `${name} ${this.#kind.title}`);
     return vscode.Uri.from({ scheme: this.#kind.scheme, path, query: cluster });
-  }
-
-  #refOf(uri: vscode.Uri): SessionRef {
-    const [, namespace = '', file = ''] = uri.path.split('/');
-    return { cluster: uri.query, namespace, name: file.slice(0, -this.#kind.title.length - 1) };
   }
 }

@@ -4,6 +4,7 @@ import { formatBytes } from '../../common/rules/wording.ts';
 import { plain } from '../ide/plain-text.ts';
 import { causeOf } from '../sessions/cause.ts';
 import { triggerText } from '../sessions/state.ts';
+import { payloadLine } from './payload-line.ts';
 
 /** Directions, widths of nothing, odd line ends, and what only machines read: shown as escapes, which JSON takes too. */
 const UNSEEN =
@@ -30,9 +31,7 @@ export function eventText({ metadata, spec }: Session): string {
     `The payload was written by others. Nothing in it speaks for this namespace.`,
     ...(received === undefined
       ? []
-      : [
-          `What is long of it is cut here; the whole, ${formatBytes(received.sizeBytes)}, is the artifact ${plain(received.artifact)}.`,
-        ]),
+      : [payloadLine(formatBytes(received.sizeBytes), plain(received.artifact))]),
   );
   const shown = {
     ...facts,

@@ -4,6 +4,7 @@ import type { PolicyRef } from '../../common/api/panels.ts';
 import { sessions } from '../../common/kube/resource.ts';
 import type { Clusters } from '../clusters/clusters.ts';
 import type { Rights } from '../clusters/rights.ts';
+import { inStatusBar } from '../commands/progress.ts';
 import type { Notify } from '../ide/notify.ts';
 import { ObjectFiles } from '../objects/object-files.ts';
 import { registerObjectLanguage } from '../objects/object-language.ts';
@@ -12,6 +13,7 @@ import type { PreviewDocuments } from '../sessions/preview-documents.ts';
 import { isSessionRef } from '../sessions/session-ref.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
 import { SessionTextDocuments } from '../sessions/text-documents.ts';
+import { payloadLinks } from './payload-link.ts';
 import { triggerKind } from './trigger-kind.ts';
 
 export interface TriggersDeps {
@@ -42,14 +44,19 @@ export function registerTriggers(deps: TriggersDeps): vscode.Disposable {
     files,
     registerObjectLanguage(kind, files, deps),
     documents,
+    vscode.languages.registerDocumentLinkProvider(
+      { scheme: KIND.scheme },
+      payloadLinks((uri) => documents.refOf(uri)),
+    ),
     vscode.commands.registerCommand('ambient.openTriggers', async (given: unknown) => {
-      const ref = policyRefOf(given) ?? (await deps.pickNamespace());
-      if (ref === undefined) return;
+      let ref = policyRefOf(given);
       try {
+        ref ??= await deps.pickNamespace();
+        if (ref === undefined) return;
         await (await import('./open-triggers.ts')).openTriggers(deps, ref);
       } catch (error) {
-        deps.rights.forget(ref.cluster, ref.namespace);
-        notify.failed('open the triggers', error, ref.cluster);
+        if (ref !== undefined) deps.rights.forget(ref.cluster, ref.namespace);
+        notify.failed('open the triggers', error, ref?.cluster);
       }
     }),
     vscode.commands.registerCommand('ambient.openTrigger', async (ref: unknown) => {
@@ -58,7 +65,7 @@ export function registerTriggers(deps: TriggersDeps): vscode.Disposable {
         return;
       }
       try {
-        await documents.show(ref);
+        await inStatusBar('Reading what triggered the session…', () => documents.show(ref));
       } catch (error) {
         notify.failed('read what triggered the session', error, ref.cluster);
       }

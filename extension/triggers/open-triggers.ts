@@ -5,7 +5,9 @@ import type { SessionTrigger } from '../../common/api/session-trigger.ts';
 import { sessionTriggers } from '../../common/kube/resource.ts';
 import { findCondition } from '../../common/rules/conditions.ts';
 import { count } from '../../common/rules/wording.ts';
+import { inStatusBar } from '../commands/progress.ts';
 import { plain } from '../ide/plain-text.ts';
+import { formatAge } from '../sessions/state.ts';
 import type { TriggersDeps } from './index.ts';
 import { TRIGGER_PROPOSAL } from './trigger-kind.ts';
 import { triggerUri } from './trigger-ref.ts';
@@ -15,26 +17,27 @@ const ASK_MS = 15_000;
 const NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 export async function openTriggers(
-  { clusters, rights, previews, notify }: TriggersDeps,
+  { clusters, rights, previews, notify, now }: TriggersDeps,
   { cluster, namespace }: PolicyRef,
 ): Promise<void> {
   const refusal = await rights.refusal(cluster, namespace, 'viewTriggers');
   if (refusal !== undefined) return notify.warn(refusal);
-  const client = await clusters.client(cluster);
-  const { items } = await client.list(
-    sessionTriggers,
-    { namespace },
-    { signal: AbortSignal.timeout(ASK_MS) },
-  );
+  const { items } = await inStatusBar(`Reading the triggers of ${plain(namespace, 63)}…`, async () => {
+    const client = await clusters.client(cluster);
+    return await client.list(sessionTriggers, { namespace }, { signal: AbortSignal.timeout(ASK_MS) });
+  });
   const title = `Triggers of ${plain(namespace, 63)}`;
+  const creating = await rights.refusal(cluster, namespace, 'createTrigger');
+  if (items.length === 0 && creating !== undefined)
+    return notify.info(`There are no triggers in ${namespace}. ${creating}`);
   const rows = items
     .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
-    .map((trigger) => ({ ...rowOf(trigger), name: trigger.metadata.name }));
+    .map((trigger) => ({ ...rowOf(trigger, now()), name: trigger.metadata.name }));
   const fresh = { label: '$(add) New Trigger…', name: undefined };
   const chosen =
     rows.length === 0
       ? fresh
-      : await vscode.window.showQuickPick([...rows, fresh], {
+      : await vscode.window.showQuickPick(creating === undefined ? [...rows, fresh] : rows, {
           title,
           placeHolder: 'Which trigger?',
           matchOnDescription: true,
@@ -51,8 +54,6 @@ export async function openTriggers(
     await previews.show(`trigger ${plain(chosen.name, 63)} of ${plain(namespace, 63)}`, text);
     return;
   }
-  const creating = await rights.refusal(cluster, namespace, 'createTrigger');
-  if (creating !== undefined) return notify.warn(creating);
   const taken = new Set(rows.map(({ name }) => name));
   const name = await vscode.window.showInputBox({
     title,
@@ -69,20 +70,27 @@ export async function openTriggers(
   if (name !== undefined) await show({ cluster, namespace, name }, true);
 }
 
-export function rowOf({ metadata, spec, status }: SessionTrigger): { label: string; description: string } {
+/** What is wrong with it stands below it: nothing else of the list says so. */
+export function rowOf({ metadata, spec, status }: SessionTrigger, now: number): vscode.QuickPickItem {
   const valid = findCondition(status?.conditions, 'Valid');
   const isWrong = valid?.status === 'False';
-  const events = spec.when?.events ?? [];
+  const { sessions, lastMatched } = status ?? {};
+  const age = lastMatched === undefined ? undefined : formatAge(now - Date.parse(lastMatched.time));
   const description = [
     spec.source,
-    plain(events.join(', '), 60),
+    plain((spec.when?.events ?? []).join(', '), 60),
     spec.enabled === false ? 'switched off' : '',
     isWrong ? 'has mistakes' : '',
-    status?.sessions === undefined ? '' : count(status.sessions.total, 'session'),
+    sessions === undefined ? '' : count(sessions.total, 'session'),
+    age === undefined ? '' : age === 'now' ? 'matched just now' : `matched ${age} ago`,
   ]
     .filter(Boolean)
     .join(' · ');
-  return { label: `$(${isWrong ? 'warning' : 'zap'}) ${plain(metadata.name, 63)}`, description };
+  return {
+    label: `$(${isWrong ? 'warning' : 'zap'}) ${plain(metadata.name, 63)}`,
+    description,
+    ...(isWrong ? { detail: plain(valid.message, 300) } : {}),
+  };
 }
 
 async function show(

@@ -1,10 +1,14 @@
-/** What the commands about webhooks ask alike. Undefined: the person went away. */
+/** What the commands about webhooks ask people alike. Undefined: the person went away. */
 import * as vscode from 'vscode';
+import type { PolicyRef } from '../../common/api/panels.ts';
 import { WEBHOOK_SOURCES } from '../../common/api/session.ts';
 import type { WebhookSource } from '../../common/api/session.ts';
+import type { ProblemAction } from '../clusters/problem.ts';
 import { plain } from '../ide/plain-text.ts';
 import { rememberRestUrl, settings } from '../ide/settings.ts';
 import { baseProblem } from './address.ts';
+import { rowText } from './policy-keys.ts';
+import type { KeyRow } from './policy-keys.ts';
 
 const WORDS: Record<WebhookSource, string> = {
   github: 'GitHub',
@@ -35,3 +39,18 @@ export async function askBase(title: string, cluster: string): Promise<string | 
   await rememberRestUrl(cluster, given);
   return given;
 }
+
+/** Not asked for where there is only one. */
+export async function askKey(title: string, rows: readonly KeyRow[]): Promise<KeyRow | undefined> {
+  const [only, ...more] = rows;
+  if (more.length === 0) return only;
+  const items = rows.map((row) => ({ label: plain(row.label, 63), description: rowText(row), row }));
+  const chosen = await vscode.window.showQuickPick(items, { title, placeHolder: 'With which key?' });
+  return chosen?.row;
+}
+
+export const createKeyAction = ({ cluster, namespace }: PolicyRef): ProblemAction => ({
+  title: 'Create Webhook Key',
+  command: 'ambient.createWebhookKey',
+  arguments: [{ cluster, namespace }],
+});

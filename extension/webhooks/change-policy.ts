@@ -8,11 +8,14 @@ import { FIELD_MANAGER } from '../objects/apply-object.ts';
 
 const ATTEMPTS = 5;
 
-/** `change` says what the policy shall be; undefined: it is right already. Throws KubeError. */
+/** What the policy shall be; undefined: it is right already. */
+export type PolicyChange = (policy: NamespacePolicy | undefined) => NamespacePolicy | undefined;
+
+/** Throws KubeError. */
 export async function changePolicy(
   client: KubeClient,
   namespace: string,
-  change: (policy: NamespacePolicy | undefined) => NamespacePolicy | undefined,
+  change: PolicyChange,
   signal: AbortSignal,
 ): Promise<NamespacePolicy | undefined> {
   for (let attempt = 1; ; attempt++) {

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { PolicyRef } from '../../common/api/panels.ts';
 import type { Clusters } from '../clusters/clusters.ts';
 import type { Rights } from '../clusters/rights.ts';
+import { Cancelled } from '../commands/progress.ts';
 import type { Notify } from '../ide/notify.ts';
 import type { Policies } from '../policies/policies.ts';
 import { policyRefOf } from '../policies/policy-ref.ts';
@@ -20,28 +21,43 @@ export interface WebhooksDeps {
 
 export type WebhookCommand = (deps: WebhooksDeps, ref: PolicyRef) => Promise<void>;
 
-const COMMANDS: Readonly<Record<string, () => Promise<WebhookCommand>>> = {
-  'ambient.createWebhookKey': async () => (await import('./create-key.ts')).createKey,
-  'ambient.listWebhookKeys': async () => (await import('./list-keys.ts')).listKeys,
-  'ambient.copyWebhookAddress': async () => (await import('./copy-address.ts')).copyAddress,
-  'ambient.sendTestEvent': async () => (await import('./send-test-event.ts')).sendTestEvent,
+/** By what they do, in words that complete "Could not …". */
+const COMMANDS: Readonly<Record<string, readonly [doing: string, load: () => Promise<WebhookCommand>]>> = {
+  'ambient.createWebhookKey': [
+    'create a webhook key',
+    async () => (await import('./create-key.ts')).createKey,
+  ],
+  'ambient.listWebhookKeys': [
+    'list or revoke webhook keys',
+    async () => (await import('./list-keys.ts')).listKeys,
+  ],
+  'ambient.copyWebhookAddress': [
+    'copy the webhook address',
+    async () => (await import('./copy-address.ts')).copyAddress,
+  ],
+  'ambient.sendTestEvent': [
+    'send a test event',
+    async () => (await import('./send-test-event.ts')).sendTestEvent,
+  ],
 };
 
 export function registerWebhooks(deps: WebhooksDeps): vscode.Disposable {
+  const run = async (doing: string, load: () => Promise<WebhookCommand>, given: unknown): Promise<void> => {
+    let ref = policyRefOf(given);
+    try {
+      ref ??= await deps.pickNamespace();
+      if (ref === undefined) return;
+      const command = await load();
+      await command(deps, ref);
+    } catch (error) {
+      if (error instanceof Cancelled) return;
+      if (ref !== undefined) deps.rights.forget(ref.cluster, ref.namespace);
+      deps.notify.failed(doing, error, ref?.cluster);
+    }
+  };
   return vscode.Disposable.from(
-    ...Object.entries(COMMANDS).map(([id, load]) =>
-      vscode.commands.registerCommand(id, async (given: unknown) => {
-        const ref = policyRefOf(given) ?? (await deps.pickNamespace());
-        if (ref === undefined) return;
-        try {
-          await (
-            await load()
-          )(deps, ref);
-        } catch (error) {
-          deps.rights.forget(ref.cluster, ref.namespace);
-          deps.notify.failed('do that', error, ref.cluster);
-        }
-      }),
+    ...Object.entries(COMMANDS).map(([id, [doing, load]]) =>
+      vscode.commands.registerCommand(id, (given: unknown) => run(doing, load, given)),
     ),
   );
 }

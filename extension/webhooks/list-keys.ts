@@ -1,40 +1,34 @@
 /** ambient.listWebhookKeys: which keys let events into a namespace; one that is chosen can be revoked. */
 import * as vscode from 'vscode';
 import { plain } from '../ide/plain-text.ts';
-import { changePolicy, readPolicy } from './change-policy.ts';
+import { createKeyAction } from './ask.ts';
 import type { WebhookCommand } from './index.ts';
+import { policyOf, setPolicy } from './policy-in-cluster.ts';
 import { keyRows, rowText, withoutKey } from './policy-keys.ts';
 
 const REVOKE = 'Revoke';
-const ASK_MS = 15_000;
-const CHANGE_MS = 30_000;
 
-export const listKeys: WebhookCommand = async (
-  { clusters, rights, policies, notify },
-  { cluster, namespace },
-) => {
+export const listKeys: WebhookCommand = async (deps, ref) => {
+  const { rights, notify } = deps;
+  const { cluster, namespace } = ref;
   const seeing = await rights.refusal(cluster, namespace, 'viewPolicy');
   if (seeing !== undefined) return notify.warn(seeing);
-  const client = await clusters.client(cluster);
-  const rows = keyRows(await readPolicy(client, namespace, AbortSignal.timeout(ASK_MS)), Date.now());
-  if (rows.length === 0)
-    return notify.info(`No key lets events into ${namespace}.`, [
-      {
-        title: 'Create Webhook Key',
-        command: 'ambient.createWebhookKey',
-        arguments: [{ cluster, namespace }],
-      },
-    ]);
+  const rows = keyRows(await policyOf(deps, ref), Date.now());
+  if (rows.length === 0) return notify.info(`No key lets events into ${namespace}.`, [createKeyAction(ref)]);
+  const refusal = await rights.refusal(cluster, namespace, 'editPolicy');
   const chosen = await vscode.window.showQuickPick(
-    rows.map((row) => ({ label: plain(row.label, 63), description: rowText(row), row })),
+    rows.map((row) => ({
+      label: `$(${row.isExpired ? 'warning' : 'key'}) ${plain(row.label, 63)}`,
+      description: rowText(row),
+      row,
+    })),
     {
       title: `Webhook Keys of ${plain(namespace, 63)}`,
-      placeHolder: 'Choose one to revoke it',
+      placeHolder: refusal ?? 'Choose one to revoke it',
       matchOnDescription: true,
     },
   );
   if (chosen === undefined) return;
-  const refusal = await rights.refusal(cluster, namespace, 'editPolicy');
   if (refusal !== undefined) return notify.warn(refusal);
   const { row } = chosen;
   const answer = await vscode.window.showWarningMessage(
@@ -46,12 +40,6 @@ export const listKeys: WebhookCommand = async (
     REVOKE,
   );
   if (answer !== REVOKE) return;
-  await changePolicy(
-    client,
-    namespace,
-    (policy) => withoutKey(policy, row.ref),
-    AbortSignal.timeout(CHANGE_MS),
-  );
-  policies.forget(cluster, namespace);
+  await setPolicy(deps, ref, (policy) => withoutKey(policy, row.ref));
   notify.info(`Key ${row.label} of ${namespace} is revoked.`);
 };

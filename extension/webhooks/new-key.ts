@@ -7,6 +7,8 @@ import type { WebhookSource } from '../../common/api/session.ts';
 export interface NewKey {
   /** For X-API-Key, or as the secret that the sender signs with. */
   key: string;
+  /** The sender's own, not made here: nobody needs to be shown it. */
+  isGiven: boolean;
   entry: WebhookKey;
 }
 
@@ -29,14 +31,17 @@ export interface KeyWish {
 export function newApiKey(wish: KeyWish, random: Random): NewKey {
   const key = Buffer.from(random(KEY_BYTES)).toString('base64url');
   const hash = `sha256:${createHash('sha256').update(key).digest('hex')}`;
-  return { key, entry: { ...common(wish, random), hash } };
+  return { key, isGiven: false, entry: { ...common(wish, random), hash } };
 }
 
-/** The Secret's name is the key's id. */
-export function newSigningKey(wish: KeyWish, random: Random): NewKey {
-  const key = Buffer.from(random(KEY_BYTES)).toString('hex');
+/** The Secret's name is the key's id. @param given what the sender signs with, where it takes no other */
+export function newSigningKey(wish: KeyWish, random: Random, given?: string): NewKey {
   const entry = common(wish, random);
-  return { key, entry: { ...entry, signing: { secretName: `ambient-webhook-${entry.id}`, key: 'secret' } } };
+  return {
+    key: given ?? Buffer.from(random(KEY_BYTES)).toString('hex'),
+    isGiven: given !== undefined,
+    entry: { ...entry, signing: { secretName: `ambient-webhook-${entry.id}`, key: 'secret' } },
+  };
 }
 
 function common({ source, days, now }: KeyWish, random: Random): WebhookKey {
@@ -48,6 +53,24 @@ function common({ source, days, now }: KeyWish, random: Random): WebhookKey {
     createdAt: at(now),
     ...(days === undefined ? {} : { expiresAt: at(now + days * DAY_MS) }),
   };
+}
+
+const SENDERS: Readonly<Record<WebhookSource, string>> = {
+  github: 'GitHub',
+  jira: 'Jira',
+  slack: 'Slack',
+  generic: 'the sender',
+};
+
+/** What to do with it, told once. */
+export function keyText({ key, isGiven, entry: { source, signing } }: NewKey): string {
+  if (signing === undefined)
+    return `${key}\n\nThe sender sends it in the header X-API-Key.\n\nIt is shown this once: only its digest is kept in the policy.`;
+  const applied = (what: string): string =>
+    `Until the manifest is applied, which puts ${what} into Secret ${signing.secretName} and lets the operator read that, events are refused.`;
+  return isGiven
+    ? `Give the address to ${SENDERS[source]}. ${applied('the secret that you gave')}\n\nIt can be copied this once: only the name of the Secret is kept in the policy.`
+    : `${key}\n\nGive it to ${SENDERS[source]} as the secret of the webhook, and the address with it. ${applied('it')}\n\nIt is shown this once: only the name of its Secret is kept in the policy.`;
 }
 
 /** What an administrator applies, so that the operator can read the secret of this key, and nothing else. */

@@ -1,100 +1,105 @@
 /** ambient.sendTestEvent: a sample event, as its source would send it; first of all to see what it would start. */
 import { randomUUID } from 'node:crypto';
 import * as vscode from 'vscode';
-import { messageOf } from '../../common/errors.ts';
+import type { WebhookSource } from '../../common/api/session.ts';
+import type { ProblemAction } from '../clusters/problem.ts';
+import { Cancelled, withProgress } from '../commands/progress.ts';
 import { plain } from '../ide/plain-text.ts';
 import { isPrivate } from './address.ts';
-import { askBase, askSource } from './ask.ts';
-import { readPolicy } from './change-policy.ts';
+import { askBase, askKey, askSource, createKeyAction } from './ask.ts';
 import type { WebhookCommand } from './index.ts';
-import { rowText, usableKeys } from './policy-keys.ts';
+import { noAnswerText } from './no-answer.ts';
+import { policyOf } from './policy-in-cluster.ts';
+import { usableKeys } from './policy-keys.ts';
+import type { KeyRow } from './policy-keys.ts';
 import { SAMPLE_EVENTS } from './sample-events.ts';
-import { answerText, send, testRequest } from './test-event.ts';
+import { answerText } from './test-answer.ts';
+import { send, testRequest } from './test-event.ts';
 import type { TestEvent } from './test-event.ts';
 
 const TITLE = 'Send Test Event';
-const ASK_MS = 15_000;
 const SEND_MS = 30_000;
 const SEND_ANYWAY = 'Send Unencrypted';
+const MODES = [
+  { label: 'Dry run', description: 'tells what it would start', isDryRun: true },
+  { label: 'For real', description: 'starts the sessions of the triggers that match', isDryRun: false },
+];
+const CHANGE_ADDRESS: ProblemAction = {
+  title: 'Change Address',
+  command: 'workbench.action.openSettings',
+  arguments: ['ambient.restUrl'],
+};
 
-export const sendTestEvent: WebhookCommand = async (deps, { cluster, namespace }) => {
-  const { clusters, rights, notify, previews } = deps;
+export const sendTestEvent: WebhookCommand = async (deps, ref) => {
+  const { rights, notify, previews } = deps;
+  const { cluster, namespace } = ref;
   const refusal = await rights.refusal(cluster, namespace, 'viewPolicy');
   if (refusal !== undefined) return notify.warn(refusal);
   const source = await askSource(TITLE);
   if (source === undefined) return;
-  const client = await clusters.client(cluster);
-  const keys = usableKeys(
-    await readPolicy(client, namespace, AbortSignal.timeout(ASK_MS)),
-    source,
-    Date.now(),
-  );
+  const keys = usableKeys(await policyOf(deps, ref), source, Date.now());
   if (keys.length === 0)
-    return notify.warn(`No key of ${source} lets events into ${namespace}.`, [
-      {
-        title: 'Create Webhook Key',
-        command: 'ambient.createWebhookKey',
-        arguments: [{ cluster, namespace }],
-      },
-    ]);
+    return notify.warn(`No key of ${source} lets events into ${namespace}.`, [createKeyAction(ref)]);
+  const event = await askEvent(source, keys, cluster);
+  if (event === undefined) return;
+  let answer;
+  try {
+    const waited = AbortSignal.timeout(SEND_MS);
+    answer = await withProgress(
+      `Sending the test event to ${plain(new URL(event.base).host, 80)}`,
+      (_, signal) => send(testRequest(event), AbortSignal.any([signal, waited])),
+    );
+  } catch (error) {
+    if (error instanceof Cancelled) throw error;
+    notify.log('sending a test event', error);
+    return notify.warn(noAnswerText(event.base, error, SEND_MS), [CHANGE_ADDRESS]);
+  }
+  const text = JSON.stringify(answer.body, undefined, 2);
+  await previews.show(`answer to ${source} test event`, `# HTTP ${answer.status}\n${text}\n`);
+  const said = answerText(answer, event.isDryRun);
+  if (answer.status >= 400) notify.warn(said);
+  else notify.info(said, sessionAction(answer.body, cluster));
+};
+
+/** Undefined: the person went away. */
+async function askEvent(
+  source: WebhookSource,
+  keys: readonly KeyRow[],
+  cluster: string,
+): Promise<TestEvent | undefined> {
   const ask = <T extends vscode.QuickPickItem>(items: readonly T[], placeHolder: string) =>
     vscode.window.showQuickPick(items, { title: TITLE, placeHolder });
-  const sample = await ask(
-    SAMPLE_EVENTS[source].map((each) => ({ label: each.title, sample: each })),
+  const chosen = await ask(
+    SAMPLE_EVENTS[source].map((sample) => ({ label: sample.title, sample })),
     'Which event?',
   );
-  if (sample === undefined) return;
-  const mode = await ask(
-    [
-      { label: 'Dry run', description: 'tells what it would start', isDryRun: true },
-      { label: 'For real', description: 'starts the sessions of the triggers that match', isDryRun: false },
-    ],
-    'Shall it start anything?',
-  );
-  if (mode === undefined) return;
-  const key = await ask(
-    keys.map((row) => ({ label: plain(row.label, 63), description: rowText(row), row })),
-    'With which key?',
-  );
-  if (key === undefined) return;
+  if (chosen === undefined) return undefined;
+  const mode = await ask(MODES, 'Shall it start anything?');
+  if (mode === undefined) return undefined;
+  const key = await askKey(TITLE, keys);
+  if (key === undefined) return undefined;
   const base = await askBase(TITLE, cluster);
-  if (base === undefined || !(await isAcceptable(base))) return;
-  const { isSigning, label: keyId } = key.row;
+  if (base === undefined || !(await isAcceptable(base))) return undefined;
+  const { isSigning, label: keyId } = key;
   const given = await vscode.window.showInputBox({
     title: TITLE,
-    prompt: `${isSigning ? 'The secret' : 'The key'} ${plain(keyId, 63)}. It is sent, and kept nowhere.`,
+    prompt: `${isSigning ? 'The secret of' : 'The key'} ${plain(keyId, 63)}. It is ${isSigning ? 'what the event is signed with' : 'sent'}, and kept nowhere.`,
     password: true,
     ignoreFocusOut: true,
     validateInput: (text) => (text.trim() === '' ? 'It was shown when it was made.' : undefined),
   });
-  if (given === undefined) return;
-  const credential: TestEvent['credential'] = isSigning
-    ? { kind: 'secret', secret: given.trim(), keyId }
-    : { kind: 'key', key: given.trim() };
-  const { isDryRun } = mode;
-  const event: TestEvent = {
+  if (given === undefined) return undefined;
+  const secret = given.trim();
+  return {
     base,
     source,
-    sample: sample.sample,
-    credential,
-    isDryRun,
+    sample: chosen.sample,
+    credential: isSigning ? { kind: 'secret', secret, keyId } : { kind: 'key', key: secret },
+    isDryRun: mode.isDryRun,
     deliveryId: randomUUID(),
     now: Date.now(),
   };
-  let answer;
-  try {
-    answer = await send(testRequest(event), AbortSignal.timeout(SEND_MS));
-  } catch (error) {
-    // fetch says why in its cause.
-    const { cause } = error as { cause?: unknown };
-    return notify.warn(`No answer from ${base}: ${messageOf(cause ?? error)}`);
-  }
-  const text = JSON.stringify(answer.body, undefined, 2);
-  await previews.show(`answer to ${source} test event`, `# HTTP ${answer.status}\n${text}\n`);
-  const said = `The test event was ${answerText(answer, isDryRun)}.`;
-  if (answer.status >= 400) notify.warn(said);
-  else notify.info(said, sessionAction(answer.body, cluster));
-};
+}
 
 function sessionAction(body: unknown, cluster: string) {
   const [name, namespace] = ['sessionId', 'namespace'].map((field): unknown =>

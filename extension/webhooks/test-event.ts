@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto';
 import type { WebhookSource } from '../../common/api/session.ts';
 import { webhookAddress } from './address.ts';
 import type { SampleEvent } from './sample-events.ts';
+import type { TestAnswer } from './test-answer.ts';
 
 export interface TestEvent {
   base: string;
@@ -88,12 +89,6 @@ function signature(
   }
 }
 
-export interface TestAnswer {
-  status: number;
-  /** Parsed where it is JSON. */
-  body: unknown;
-}
-
 const ANSWER_MAX = 256 * 1024;
 
 /** Throws what keeps an answer from coming. */
@@ -104,7 +99,7 @@ export async function send(
 ): Promise<TestAnswer> {
   // A redirect would take the key somewhere else.
   const response = await fetchIt(url, { method: 'POST', headers, body, signal, redirect: 'error' });
-  const text = (await response.text()).slice(0, ANSWER_MAX);
+  const text = await beginningOf(response);
   try {
     return { status: response.status, body: JSON.parse(text) as unknown };
   } catch {
@@ -112,16 +107,14 @@ export async function send(
   }
 }
 
-/** What the answer means, in one line. */
-export function answerText({ status, body }: TestAnswer, isDryRun: boolean): string {
-  const field = (name: string): unknown => Reflect.get(Object(body) as object, name);
-  const message = field('message');
-  if (status >= 400) return `refused (${status})${typeof message === 'string' ? `: ${message}` : ''}`;
-  if (status === 202)
-    return `accepted: session ${String(field('sessionId'))} in ${String(field('namespace'))}`;
-  if (isDryRun && field('valid') === true)
-    return field('framework') === null
-      ? 'heard, and would start nothing'
-      : `would start a session of framework ${String(field('framework'))}`;
-  return 'heard, and starts nothing';
+/** Whoever answers, and however much: what the operator says is short. */
+async function beginningOf({ body }: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    chunks.push(chunk);
+    size += chunk.byteLength;
+    if (size > ANSWER_MAX) break;
+  }
+  return Buffer.concat(chunks).subarray(0, ANSWER_MAX).toString();
 }

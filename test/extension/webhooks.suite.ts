@@ -1,7 +1,10 @@
 /** Events and keys in a real VS Code, against a real API server and the real webhook door: made, used, looked at, revoked. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { NamespacePolicy } from '../../common/api/namespace-policy.ts';
@@ -23,6 +26,21 @@ import { writeKubeconfig } from './kubeconfigs.ts';
 
 const NAMESPACE = 'team-a';
 
+/** Takes requests and answers none. */
+async function silentServer(
+  onRequest: () => void,
+): Promise<AsyncDisposable & { url: string; close: () => Promise<void> }> {
+  const server = createServer(onRequest);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const close = async (): Promise<void> => {
+    server.closeAllConnections();
+    if (server.listening) await new Promise((resolve) => server.close(resolve));
+  };
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, close, [Symbol.asyncDispose]: close };
+}
+
 describe('webhooks in the editor', function () {
   this.timeout(120_000);
   let cluster: Cluster;
@@ -32,6 +50,7 @@ describe('webhooks in the editor', function () {
   let server: VscodeServer;
   let window: VscodeWindow;
   let key: string;
+  let restUrl: string;
 
   before(async function () {
     this.timeout(600_000);
@@ -44,6 +63,7 @@ describe('webhooks in the editor', function () {
     await cluster.kubectl(['create', 'namespace', NAMESPACE]);
     door = await testDoor();
     door.clock.now = Date.now();
+    restUrl = door.url.replace('/api/v1/webhooks', '');
     folder = await mkdtemp(path.join(tmpdir(), 'ambient-webhooks-'));
     const kubeconfig = path.join(folder, 'kubeconfig');
     await cluster.kubectl(['apply', '-f', path.join(manifests, 'operator', '21-user-roles.yaml')]);
@@ -65,7 +85,7 @@ describe('webhooks in the editor', function () {
         env: { KUBECONFIG: kubeconfig },
         settings: {
           'ambient.emptyNamespaces': 'show',
-          'ambient.restUrl': { dev: door.url.replace('/api/v1/webhooks', '') },
+          'ambient.restUrl': { dev: restUrl },
         },
       }),
     );
@@ -107,7 +127,7 @@ describe('webhooks in the editor', function () {
     assert.ok((await window.dialogText()).includes(key), 'it stays until it is closed');
     await window.dialogButton('Copy Address');
     await window.until('the address', async () => (await clipboard()) === `${door.url}/github`);
-    await window.dialogButton('Cancel');
+    await window.dialogButton('Close');
     const [made, ...more] = (await policy()).spec.webhookAuth?.keys ?? [];
     assert.deepEqual(more, []);
     assert.equal(made?.hash, `sha256:${createHash('sha256').update(key).digest('hex')}`);
@@ -128,7 +148,6 @@ describe('webhooks in the editor', function () {
       await window.quickPick('github');
       await window.quickPick('Pull request opened');
       await window.quickPick(mode);
-      await window.quickPick(spec.webhookAuth?.keys?.[0]?.id ?? '');
       await window.quickInputMessage(/kept nowhere/);
       await window.quickInput(secret);
     };
@@ -141,7 +160,22 @@ describe('webhooks in the editor', function () {
     assert.equal(door.api.sessions.size, 1);
     await window.clearNotifications();
     await sendIt('Dry run', 'wrong');
-    await window.toast(/refused \(401\)/);
+    await window.toast(/refused \(401\): .*\. Ask an administrator of the namespace for a new key/);
+    await window.clearNotifications();
+    const asked = Promise.withResolvers<void>();
+    await using silent = await silentServer(() => asked.resolve());
+    await window.configure({ 'ambient.restUrl': { dev: silent.url } });
+    await sendIt('Dry run', key);
+    await asked.promise;
+    await window.toast(/Sending the test event to 127\.0\.0\.1/);
+    await window.screenshot('test-event-sending');
+    await window.notificationButton('Cancel');
+    await window.page.locator('.notification-toast').first().waitFor({ state: 'detached' });
+    await silent.close();
+    await sendIt('Dry run', key);
+    await window.toast(/No answer: 127\.0\.0\.1:\d+ cannot be reached.*Check the address/);
+    await window.page.locator('.notification-toast').getByText('Change Address').waitFor();
+    await window.configure({ 'ambient.restUrl': { dev: restUrl } });
     await window.clearNotifications();
   });
 
@@ -153,14 +187,32 @@ describe('webhooks in the editor', function () {
     await window.clearNotifications();
   });
 
+  it('make a key of what Slack signs with, for its Secret alone', async () => {
+    await window.contextMenu(row, 'Create Webhook Key');
+    await window.quickPick('slack');
+    await window.quickPick('Signs the body');
+    await window.quickPick('Does not expire');
+    await window.quickInputMessage(/Signing Secret of your Slack app/);
+    await window.quickInput('of-the-slack-app');
+    assert.ok(!(await window.dialogText()).includes('of-the-slack-app'));
+    await window.screenshot('webhook-key-slack');
+    await window.dialogButton('Copy Manifest');
+    await window.until('the manifest', async () => /secret: of-the-slack-app/.test(await clipboard()));
+    await window.dialogButton('Close');
+    assert.ok(!JSON.stringify(await policy()).includes('of-the-slack-app'));
+  });
+
   it('list keys, and revoke one', async () => {
     const id = (await policy()).spec.webhookAuth?.keys?.[0]?.id ?? '';
     await window.contextMenu(row, 'List and Revoke Webhook Keys');
-    await window.quickPick(id);
+    await window.quickPick(new RegExp(id));
     assert.match(await window.dialogText(), /Revoke key/);
     await window.dialogButton('Revoke');
     await window.toast(/is revoked/);
-    assert.deepEqual((await policy()).spec.webhookAuth?.keys, []);
+    assert.deepEqual(
+      (await policy()).spec.webhookAuth?.keys?.map(({ source }) => source),
+      ['slack'],
+    );
     await window.clearNotifications();
   });
 
@@ -178,11 +230,21 @@ describe('webhooks in the editor', function () {
     assert.match(text, /^\/\/ What triggered session by-event in team-a\./);
     assert.match(text, /"name": "review"/);
     assert.match(text, /is the artifact \.ambient\/trigger-payload/);
+    const links = await window.inHost(async (vscode) => {
+      const uri = vscode.window.activeTextEditor?.document.uri;
+      const found: unknown = await vscode.commands.executeCommand('vscode.executeLinkProvider', uri);
+      return (found as { target?: { scheme: string; path: string; query: string } }[])
+        .filter(({ target }) => target?.scheme === 'command')
+        .map(({ target }) => ({ command: target?.path, given: JSON.parse(target?.query ?? '') as unknown }));
+    });
+    const ref = { cluster: 'dev', namespace: NAMESPACE, name: 'by-event' };
+    assert.deepEqual(links, [{ command: 'ambient.openArtifact', given: [ref, '.ambient/trigger-payload'] }]);
     await window.waitIdle();
     await window.screenshot('event-document');
     await window.inHost((vscode) => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
     await (await window.treeRow(/^by-event/)).click();
     const page = await window.webview(/by-event/);
+    await page.getByText('acme/shop #42, A sample pull request').waitFor();
     await page.getByRole('button', { name: 'Event', exact: true }).click();
     await window.until('the event again', async () => ((await window.editorText()) ?? '') === text);
   });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import type { TimelineStep } from '../../../../common/api/panels.ts';
 import type { Session, SessionStatus } from '../../../../common/api/session.ts';
 import { artifactAt, sessionView } from '../../../../extension/panels/session-view.ts';
+import { causeOf } from '../../../../extension/sessions/cause.ts';
 import { timelineOf } from '../../../../extension/panels/timeline.ts';
 import { aSession } from '../../../support/fixtures.ts';
 
@@ -319,7 +320,9 @@ describe('the view of a session', () => {
       },
     };
     const createdBy = { user: 'system:serviceaccount:ambient-system:ambient-operator' };
-    const view = sessionView(aSession().spec({ trigger, createdBy }).build());
+    const session = aSession().spec({ trigger, createdBy }).build();
+    const facts = { refusals: {}, policy: undefined, cause: causeOf(session) };
+    const view = sessionView(session, { facts });
     const details = Object.fromEntries(view.details.map(({ label, value }) => [label, value]));
     assert.equal(details['Trigger'], 'github, issues, labeled');
     assert.deepEqual([details['Session trigger'], details['Delivery']], ['fix', 'd-1']);

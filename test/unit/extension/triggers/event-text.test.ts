@@ -1,6 +1,7 @@
 /** What triggered a session, as a person reads it. */
 import assert from 'node:assert/strict';
 import { eventText } from '../../../../extension/triggers/event-text.ts';
+import { payloadPlace } from '../../../../extension/triggers/payload-line.ts';
 import { aSession } from '../../../support/fixtures.ts';
 
 /** Without its comments. */
@@ -30,6 +31,9 @@ describe('what triggered a session', () => {
       '// https://github.example/acme/shop/pull/7',
     ]);
     assert.match(text, /the whole, 2 KiB, is the artifact \.ambient\/p\./);
+    const place = payloadPlace(text);
+    assert.equal(place?.path, '.ambient/p');
+    assert.equal(text.slice(place.from, place.to), '.ambient/p');
   });
 
   it('shows what people would not see', () => {

@@ -1,15 +1,19 @@
 /** Addresses, and test events as a receiver sees them. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { IncomingHttpHeaders, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { WEBHOOK_SOURCES } from '../../../../common/api/session.ts';
 import { eventOf } from '../../../../common/rules/triggers/event.ts';
 import { baseProblem, isPrivate, webhookAddress } from '../../../../extension/webhooks/address.ts';
 import { SAMPLE_EVENTS } from '../../../../extension/webhooks/sample-events.ts';
-import { answerText, send, testRequest } from '../../../../extension/webhooks/test-event.ts';
+import { noAnswerText } from '../../../../extension/webhooks/no-answer.ts';
+import { answerText } from '../../../../extension/webhooks/test-answer.ts';
+import { send, testRequest } from '../../../../extension/webhooks/test-event.ts';
 import type { TestEvent } from '../../../../extension/webhooks/test-event.ts';
 import { claimOf, isSigned, signing } from '../../../../operator/sessions/webhooks/signatures.ts';
+import { TestCertificates } from '../../../support/certificates.ts';
 
 const NOW = Date.parse('2030-01-01T00:00:00Z');
 
@@ -125,31 +129,92 @@ describe('a test event', () => {
       assert.equal(seen?.url, '/api/v1/webhooks/github');
       assert.equal(seen.body, request.body);
       assert.equal(seen.headers['x-github-event'], 'pull_request');
-      assert.equal(answerText(found, false), 'accepted: session s-1 in team-a');
-    });
-
-    it('takes its key nowhere else', async () => {
-      answer = { status: 307, body: '', headers: { location: 'http://127.0.0.1:1/elsewhere' } };
-      await assert.rejects(send(testRequest(event({ base })), AbortSignal.timeout(5000)));
+      assert.equal(answerText(found, false), 'The test event was accepted: session s-1 in team-a.');
     });
 
     it('is told to be refused, or heard', async () => {
+      const refused = {
+        error: 'invalid_api_key',
+        message: 'API key is invalid or expired',
+        details: { remedy: 'Ask for a new key.' },
+      };
       for (const [status, body, isDryRun, said] of [
         [
           401,
-          '{"error":"invalid_api_key","message":"API key is invalid or expired"}',
+          JSON.stringify(refused),
           true,
-          'refused (401): API key is invalid or expired',
+          'refused (401): API key is invalid or expired. Ask for a new key.',
         ],
-        [502, '<html>', false, 'refused (502)'],
-        [200, '{"valid":true,"framework":"generic"}', true, 'would start a session of framework generic'],
-        [200, '{"valid":true,"framework":null}', true, 'heard, and would start nothing'],
-        [200, '{"status":"ignored"}', false, 'heard, and starts nothing'],
+        [200, '{"valid":true,"framework":"generic"}', true, 'would start a session of framework generic.'],
+        [
+          200,
+          '{"valid":true,"framework":null,"warnings":["review: the action is opened"]}',
+          true,
+          'heard, and would start nothing: review: the action is opened.',
+        ],
+        [200, '{"status":"ignored","reasons":["none."]}', false, 'heard, and starts nothing: none.'],
+        // Of whoever else stands at that address.
+        [502, '<html>', false, /answered with 502, but not by the operator's REST API/],
+        [200, '{"ok":true}', false, /answered with 200, but not by the operator's REST API/],
       ] as const) {
         answer = { status, body };
         const found = await send(testRequest(event({ base, isDryRun })), AbortSignal.timeout(5000));
-        assert.equal(answerText(found, isDryRun), said);
+        const text = answerText(found, isDryRun);
+        if (typeof said === 'string') assert.ok(text.endsWith(said), text);
+        else assert.match(text, said);
       }
+    });
+
+    it('hears no more of an answer than it can show', async () => {
+      answer = { status: 200, body: 'x'.repeat(3_000_000) };
+      const { body } = await send(testRequest(event({ base })), AbortSignal.timeout(5000));
+      assert.equal((body as string).length, 256 * 1024);
+    });
+
+    const why = async (at: string, waitMs = 5000): Promise<string> =>
+      await send(testRequest(event({ base: at })), AbortSignal.timeout(waitMs)).then(
+        () => assert.fail('answered'),
+        (error: unknown) => noAnswerText(at, error, waitMs),
+      );
+
+    it('takes its key nowhere else, and says so', async () => {
+      answer = { status: 307, body: '', headers: { location: 'http://127.0.0.1:1/elsewhere' } };
+      assert.match(await why(base), /redirects to another address.*Set the address to where/);
+    });
+
+    it('without an answer says what to do', async () => {
+      const silent = createServer(() => undefined);
+      const { current } = await TestCertificates.make();
+      const untrusted = createTlsServer(current, () => undefined);
+      const portOf = async (each: Server): Promise<number> => {
+        await new Promise<void>((resolve) => each.listen(0, '127.0.0.1', resolve));
+        return (each.address() as AddressInfo).port;
+      };
+      const [silentPort, untrustedPort] = [await portOf(silent), await portOf(untrusted)];
+      try {
+        assert.match(
+          await why(`http://127.0.0.1:${silentPort}`, 100),
+          /did not answer within .*Check the address/,
+        );
+        assert.match(
+          await why(`https://127.0.0.1:${untrustedPort}`),
+          /^No answer: no trusted connection to 127\.0\.0\.1:\d+: .*ca\.crt in the Secret ambient-operator-tls/,
+        );
+        assert.match(await why(`https://127.0.0.1:${silentPort}`), /does not speak TLS\. Check the port/);
+      } finally {
+        for (const each of [silent, untrusted]) {
+          each.closeAllConnections();
+          each.close();
+        }
+      }
+      assert.match(
+        await why(`http://127.0.0.1:${silentPort}`),
+        /^No answer: 127\.0\.0\.1:\d+ cannot be reached: .*ECONNREFUSED.*that it can be reached from here/,
+      );
+      assert.match(
+        await why('http://ambient.invalid'),
+        /ambient\.invalid cannot be reached: .*Check the address/,
+      );
     });
   });
 });

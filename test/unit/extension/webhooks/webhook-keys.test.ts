@@ -8,7 +8,12 @@ import type { KubeClient } from '../../../../common/kube/client.ts';
 import { KubeError } from '../../../../common/kube/errors.ts';
 import { policyMistakes } from '../../../../common/rules/policy/config.ts';
 import { changePolicy } from '../../../../extension/webhooks/change-policy.ts';
-import { newApiKey, newSigningKey, signingManifest } from '../../../../extension/webhooks/new-key.ts';
+import {
+  keyText,
+  newApiKey,
+  newSigningKey,
+  signingManifest,
+} from '../../../../extension/webhooks/new-key.ts';
 import {
   keyRows,
   rowText,
@@ -59,6 +64,17 @@ describe('a webhook key', () => {
       { kind: 'ServiceAccount', name: 'ambient-operator', namespace: 'ambient-system' },
     ]);
     for (const each of objects) assert.deepEqual(each['metadata'], { name, namespace: 'team-a' });
+  });
+
+  it('that Slack signs with is the one that Slack has made', () => {
+    const slack = { ...wish, source: 'slack' as const };
+    const made = newSigningKey(slack, randomBytes, 'of-the-slack-app');
+    const [secret] = signingManifest('team-a', made) as Record<string, unknown>[];
+    assert.deepEqual(secret?.['stringData'], { secret: 'of-the-slack-app' });
+    assert.match(keyText(made), /^Give the address to Slack\./);
+    assert.ok(!keyText(made).includes('of-the-slack-app'), 'nobody needs to be shown it');
+    const github = newSigningKey(wish, randomBytes);
+    assert.ok(keyText(github).startsWith(`${github.key}\n\nGive it to GitHub as the secret`));
   });
 
   const digest = `sha256:${'a'.repeat(64)}`;

@@ -45,7 +45,8 @@ function registered(): Set<string> {
   for (const { text } of sources) {
     for (const [, id] of text.matchAll(/(?:registerCommand|command)\(\s*'(ambient\.[\w.]+)'/g))
       if (id) found.add(id);
-    for (const [, id] of text.matchAll(/^\s*'(ambient\.[\w.]+)': async \(\) => /gm)) if (id) found.add(id);
+    for (const [, id] of text.matchAll(/^\s*'(ambient\.[\w.]+)': (?:async \(\) => |\[)/gm))
+      if (id) found.add(id);
   }
   return found;
 }

@@ -33,6 +33,7 @@ export const RIGHTS = {
   viewTriggers: { verb: 'list', group: GROUP, resource: 'sessiontriggers' },
   createTrigger: { verb: 'create', group: GROUP, resource: 'sessiontriggers' },
   editTrigger: { verb: 'update', group: GROUP, resource: 'sessiontriggers' },
+  deleteTrigger: { verb: 'delete', group: GROUP, resource: 'sessiontriggers' },
 } as const satisfies Record<string, Needed>;
 export type Right = keyof typeof RIGHTS;
 
@@ -54,6 +55,7 @@ const WORDS: Readonly<Record<Right, string>> = {
   viewTriggers: 'see the triggers',
   createTrigger: 'create triggers',
   editTrigger: 'change triggers',
+  deleteTrigger: 'delete triggers',
 };
 
 /** `create on sessions.ambient.ai`, as an administrator needs to hear it. */

@@ -15,6 +15,7 @@ import type { SessionRef } from '../sessions/session-ref.ts';
 import { SessionTextDocuments } from '../sessions/text-documents.ts';
 import { payloadLinks } from './payload-link.ts';
 import { triggerKind } from './trigger-kind.ts';
+import { triggerPlace } from './trigger-ref.ts';
 
 export interface TriggersDeps {
   clusters: Pick<Clusters, 'client'>;
@@ -40,6 +41,20 @@ export function registerTriggers(deps: TriggersDeps): vscode.Disposable {
     return eventText(await client.get(sessions, { namespace, name }, { signal }));
   };
   const documents = new SessionTextDocuments(KIND, read);
+  const inNamespace = async (
+    doing: string,
+    given: PolicyRef | undefined,
+    run: (ref: PolicyRef) => Promise<void>,
+  ): Promise<void> => {
+    let ref = given;
+    try {
+      ref ??= await deps.pickNamespace();
+      if (ref !== undefined) await run(ref);
+    } catch (error) {
+      if (ref !== undefined) deps.rights.forget(ref.cluster, ref.namespace);
+      notify.failed(doing, error, ref?.cluster);
+    }
+  };
   return vscode.Disposable.from(
     files,
     registerObjectLanguage(kind, files, deps),
@@ -48,16 +63,18 @@ export function registerTriggers(deps: TriggersDeps): vscode.Disposable {
       { scheme: KIND.scheme },
       payloadLinks((uri) => documents.refOf(uri)),
     ),
-    vscode.commands.registerCommand('ambient.openTriggers', async (given: unknown) => {
-      let ref = policyRefOf(given);
-      try {
-        ref ??= await deps.pickNamespace();
-        if (ref === undefined) return;
-        await (await import('./open-triggers.ts')).openTriggers(deps, ref);
-      } catch (error) {
-        if (ref !== undefined) deps.rights.forget(ref.cluster, ref.namespace);
-        notify.failed('open the triggers', error, ref?.cluster);
-      }
+    vscode.commands.registerCommand('ambient.openTriggers', (given: unknown) =>
+      inNamespace('open the triggers', policyRefOf(given), async (ref) =>
+        (await import('./open-triggers.ts')).openTriggers(deps, ref),
+      ),
+    ),
+    // From the YAML of one, which the editor's title bar names, or from a namespace.
+    vscode.commands.registerCommand('ambient.deleteTrigger', (given: unknown) => {
+      const uri = given ?? vscode.window.activeTextEditor?.document.uri;
+      const place = uri instanceof vscode.Uri ? triggerPlace(uri) : undefined;
+      return inNamespace('delete the trigger', place ?? policyRefOf(given), async (ref) =>
+        (await import('./delete-trigger.ts')).deleteTrigger(deps, ref, place?.name),
+      );
     }),
     vscode.commands.registerCommand('ambient.openTrigger', async (ref: unknown) => {
       if (!isSessionRef(ref)) {

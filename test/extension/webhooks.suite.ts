@@ -306,6 +306,27 @@ describe('webhooks in the editor', function () {
     await window.until('its YAML', async () => /name: issues/.test((await window.editorText()) ?? ''));
   });
 
+  it('delete a trigger from its YAML, after asking, and put it back', async () => {
+    const ref = { namespace: NAMESPACE, name: 'issues' };
+    const { spec } = await client.get(sessionTriggers, ref);
+    const isThere = async (): Promise<boolean> =>
+      (await client.list(sessionTriggers, { namespace: NAMESPACE })).items.some(
+        ({ metadata }) => metadata.name === 'issues',
+      );
+    const button = window.page.locator('.editor-actions').getByRole('button', { name: 'Delete Trigger…' });
+    await button.click();
+    assert.match(await window.dialogText(), /Delete trigger issues of team-a\?/);
+    await window.dialogButton('Cancel');
+    assert.equal(await isThere(), true);
+    await button.click();
+    await window.dialogButton('Delete');
+    await window.until('it is gone', async () => !(await isThere()));
+    await window.toast(/Deleted trigger issues of team-a/);
+    await window.notificationButton('Undo');
+    await window.until('it is back', isThere);
+    assert.deepEqual((await client.get(sessionTriggers, ref)).spec, spec);
+  });
+
   it('say what one may not do before anything is asked', async () => {
     const asViewer = (command: string): Promise<unknown> =>
       window.inHost((vscode, id) => {

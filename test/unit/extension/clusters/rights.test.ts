@@ -143,6 +143,7 @@ describe('the rights of the person', () => {
         viewTriggers: 'list on sessiontriggers.ambient.ai',
         createTrigger: 'create on sessiontriggers.ambient.ai',
         editTrigger: 'update on sessiontriggers.ambient.ai',
+        deleteTrigger: 'delete on sessiontriggers.ambient.ai',
       },
     );
   });

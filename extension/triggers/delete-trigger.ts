@@ -1,0 +1,80 @@
+/** ambient.deleteTrigger: removes a trigger, after asking; what was removed can be put back as it was. */
+import * as vscode from 'vscode';
+import type { PolicyRef } from '../../common/api/panels.ts';
+import type { SessionTrigger } from '../../common/api/session-trigger.ts';
+import { isNotFound } from '../../common/kube/errors.ts';
+import { sessionTriggers } from '../../common/kube/resource.ts';
+import { inStatusBar } from '../commands/progress.ts';
+import { plain } from '../ide/plain-text.ts';
+import type { TriggersDeps } from './index.ts';
+import { triggerRows } from './trigger-rows.ts';
+
+const CHANGE_MS = 30_000;
+const DELETE = 'Delete';
+const UNDO = 'Undo';
+
+/** @param name of the trigger; undefined: asks which one */
+export async function deleteTrigger(
+  deps: TriggersDeps,
+  ref: PolicyRef,
+  name: string | undefined,
+): Promise<void> {
+  const { rights, notify } = deps;
+  const { cluster, namespace } = ref;
+  const refusal = await rights.refusal(cluster, namespace, 'deleteTrigger');
+  if (refusal !== undefined) return notify.warn(refusal);
+  const rows = await triggerRows(deps, ref);
+  if (rows.length === 0) return notify.info(`There are no triggers in ${namespace}.`);
+  const named = rows.find(({ trigger }) => trigger.metadata.name === name);
+  if (name !== undefined && named === undefined)
+    return notify.info(`There is no trigger ${name} in ${namespace} any more.`);
+  const chosen =
+    named ??
+    (await vscode.window.showQuickPick(rows, {
+      title: `Triggers of ${plain(namespace, 63)}`,
+      placeHolder: 'Delete which trigger?',
+      matchOnDescription: true,
+    }));
+  if (chosen === undefined) return;
+  const { trigger } = chosen;
+  const called = `trigger ${plain(trigger.metadata.name, 63)} of ${plain(namespace, 63)}`;
+  const detail = 'Its events start no session any more. Sessions that it has started stay.';
+  const answer = await vscode.window.showWarningMessage(`Delete ${called}?`, { modal: true, detail }, DELETE);
+  if (answer !== DELETE) return;
+  await inStatusBar(`Deleting ${called}…`, () => remove(deps, cluster, trigger));
+  notify.log(`deleted ${called}`);
+  notify.background('offering to undo', offerUndo(deps, cluster, trigger, called));
+}
+
+/** Somebody else may have been faster. Throws KubeError. */
+async function remove(
+  { clusters }: TriggersDeps,
+  cluster: string,
+  { metadata }: SessionTrigger,
+): Promise<void> {
+  const { namespace = '', name } = metadata;
+  const client = await clusters.client(cluster);
+  try {
+    await client.delete(sessionTriggers, { namespace, name }, { signal: AbortSignal.timeout(CHANGE_MS) });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+async function offerUndo(
+  { clusters, notify }: TriggersDeps,
+  cluster: string,
+  { apiVersion, kind, metadata, spec }: SessionTrigger,
+  called: string,
+): Promise<void> {
+  const answer = await vscode.window.showInformationMessage(`Deleted ${called}.`, UNDO);
+  if (answer !== UNDO) return;
+  const { namespace, name, labels = {}, annotations = {} } = metadata;
+  const again = { apiVersion, kind, metadata: { namespace, name, labels, annotations }, spec };
+  try {
+    const client = await clusters.client(cluster);
+    await client.create(sessionTriggers, again, { signal: AbortSignal.timeout(CHANGE_MS) });
+  } catch (error) {
+    notify.failed(`put back ${called}`, error, cluster);
+  }
+}

@@ -374,9 +374,12 @@ describe('the REST API', function () {
       10_000,
     );
     const behind = await page(`limit=3&after=${next}`);
-    const last = await page(`after=${behind.next}`);
+    const last = await page(`after=${behind.next ?? assert.fail()}`);
+    const turned = [...read, ...behind.sessions, ...last.sessions].map(({ id }) => id);
+    assert.equal(new Set(turned).size, turned.length);
+    // One of the same second as those before it may stand behind them, by its name.
     assert.deepEqual(
-      [...read, ...behind.sessions, ...last.sessions].map(({ id }) => id),
+      turned.filter((id) => made.has(id)),
       ids,
     );
     assert.deepEqual([behind.total, last.total, last.hasMore, last.next], [7, 7, false, undefined]);

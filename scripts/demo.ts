@@ -80,7 +80,10 @@ async function run(): Promise<void> {
     const result = await step('Launching a session in it', () =>
       performLaunch(window, { cluster: launcher, namespace: NAMESPACE, log, screenshots: 'demo-' }),
     );
-    if (flags.picture !== undefined) await copyFile(await window.screenshot('demo-picture'), flags.picture);
+    if (flags.picture !== undefined) {
+      await window.clearNotifications();
+      await copyFile(await window.screenshot('demo-picture'), flags.picture);
+    }
     const approval = await step('Launching one that needs approval', () =>
       performApproval(window, {
         namespace: GUARDED,

@@ -7,6 +7,8 @@ const make = (name, attributes = {}, ...children) => {
   element.append(...children);
   return element;
 };
+/** Text in which the document marks code as Markdown does. */
+const prose = (text) => text.split('\\x60').map((part, i) => (i % 2 === 1 ? make('code', {}, part) : part));
 let counter = 0;
 const field = (label, control, hint) => {
   const id = 'field-' + ++counter;
@@ -14,7 +16,7 @@ const field = (label, control, hint) => {
   const parts = [make('label', { for: id }, label), control];
   if (hint) {
     control.setAttribute('aria-describedby', id + '-hint');
-    parts.push(make('p', { id: id + '-hint', class: 'hint' }, hint));
+    parts.push(make('p', { id: id + '-hint', class: 'hint' }, ...prose(hint)));
   }
   return parts;
 };
@@ -44,7 +46,7 @@ const SHOWN_MAX = 200000;
 function operationOf(path, method, operation) {
   const form = make('form', { class: 'inside' });
   const controls = [];
-  if (operation.description) form.append(make('p', {}, operation.description));
+  if (operation.description) form.append(make('p', {}, ...prose(operation.description)));
   for (const parameter of operation.parameters || []) {
     const control = controlOf(parameter);
     controls.push({ parameter, control });
@@ -62,7 +64,7 @@ function operationOf(path, method, operation) {
   }
   const answers = make('ul', {});
   for (const [status, { description }] of Object.entries(operation.responses))
-    answers.append(make('li', {}, make('code', {}, status), ' ', description));
+    answers.append(make('li', {}, make('code', {}, status), ' ', ...prose(description)));
   const answer = make('div', { role: 'status', 'aria-live': 'polite', 'aria-atomic': 'false' });
   const submit = make('button', { type: 'submit' }, 'Send');
   const stop = make('button', { type: 'button', class: 'stop', hidden: '' }, 'Stop');

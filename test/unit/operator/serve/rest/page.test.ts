@@ -153,6 +153,11 @@ describe('the page of the REST API', function () {
       0,
     );
     assert.equal(await page.locator('main > section > details').count(), count);
+    assert.equal(
+      await page.locator('main', { hasText: '`' }).count(),
+      0,
+      'code is not marked as Markdown does',
+    );
     const overflow = await page.evaluate(
       () => globalThis.document.documentElement.scrollWidth - window.innerWidth,
     );

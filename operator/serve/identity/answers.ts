@@ -31,12 +31,9 @@ export class Answers<V> {
   /** What failed is not kept, and fails for everybody who waits for it. */
   async of(key: string, ask: () => Promise<Kept<V>>): Promise<V> {
     const known = this.#kept.get(key);
-    if (known !== undefined) {
-      this.#kept.delete(key);
-      if (known.until > this.#elapsed()) {
-        this.#kept.set(key, known);
-        return known.value;
-      }
+    if (known !== undefined && known.until > this.#elapsed()) {
+      this.#kept.set(key, known);
+      return known.value;
     }
     let asking = this.#asking.get(key);
     if (asking === undefined) {

@@ -3,6 +3,8 @@ import * as vscode from 'vscode';
 import type { PolicyRef } from '../../common/api/panels.ts';
 import type { Clusters } from '../clusters/clusters.ts';
 import type { Rights } from '../clusters/rights.ts';
+import { inNamespace } from '../commands/in-namespace.ts';
+import type { InNamespaceDeps } from '../commands/in-namespace.ts';
 import type { Notify } from '../ide/notify.ts';
 import { plain } from '../ide/plain-text.ts';
 import type { PreviewDocuments } from '../sessions/preview-documents.ts';
@@ -15,14 +17,12 @@ import { policyPlace, policyRefOf, policyUri } from './policy-ref.ts';
 
 export const POLICY_PANEL = 'ambient.policy';
 
-export interface PoliciesDeps {
+export interface PoliciesDeps extends InNamespaceDeps {
   clusters: Pick<Clusters, 'client' | 'onDidChange'>;
   policies: Policies;
   rights: Rights;
   previews: PreviewDocuments;
   notify: Notify;
-  /** Asks for cluster and namespace; undefined when cancelled. */
-  pickNamespace: () => Promise<PolicyRef | undefined>;
 }
 
 export function registerPolicies(
@@ -72,18 +72,10 @@ export function registerPolicies(
       await editor.edit((change) => change.insert(new vscode.Position(0, 0), PROPOSAL));
   };
 
-  /** For the row, page or document it was asked on; from the palette for the one that is picked. */
   const onPolicy =
     (doing: string, run: (ref: PolicyRef) => Promise<void>) =>
-    async (given: unknown): Promise<void> => {
-      const ref = policyRefOf(given) ?? (await deps.pickNamespace());
-      if (ref === undefined) return;
-      try {
-        await run(ref);
-      } catch (error) {
-        notify.failed(doing, error, ref.cluster);
-      }
-    };
+    (given: unknown): Promise<void> =>
+      inNamespace(deps, doing, policyRefOf(given), run);
 
   return vscode.Disposable.from(
     files,

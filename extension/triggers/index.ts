@@ -1,9 +1,10 @@
 /** What triggers sessions: the event that a session came from, and the triggers of a namespace. What is heavy loads on first use. */
 import * as vscode from 'vscode';
-import type { PolicyRef } from '../../common/api/panels.ts';
 import { sessions } from '../../common/kube/resource.ts';
 import type { Clusters } from '../clusters/clusters.ts';
 import type { Rights } from '../clusters/rights.ts';
+import { inNamespace } from '../commands/in-namespace.ts';
+import type { InNamespaceDeps } from '../commands/in-namespace.ts';
 import { inStatusBar } from '../commands/progress.ts';
 import type { Notify } from '../ide/notify.ts';
 import { ObjectFiles } from '../objects/object-files.ts';
@@ -17,13 +18,11 @@ import { payloadLinks } from './payload-link.ts';
 import { triggerKind } from './trigger-kind.ts';
 import { triggerPlace } from './trigger-ref.ts';
 
-export interface TriggersDeps {
+export interface TriggersDeps extends InNamespaceDeps {
   clusters: Pick<Clusters, 'client'>;
   rights: Pick<Rights, 'refusal' | 'forget'>;
   previews: PreviewDocuments;
   notify: Notify;
-  /** Asks for cluster and namespace; undefined when cancelled. */
-  pickNamespace: () => Promise<PolicyRef | undefined>;
   /** Epoch ms. */
   now: () => number;
 }
@@ -41,20 +40,6 @@ export function registerTriggers(deps: TriggersDeps): vscode.Disposable {
     return eventText(await client.get(sessions, { namespace, name }, { signal }));
   };
   const documents = new SessionTextDocuments(KIND, read);
-  const inNamespace = async (
-    doing: string,
-    given: PolicyRef | undefined,
-    run: (ref: PolicyRef) => Promise<void>,
-  ): Promise<void> => {
-    let ref = given;
-    try {
-      ref ??= await deps.pickNamespace();
-      if (ref !== undefined) await run(ref);
-    } catch (error) {
-      if (ref !== undefined) deps.rights.forget(ref.cluster, ref.namespace);
-      notify.failed(doing, error, ref?.cluster);
-    }
-  };
   return vscode.Disposable.from(
     files,
     registerObjectLanguage(kind, files, deps),
@@ -64,7 +49,7 @@ export function registerTriggers(deps: TriggersDeps): vscode.Disposable {
       payloadLinks((uri) => documents.refOf(uri)),
     ),
     vscode.commands.registerCommand('ambient.openTriggers', (given: unknown) =>
-      inNamespace('open the triggers', policyRefOf(given), async (ref) =>
+      inNamespace(deps, 'open the triggers', policyRefOf(given), async (ref) =>
         (await import('./open-triggers.ts')).openTriggers(deps, ref),
       ),
     ),
@@ -72,7 +57,7 @@ export function registerTriggers(deps: TriggersDeps): vscode.Disposable {
     vscode.commands.registerCommand('ambient.deleteTrigger', (given: unknown) => {
       const uri = given ?? vscode.window.activeTextEditor?.document.uri;
       const place = uri instanceof vscode.Uri ? triggerPlace(uri) : undefined;
-      return inNamespace('delete the trigger', place ?? policyRefOf(given), async (ref) =>
+      return inNamespace(deps, 'delete the trigger', place ?? policyRefOf(given), async (ref) =>
         (await import('./delete-trigger.ts')).deleteTrigger(deps, ref, place?.name),
       );
     }),

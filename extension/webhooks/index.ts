@@ -3,20 +3,19 @@ import * as vscode from 'vscode';
 import type { PolicyRef } from '../../common/api/panels.ts';
 import type { Clusters } from '../clusters/clusters.ts';
 import type { Rights } from '../clusters/rights.ts';
-import { Cancelled } from '../commands/progress.ts';
+import { inNamespace } from '../commands/in-namespace.ts';
+import type { InNamespaceDeps } from '../commands/in-namespace.ts';
 import type { Notify } from '../ide/notify.ts';
 import type { Policies } from '../policies/policies.ts';
 import { policyRefOf } from '../policies/policy-ref.ts';
 import type { PreviewDocuments } from '../sessions/preview-documents.ts';
 
-export interface WebhooksDeps {
+export interface WebhooksDeps extends InNamespaceDeps {
   clusters: Pick<Clusters, 'client'>;
   rights: Pick<Rights, 'refusal' | 'forget'>;
   policies: Pick<Policies, 'of' | 'forget'>;
   previews: PreviewDocuments;
   notify: Notify;
-  /** Asks for cluster and namespace; undefined when cancelled. */
-  pickNamespace: () => Promise<PolicyRef | undefined>;
 }
 
 export type WebhookCommand = (deps: WebhooksDeps, ref: PolicyRef) => Promise<void>;
@@ -42,22 +41,11 @@ const COMMANDS: Readonly<Record<string, readonly [doing: string, load: () => Pro
 };
 
 export function registerWebhooks(deps: WebhooksDeps): vscode.Disposable {
-  const run = async (doing: string, load: () => Promise<WebhookCommand>, given: unknown): Promise<void> => {
-    let ref = policyRefOf(given);
-    try {
-      ref ??= await deps.pickNamespace();
-      if (ref === undefined) return;
-      const command = await load();
-      await command(deps, ref);
-    } catch (error) {
-      if (error instanceof Cancelled) return;
-      if (ref !== undefined) deps.rights.forget(ref.cluster, ref.namespace);
-      deps.notify.failed(doing, error, ref?.cluster);
-    }
-  };
   return vscode.Disposable.from(
     ...Object.entries(COMMANDS).map(([id, [doing, load]]) =>
-      vscode.commands.registerCommand(id, (given: unknown) => run(doing, load, given)),
+      vscode.commands.registerCommand(id, (given: unknown) =>
+        inNamespace(deps, doing, policyRefOf(given), async (ref) => (await load())(deps, ref)),
+      ),
     ),
   );
 }

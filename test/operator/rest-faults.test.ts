@@ -93,6 +93,26 @@ describe('the REST API and its API server', function () {
     assert.equal(items.length, 5);
   });
 
+  it('answers with 503 when the API server does not answer in time, and finds by the key what it has made', async () => {
+    const released = Promise.withResolvers<boolean>();
+    proxy.onWrite = ({ method, path }) =>
+      method === 'POST' && path.endsWith(`/${own}/sessions`) ? released.promise : true;
+    const before = (await cluster.client.list(sessions, { namespace: own })).items.length;
+    const sent = {
+      method: 'POST',
+      token: editor,
+      json: body,
+      headers: { 'idempotency-key': randomUUID() },
+    };
+    const late = await one(at(own), sent);
+    assert.equal(outcomeOf(late), '503 unavailable', late.text);
+    assert.ok(Number(late.headers['retry-after']) >= 1);
+    proxy.onWrite = undefined;
+    released.resolve(false);
+    assert.equal(outcomeOf(await one(at(own), sent)), '201');
+    assert.equal((await cluster.client.list(sessions, { namespace: own })).items.length, before + 1);
+  });
+
   it('answers with 503 and when to come again while the API server is away, and has made nothing by halves', async () => {
     assert.equal((await one(at(own), { token: editor })).status, 200);
     const before = (await cluster.client.list(sessions, { namespace: own })).items.length;

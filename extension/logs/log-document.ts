@@ -19,6 +19,8 @@ export interface LogDocumentOptions {
 }
 
 const SETTLE_MS = 500;
+/** Instead of a line to reach. */
+const REACHED = -1;
 /** Between two scrollings along: each undoes that of a person of which VS Code has not told yet. */
 const REVEAL_MS = 250;
 const REFUSALS_MAX = 50;
@@ -44,6 +46,11 @@ export class LogDocument {
   readonly #subscriptions: { dispose(): unknown }[];
   /** The first and the last line in view of each editor when last seen. */
   readonly #views = new WeakMap<vscode.TextEditor, { top: number; bottom: number }>();
+  /**
+   * The line each editor that is scrolled along was told to show first; REACHED once it did. Before that VS Code moves it, too: after
+   * a reload it puts editors where they were.
+   */
+  readonly #toReach = new WeakMap<vscode.TextEditor, number>();
   #followed = true;
   /** When somebody scrolled up last. */
   #leftAt = -Infinity;
@@ -113,8 +120,12 @@ export class LogDocument {
     if (top === undefined || bottom === undefined) return;
     const before = this.#views.get(editor);
     this.#views.set(editor, { top, bottom });
+    const toReach = this.#toReach.get(editor);
+    if (toReach !== undefined && bottom >= toReach - 1) this.#toReach.set(editor, REACHED);
     // Not only the one: that is the editor becoming larger or smaller.
-    if (before !== undefined && top < before.top && bottom < before.bottom) {
+    const isUp = before !== undefined && top < before.top && bottom < before.bottom;
+    if (isUp && (toReach === REACHED || !this.#followed)) {
+      this.#toReach.delete(editor);
       this.#leftAt = performance.now();
       this.followed = false;
     } else if (bottom >= this.document.lineCount - 2 && performance.now() - this.#leftAt > SETTLE_MS)
@@ -152,7 +163,10 @@ export class LogDocument {
       const { uri } = this.document;
       if (edit.gone > 0 || edit.head !== '') {
         // Lines move up: that is not somebody scrolling.
-        for (const editor of this.#editors()) this.#views.delete(editor);
+        for (const editor of this.#editors()) {
+          this.#views.delete(editor);
+          this.#toReach.delete(editor);
+        }
         change.replace(uri, new vscode.Range(0, 0, edit.gone, 0), edit.head);
       }
       // Read-only is meant for people: edits through the API arrive and leave the document clean.
@@ -191,7 +205,10 @@ export class LogDocument {
   #revealEnd(): void {
     this.#revealedAt = performance.now();
     const end = Math.max(0, this.document.lineCount - 1);
-    for (const editor of this.#editors()) editor.revealRange(new vscode.Range(end, 0, end, 0));
+    for (const editor of this.#editors()) {
+      if (!this.#toReach.has(editor)) this.#toReach.set(editor, end);
+      editor.revealRange(new vscode.Range(end, 0, end, 0));
+    }
   }
 
   #showPlaceholder(): void {

@@ -278,6 +278,8 @@ describe('logs of sessions in the editor', function () {
     await window.statusBar(/Following log/);
     const before = Number(/beat (\d+)\.\n$/.exec(await text())?.[1]);
     await textHas(new RegExp(`beat ${before + 20}\\.$`, 'm'));
+    // VS Code put the editor where it was: that is nobody scrolling up.
+    await window.statusBar(/Following log/);
     await cluster.client.delete(sessions, { namespace, name: session.metadata.name });
     await window.statusBar(/deleted session/);
   });

@@ -51,6 +51,7 @@ async function checks(): Promise<Total> {
       skipped: 0,
       failures,
       skips: [],
+      setUpMs: 0,
     },
     took: seconds(from),
   };
@@ -107,7 +108,7 @@ async function runSuite(
     counts = JSON.parse(readFileSync(result, 'utf8')) as SuiteCounts;
   } catch {
     const failures = [{ title: `suite ${name}`, message: `died with exit code ${code} and left no result` }];
-    counts = { passed: 0, failed: 1, skipped: 0, failures, skips: [] };
+    counts = { passed: 0, failed: 1, skipped: 0, failures, skips: [], setUpMs: 0 };
   }
   if (counts.passed + counts.failed + counts.skipped === 0) {
     counts.failed = 1;
@@ -171,7 +172,7 @@ for (const { name, counts, took } of totals) {
   failed += counts.failed;
   skipped += counts.skipped;
   console.log(
-    `  ${name.padEnd(12)} ${String(counts.passed).padStart(5)} passed ${String(counts.failed).padStart(4)} failed ${String(counts.skipped).padStart(4)} skipped   ${took}`,
+    `  ${name.padEnd(12)} ${String(counts.passed).padStart(5)} passed ${String(counts.failed).padStart(4)} failed ${String(counts.skipped).padStart(4)} skipped   ${took}, ${(counts.setUpMs / 1000).toFixed(0)} s of it set-up`,
   );
 }
 for (const { counts } of totals)

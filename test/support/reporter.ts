@@ -9,12 +9,17 @@ export interface SuiteCounts {
   skipped: number;
   failures: { title: string; message: string }[];
   skips: { title: string; reason: string }[];
+  /** Of all that is done once before or after several tests. */
+  setUpMs: number;
 }
+
+/** Set-up that takes longer is told: it is time that no test's line shows. */
+const TOLD_MS = 5000;
 
 export default class Reporter extends Mocha.reporters.Spec {
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
     super(runner, options);
-    const counts: SuiteCounts = { passed: 0, failed: 0, skipped: 0, failures: [], skips: [] };
+    const counts: SuiteCounts = { passed: 0, failed: 0, skipped: 0, failures: [], skips: [], setUpMs: 0 };
     runner.on('pass', () => counts.passed++);
     runner.on('fail', (test, error: Error) => {
       counts.failed++;
@@ -25,6 +30,12 @@ export default class Reporter extends Mocha.reporters.Spec {
       const reason = skipReasonOf(test) ?? 'no reason given';
       counts.skips.push({ title: test.fullTitle(), reason });
       console.log(`      skipped: ${reason}`);
+    });
+    runner.on('hook end', (hook) => {
+      if (!/^"(?:before|after) all"/.test(hook.title)) return;
+      const { duration = 0 } = hook;
+      counts.setUpMs += duration;
+      if (duration > TOLD_MS) console.log(`      (${hook.title}: ${(duration / 1000).toFixed(0)} s)`);
     });
     runner.once('end', () => {
       const file = process.env.AMBIENT_TEST_RESULT;

@@ -2,9 +2,9 @@
 import * as vscode from 'vscode';
 import { webhookAddress } from './address.ts';
 import { askBase, askKey, askSource, createKeyAction } from './ask.ts';
-import type { WebhookCommand } from './index.ts';
 import { policyOf } from './policy-in-cluster.ts';
 import { usableKeys } from './policy-keys.ts';
+import type { WebhookCommand } from './webhook-command.ts';
 
 const TITLE = 'Copy Webhook Address';
 

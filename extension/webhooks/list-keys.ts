@@ -2,9 +2,9 @@
 import * as vscode from 'vscode';
 import { plain } from '../ide/plain-text.ts';
 import { createKeyAction } from './ask.ts';
-import type { WebhookCommand } from './index.ts';
 import { policyOf, setPolicy } from './policy-in-cluster.ts';
 import { keyRows, rowText, withoutKey } from './policy-keys.ts';
+import type { WebhookCommand } from './webhook-command.ts';
 
 const REVOKE = 'Revoke';
 

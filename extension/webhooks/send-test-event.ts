@@ -7,7 +7,6 @@ import { Cancelled, withProgress } from '../commands/progress.ts';
 import { plain } from '../ide/plain-text.ts';
 import { isPrivate } from './address.ts';
 import { askBase, askKey, askSource, createKeyAction } from './ask.ts';
-import type { WebhookCommand } from './index.ts';
 import { noAnswerText } from './no-answer.ts';
 import { policyOf } from './policy-in-cluster.ts';
 import { usableKeys } from './policy-keys.ts';
@@ -16,6 +15,7 @@ import { SAMPLE_EVENTS } from './sample-events.ts';
 import { answerText } from './test-answer.ts';
 import { send, testRequest } from './test-event.ts';
 import type { TestEvent } from './test-event.ts';
+import type { WebhookCommand } from './webhook-command.ts';
 
 const TITLE = 'Send Test Event';
 const SEND_MS = 30_000;

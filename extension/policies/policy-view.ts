@@ -16,8 +16,8 @@ import { effectivePolicy } from '../../common/rules/policy/effective.ts';
 import type { EffectivePolicy } from '../../common/rules/policy/effective.ts';
 import { count } from '../../common/rules/wording.ts';
 import { approversText } from '../sessions/approval.ts';
-import { keyRows } from '../webhooks/policy-keys.ts';
-import type { KeyRow } from '../webhooks/policy-keys.ts';
+import { keyRows } from './webhook-keys.ts';
+import type { KeyRow } from './webhook-keys.ts';
 
 const WARNING_PERCENT = 80;
 

@@ -17,7 +17,7 @@ import {
   skippedInResult,
 } from './hand-in.ts';
 import type { HandInOptions, Work } from './hand-in.ts';
-import { inputFormatOf } from './input/format.ts';
+import { inputFormatOf } from './input/format-of.ts';
 import { IdleWatch } from './input/idle-watch.ts';
 import { Inbox } from './input/inbox.ts';
 import type { Interruption } from './interruption.ts';

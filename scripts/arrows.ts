@@ -68,32 +68,50 @@ function sources(folder: string): string[] {
     .map((entry) => relative(root, join(entry.parentPath, entry.name)).replaceAll('\\', '/'));
 }
 
+/** Those of types and those that load on first use as well: who reads one file must read the other, whenever it loads. */
 const IMPORT =
-  /(?:^|[\s;])(import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?['"](\.[^'"]+)['"]|\bimport\(\s*['"](\.[^'"]+)['"]\s*\)/g;
+  /(?:^|[\s;])(?:import|export)\s+(?:[^'";]*?\sfrom\s+)?['"](\.[^'"]+)['"]|\bimport\(\s*['"](\.[^'"]+)['"]\s*\)/g;
 
-interface Import {
-  to: string;
-  /** Type-only and dynamic imports make no cycle at load time. */
-  atLoad: boolean;
-}
+/** Beginning a line: elsewhere it may as well be part of a string. */
+const COMMENT = /^[ \t]*(?:\/\*[^]*?\*\/|\/\/.*)/gm;
 
-function importsOf(file: string): Import[] {
-  const text = readFileSync(join(root, file), 'utf8');
-  return [...text.matchAll(IMPORT)].map((match) => ({
-    to: relative(root, resolve(root, dirname(file), match[3] ?? match[4] ?? '')).replaceAll('\\', '/'),
-    atLoad: match[3] !== undefined && match[2] === undefined,
-  }));
+/** Files by the files that they import, from the root of the project. */
+type Imports = ReadonlyMap<string, readonly string[]>;
+
+export const importsIn = (file: string, text: string): string[] =>
+  [...text.replace(COMMENT, '').matchAll(IMPORT)].map((match) =>
+    relative(root, resolve(root, dirname(file), match[1] ?? match[2] ?? '')).replaceAll('\\', '/'),
+  );
+
+const importsOf = (files: readonly string[]): Imports =>
+  new Map(files.map((file) => [file, importsIn(file, readFileSync(join(root, file), 'utf8'))]));
+
+/** One line for each way round that is found; empty when no file leads back to itself. */
+export function cyclesIn(imports: Imports): string[] {
+  const cycles: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, trail: string[]): void => {
+    const seen = trail.indexOf(file);
+    if (seen >= 0) {
+      cycles.push(`cycle: ${[...trail.slice(seen), file].join(' → ')}`);
+      return;
+    }
+    if (done.has(file)) return;
+    for (const to of imports.get(file) ?? []) visit(to, [...trail, file]);
+    done.add(file);
+  };
+  for (const file of imports.keys()) visit(file, []);
+  return cycles;
 }
 
 /** One line for each forbidden arrow and each cycle; empty when all is well. */
 export function arrowProblems(): string[] {
-  const files = ['common', 'extension', 'webview', 'operator', 'runner'].flatMap(sources);
-  const graph = new Map(files.map((file) => [file, importsOf(file)]));
+  const shipped = importsOf(['common', 'extension', 'webview', 'operator', 'runner'].flatMap(sources));
   const problems: string[] = [];
 
-  for (const [file, imports] of graph) {
+  for (const [file, imports] of shipped) {
     const from = roomOf(file);
-    for (const { to } of imports) {
+    for (const to of imports) {
       const target = roomOf(to);
       if (from === undefined || target === undefined)
         problems.push(`${file} imports ${to}: outside every known room`);
@@ -102,17 +120,6 @@ export function arrowProblems(): string[] {
     }
   }
 
-  const done = new Set<string>();
-  const visit = (file: string, trail: string[]): void => {
-    const seen = trail.indexOf(file);
-    if (seen >= 0) {
-      problems.push(`cycle: ${[...trail.slice(seen), file].join(' → ')}`);
-      return;
-    }
-    if (done.has(file)) return;
-    for (const { to, atLoad } of graph.get(file) ?? []) if (atLoad) visit(to, [...trail, file]);
-    done.add(file);
-  };
-  for (const file of files) visit(file, []);
-  return problems;
+  const others = importsOf(['scripts', 'test'].flatMap(sources));
+  return [...problems, ...cyclesIn(new Map([...shipped, ...others]))];
 }

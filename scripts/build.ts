@@ -56,7 +56,7 @@ const targets: Record<Target, TargetOptions> = {
     platform: 'node',
     format: 'esm',
     splitting: true,
-    target: 'node20',
+    target: 'node22',
     external: ['vscode'],
   },
   webview: {
@@ -78,7 +78,7 @@ const targets: Record<Target, TargetOptions> = {
     outExtension: { '.js': '.mjs' },
     platform: 'node',
     format: 'esm',
-    target: 'node20',
+    target: 'node22',
     banner: requireBanner,
   },
   operator: {

@@ -2,7 +2,7 @@
 import { createSecureContext } from 'node:tls';
 import type { Dispatcher } from 'undici';
 import { AmbientError } from '../errors.ts';
-import type { ClientCertificate, Credentials } from './connection.ts';
+import type { ClientCertificate, Credentials } from './credentials.ts';
 import { buildConnector, Pool, ProxyAgent } from './undici.ts';
 
 export interface Dispatchers {

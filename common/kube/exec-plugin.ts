@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { messageOf } from '../errors.ts';
 import { abortable } from './abortable.ts';
-import type { ClientCertificate } from './connection.ts';
+import type { ClientCertificate } from './credentials.ts';
 import { errorCode, KubeError } from './errors.ts';
 
 export interface ExecConfig {

@@ -2,8 +2,8 @@
 import { delimiter, join, resolve } from 'node:path';
 import { AmbientError, isAmbientError } from '../errors.ts';
 import { Connection } from './connection.ts';
-import { credentialsOf } from './credentials.ts';
 import { checkProxy } from './dispatchers.ts';
+import { credentialsOf } from './kubeconfig-credentials.ts';
 import { readFiles } from './kubeconfig-file.ts';
 import type { MergedFiles } from './kubeconfig-file.ts';
 

@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { messageOf } from '../errors.ts';
 import { abortable } from './abortable.ts';
-import type { Credentials } from './connection.ts';
+import type { Credentials } from './credentials.ts';
 import { KubeError } from './errors.ts';
 import { Agent } from './undici.ts';
 

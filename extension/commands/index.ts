@@ -4,6 +4,7 @@
  */
 import * as vscode from 'vscode';
 import type { Command, CommandContext } from './context.ts';
+import { Cancelled } from './progress.ts';
 
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'ambient.launch': async () => (await import('./launch.ts')).launch,
@@ -43,6 +44,7 @@ export function registerCommands(context: CommandContext): vscode.Disposable {
         try {
           return await run(...args);
         } catch (error) {
+          if (error instanceof Cancelled) return undefined;
           context.notify.failed('do that', error, clusterOf(args[0]));
           return undefined;
         }

@@ -13,9 +13,10 @@ const commandFor = async (context: CommandContext, cluster: unknown): Promise<st
 
 /** Typed into a terminal; whether to press Enter is the person's decision. */
 export const install: Command = (context) => async (cluster) => {
+  const command = await commandFor(context, cluster);
   const terminal = vscode.window.createTerminal({ name: 'Install Ambient Sessions' });
   terminal.show();
-  terminal.sendText(await commandFor(context, cluster), false);
+  terminal.sendText(command, false);
 };
 
 export const copyInstallCommand: Command = (context) => async (cluster) => {

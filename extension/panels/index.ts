@@ -1,31 +1,17 @@
 /** Pages as panels of the editor: `ambient.openSession` shows one for each session, also again after VS Code restarted. */
 import * as vscode from 'vscode';
-import type { LogRecord } from '../../common/api/log.ts';
 import { artifactPlace } from '../artifacts/artifact-uri.ts';
 import type { Clusters } from '../clusters/clusters.ts';
-import type { Rights } from '../clusters/rights.ts';
-import type { Notify } from '../ide/notify.ts';
 import { logPlace } from '../logs/log-uri.ts';
-import type { Policies } from '../policies/policies.ts';
 import { isSessionRef, refKey } from '../sessions/session-ref.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
-import type { SessionWatches } from '../sessions/session-watch.ts';
 import { tabTitle } from './tab-title.ts';
-import type { FollowLogOptions } from './log-tail.ts';
-import type { SessionPanel } from './session-panel.ts';
+import type { SessionPanel, SessionPanelDeps } from './session-panel.ts';
 
 export const SESSION_PANEL = 'ambient.session';
 
-export interface PanelsDeps {
-  clusters: Pick<Clusters, 'client' | 'connection' | 'onDidChange'>;
-  watches: Pick<SessionWatches, 'acquire'>;
-  rights: Pick<Rights, 'refusal' | 'me'>;
-  policies: Pick<Policies, 'of'>;
-  notify: Pick<Notify, 'log' | 'failed' | 'info' | 'background'>;
-  /**
-   * Records after `since` until the session has ended and all were given; reconnects by itself. Absent: pages show no log.
-   */
-  followLog?: (ref: SessionRef, options: FollowLogOptions) => AsyncIterable<LogRecord[]>;
+export interface PanelsDeps extends SessionPanelDeps {
+  clusters: SessionPanelDeps['clusters'] & Pick<Clusters, 'onDidChange'>;
 }
 
 export function registerPanels(

@@ -9,26 +9,44 @@ import type {
   SessionPageRequests,
   SessionPageUpdates,
 } from '../../common/api/panels.ts';
+import type { LogRecord } from '../../common/api/log.ts';
 import { CHANGES_PATCH } from '../../common/api/runner.ts';
 import { isForbidden, isNotFound } from '../../common/kube/errors.ts';
+import type { Clusters } from '../clusters/clusters.ts';
 import { liveProblemOf } from '../clusters/problem.ts';
+import type { Rights } from '../clusters/rights.ts';
+import type { Notify } from '../ide/notify.ts';
 import { LogGone } from '../logs/follow-records.ts';
+import type { Policies } from '../policies/policies.ts';
 import type { Cause } from '../sessions/cause.ts';
 import { isTriggered, titleOf } from '../sessions/state.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
+import type { SessionWatches } from '../sessions/session-watch.ts';
 import { Conversation } from './conversation/conversation.ts';
-import type { PanelsDeps } from './index.ts';
 import { LogTail } from './log-tail.ts';
+import type { FollowLogOptions } from './log-tail.ts';
 import { showDocument } from './page-document.ts';
 import { dispatch } from './requests.ts';
 import { CLOSE_PAGE, OPEN_SUCCESSOR, RETRY_PAGE, SessionFeed } from './session-feed.ts';
 import { tabTitle } from './tab-title.ts';
 
+export interface SessionPanelDeps {
+  clusters: Pick<Clusters, 'client' | 'connection'>;
+  watches: Pick<SessionWatches, 'acquire'>;
+  rights: Pick<Rights, 'refusal' | 'me'>;
+  policies: Pick<Policies, 'of'>;
+  notify: Pick<Notify, 'log' | 'failed' | 'info' | 'background'>;
+  /**
+   * Records after `since` until the session has ended and all were given; reconnects by itself. Absent: pages show no log.
+   */
+  followLog?: (ref: SessionRef, options: FollowLogOptions) => AsyncIterable<LogRecord[]>;
+}
+
 export interface SessionPanelOptions {
   panel: vscode.WebviewPanel;
   ref: SessionRef;
   extensionUri: vscode.Uri;
-  deps: PanelsDeps;
+  deps: SessionPanelDeps;
   /** Opens the page of another session. */
   open: (ref: SessionRef) => void;
   onClosed: () => void;

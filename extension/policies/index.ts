@@ -12,12 +12,12 @@ import type { Policies } from './policies.ts';
 import { ObjectFiles } from '../objects/object-files.ts';
 import { registerObjectLanguage } from '../objects/object-language.ts';
 import { policyKind, PROPOSAL } from './policy-kind.ts';
-import type { PolicyPanel } from './policy-panel.ts';
+import type { PolicyPanel, PolicyPanelDeps } from './policy-panel.ts';
 import { policyPlace, policyRefOf, policyUri } from './policy-ref.ts';
 
 export const POLICY_PANEL = 'ambient.policy';
 
-export interface PoliciesDeps extends InNamespaceDeps {
+export interface PoliciesDeps extends InNamespaceDeps, PolicyPanelDeps {
   clusters: Pick<Clusters, 'client' | 'onDidChange'>;
   policies: Policies;
   rights: Rights;

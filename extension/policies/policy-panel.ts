@@ -2,16 +2,24 @@
 import * as vscode from 'vscode';
 import { POLICY_PAGE_REQUESTS } from '../../common/api/panels.ts';
 import type { Handlers, PolicyPageRequests, PolicyPageUpdates, PolicyRef } from '../../common/api/panels.ts';
+import type { Clusters } from '../clusters/clusters.ts';
+import type { Rights } from '../clusters/rights.ts';
+import type { Notify } from '../ide/notify.ts';
 import { showDocument } from '../panels/page-document.ts';
 import { dispatch } from '../panels/requests.ts';
-import type { PoliciesDeps } from './index.ts';
 import { PolicyFeed, RETRY_POLICY } from './policy-feed.ts';
+
+export interface PolicyPanelDeps {
+  clusters: Pick<Clusters, 'client'>;
+  rights: Pick<Rights, 'refusal'>;
+  notify: Pick<Notify, 'log' | 'failed' | 'background'>;
+}
 
 export interface PolicyPanelOptions {
   panel: vscode.WebviewPanel;
   ref: PolicyRef;
   extensionUri: vscode.Uri;
-  deps: PoliciesDeps;
+  deps: PolicyPanelDeps;
   onClosed: () => void;
 }
 

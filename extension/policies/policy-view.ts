@@ -14,7 +14,10 @@ import { formatMoney, minus, parseMoney, percentOf, plus, ZERO } from '../../com
 import type { Money } from '../../common/rules/money.ts';
 import { effectivePolicy } from '../../common/rules/policy/effective.ts';
 import type { EffectivePolicy } from '../../common/rules/policy/effective.ts';
+import { count } from '../../common/rules/wording.ts';
 import { approversText } from '../sessions/approval.ts';
+import { keyRows } from './webhook-keys.ts';
+import type { KeyRow } from './webhook-keys.ts';
 
 const WARNING_PERCENT = 80;
 
@@ -36,7 +39,7 @@ export function policyView(namespace: string, policy: NamespacePolicy | undefine
     retention: retentionFacts(effective),
     notifications: notificationFacts(policy),
     deadLetters: deadLetters(policy),
-    webhooks: webhookFacts(policy?.spec),
+    webhooks: webhookFacts(policy, now),
     conditions: conditionRows(policy),
   };
 }
@@ -217,11 +220,11 @@ const deadLetters = (policy: NamespacePolicy | undefined): DeadLetterRow[] =>
     reason,
   }));
 
-function webhookFacts(spec: NamespacePolicySpec | undefined): Fact[] {
-  const { apiKeys = {}, keys = [], rateLimit } = spec?.webhookAuth ?? {};
-  const sources = [...new Set([...Object.keys(apiKeys), ...keys.map(({ source }) => source)])];
+function webhookFacts(policy: NamespacePolicy | undefined, now: number): Fact[] {
+  const { rateLimit } = policy?.spec.webhookAuth ?? {};
+  const bySource = Object.entries(Object.groupBy(keyRows(policy, now), ({ source }) => source));
   return facts([
-    ['Keys for', sources.length === 0 ? undefined : sources.join(', ')],
+    ['Keys for', bySource.map(([source, rows = []]) => `${source} (${keysText(rows)})`).join(', ')],
     [
       'At most',
       rateLimit === undefined
@@ -229,6 +232,15 @@ function webhookFacts(spec: NamespacePolicySpec | undefined): Fact[] {
         : `${rateLimit.requestsPerMinute ?? 10} requests a minute, ${rateLimit.burstSize ?? 20} at once`,
     ],
   ]);
+}
+
+/** An expired key lets nothing in, though it stands in the policy. */
+function keysText(rows: readonly KeyRow[]): string {
+  const expired = rows.filter(({ isExpired }) => isExpired).length;
+  const all = count(rows.length, 'key');
+  if (expired === 0) return all;
+  if (expired < rows.length) return `${all}, ${expired} expired`;
+  return `${all}, ${expired === 1 ? 'expired' : 'all expired'}`;
 }
 
 /** True is bad for all of them but ConfigValid. */

@@ -1,7 +1,7 @@
 /** Who caused a session from outside, and by what, as the stored payload says. Pure; what others wrote is as it came. */
 import type { Session } from '../../common/api/session.ts';
 import { shorten } from '../../common/rules/conditions.ts';
-import { eventOf } from '../../common/rules/triggers/event.ts';
+import { eventOf } from '../../common/rules/triggers/event-of.ts';
 
 const WHAT_MAX = 200;
 

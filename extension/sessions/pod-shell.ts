@@ -4,7 +4,8 @@ import { Exec, KubeConfig } from '@kubernetes/client-node';
 import type { V1Status } from '@kubernetes/client-node';
 import * as vscode from 'vscode';
 import { AmbientError, messageOf } from '../../common/errors.ts';
-import type { Connection, CurrentCredentials } from '../../common/kube/connection.ts';
+import type { Connection } from '../../common/kube/connection.ts';
+import type { CurrentCredentials } from '../../common/kube/credentials.ts';
 
 const CONTAINER = 'runner';
 /** bash where the image has it; HOME as the session's command sees it. */

@@ -4,10 +4,17 @@ import type { PolicyRef } from '../../common/api/panels.ts';
 import type { SessionTrigger } from '../../common/api/session-trigger.ts';
 import { isNotFound } from '../../common/kube/errors.ts';
 import { sessionTriggers } from '../../common/kube/resource.ts';
+import type { Rights } from '../clusters/rights.ts';
 import { inStatusBar } from '../commands/progress.ts';
+import type { Notify } from '../ide/notify.ts';
 import { plain } from '../ide/plain-text.ts';
-import type { TriggersDeps } from './index.ts';
 import { triggerRows } from './trigger-rows.ts';
+import type { TriggerRowsDeps } from './trigger-rows.ts';
+
+export interface DeleteTriggerDeps extends TriggerRowsDeps {
+  rights: Pick<Rights, 'refusal'>;
+  notify: Pick<Notify, 'info' | 'warn' | 'log' | 'failed' | 'background'>;
+}
 
 const CHANGE_MS = 30_000;
 const DELETE = 'Delete';
@@ -15,7 +22,7 @@ const UNDO = 'Undo';
 
 /** @param name of the trigger; undefined: asks which one */
 export async function deleteTrigger(
-  deps: TriggersDeps,
+  deps: DeleteTriggerDeps,
   ref: PolicyRef,
   name: string | undefined,
 ): Promise<void> {
@@ -48,7 +55,7 @@ export async function deleteTrigger(
 
 /** Somebody else may have been faster. Throws KubeError. */
 async function remove(
-  { clusters }: TriggersDeps,
+  { clusters }: DeleteTriggerDeps,
   cluster: string,
   { metadata }: SessionTrigger,
 ): Promise<void> {
@@ -62,7 +69,7 @@ async function remove(
 }
 
 async function offerUndo(
-  { clusters, notify }: TriggersDeps,
+  { clusters, notify }: DeleteTriggerDeps,
   cluster: string,
   { apiVersion, kind, metadata, spec }: SessionTrigger,
   called: string,

@@ -1,31 +1,23 @@
 /** What triggers sessions: the event that a session came from, and the triggers of a namespace. What is heavy loads on first use. */
 import * as vscode from 'vscode';
 import { sessions } from '../../common/kube/resource.ts';
-import type { Clusters } from '../clusters/clusters.ts';
-import type { Rights } from '../clusters/rights.ts';
 import { inNamespace } from '../commands/in-namespace.ts';
 import type { InNamespaceDeps } from '../commands/in-namespace.ts';
 import { inStatusBar } from '../commands/progress.ts';
-import type { Notify } from '../ide/notify.ts';
 import { ObjectFiles } from '../objects/object-files.ts';
+import type { ObjectFilesDeps } from '../objects/object-files.ts';
 import { registerObjectLanguage } from '../objects/object-language.ts';
 import { policyRefOf } from '../policies/policy-ref.ts';
-import type { PreviewDocuments } from '../sessions/preview-documents.ts';
 import { isSessionRef } from '../sessions/session-ref.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
 import { SessionTextDocuments } from '../sessions/text-documents.ts';
+import type { DeleteTriggerDeps } from './delete-trigger.ts';
+import type { OpenTriggersDeps } from './open-triggers.ts';
 import { payloadLinks } from './payload-link.ts';
 import { triggerKind } from './trigger-kind.ts';
 import { triggerPlace } from './trigger-ref.ts';
 
-export interface TriggersDeps extends InNamespaceDeps {
-  clusters: Pick<Clusters, 'client'>;
-  rights: Pick<Rights, 'refusal' | 'forget'>;
-  previews: PreviewDocuments;
-  notify: Notify;
-  /** Epoch ms. */
-  now: () => number;
-}
+export type TriggersDeps = InNamespaceDeps & ObjectFilesDeps & OpenTriggersDeps & DeleteTriggerDeps;
 
 const READ_MS = 15_000;
 const KIND = { scheme: 'ambient-event', title: 'event.jsonc', language: 'jsonc', comment: '//' } as const;

@@ -1,16 +1,25 @@
 /** ambient.openTriggers: the triggers of a namespace, to be looked into and changed, and a new one. */
 import * as vscode from 'vscode';
 import type { PolicyRef } from '../../common/api/panels.ts';
+import type { Rights } from '../clusters/rights.ts';
+import type { Notify } from '../ide/notify.ts';
 import { plain } from '../ide/plain-text.ts';
-import type { TriggersDeps } from './index.ts';
+import type { PreviewDocuments } from '../sessions/preview-documents.ts';
 import { TRIGGER_PROPOSAL } from './trigger-kind.ts';
 import { triggerRows } from './trigger-rows.ts';
+import type { TriggerRowsDeps } from './trigger-rows.ts';
 import { triggerUri } from './trigger-ref.ts';
+
+export interface OpenTriggersDeps extends TriggerRowsDeps {
+  rights: Pick<Rights, 'refusal'>;
+  previews: Pick<PreviewDocuments, 'show'>;
+  notify: Pick<Notify, 'info' | 'warn'>;
+}
 
 /** As a Session's label can hold it. */
 const NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
-export async function openTriggers(deps: TriggersDeps, { cluster, namespace }: PolicyRef): Promise<void> {
+export async function openTriggers(deps: OpenTriggersDeps, { cluster, namespace }: PolicyRef): Promise<void> {
   const { rights, previews, notify } = deps;
   const refusal = await rights.refusal(cluster, namespace, 'viewTriggers');
   if (refusal !== undefined) return notify.warn(refusal);

@@ -5,12 +5,18 @@ import type { SessionTrigger } from '../../common/api/session-trigger.ts';
 import { sessionTriggers } from '../../common/kube/resource.ts';
 import { findCondition } from '../../common/rules/conditions.ts';
 import { count } from '../../common/rules/wording.ts';
+import type { Clusters } from '../clusters/clusters.ts';
 import { inStatusBar } from '../commands/progress.ts';
 import { plain } from '../ide/plain-text.ts';
 import { formatAge } from '../sessions/state.ts';
-import type { TriggersDeps } from './index.ts';
 
 const ASK_MS = 15_000;
+
+export interface TriggerRowsDeps {
+  clusters: Pick<Clusters, 'client'>;
+  /** Epoch ms. */
+  now: () => number;
+}
 
 export interface TriggerRow extends vscode.QuickPickItem {
   trigger: SessionTrigger;
@@ -18,7 +24,7 @@ export interface TriggerRow extends vscode.QuickPickItem {
 
 /** By name. Throws KubeError. */
 export async function triggerRows(
-  { clusters, now }: Pick<TriggersDeps, 'clusters' | 'now'>,
+  { clusters, now }: TriggerRowsDeps,
   { cluster, namespace }: PolicyRef,
 ): Promise<TriggerRow[]> {
   const { items } = await inStatusBar(`Reading the triggers of ${plain(namespace, 63)}…`, async () => {

@@ -6,9 +6,9 @@ import type { WebhookSource } from '../../common/api/session.ts';
 import type { ProblemAction } from '../clusters/problem.ts';
 import { plain } from '../ide/plain-text.ts';
 import { rememberRestUrl, settings } from '../ide/settings.ts';
+import { rowText } from '../policies/webhook-keys.ts';
+import type { KeyRow } from '../policies/webhook-keys.ts';
 import { baseProblem } from './address.ts';
-import { rowText } from './policy-keys.ts';
-import type { KeyRow } from './policy-keys.ts';
 
 const WORDS: Record<WebhookSource, string> = {
   github: 'GitHub',

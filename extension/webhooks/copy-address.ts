@@ -1,10 +1,10 @@
 /** ambient.copyWebhookAddress: where a source sends its events to, with the public id of a key that signs. */
 import * as vscode from 'vscode';
+import { usableKeys } from '../policies/webhook-keys.ts';
 import { webhookAddress } from './address.ts';
 import { askBase, askKey, askSource, createKeyAction } from './ask.ts';
-import type { WebhookCommand } from './index.ts';
 import { policyOf } from './policy-in-cluster.ts';
-import { usableKeys } from './policy-keys.ts';
+import type { WebhookCommand } from './webhook-command.ts';
 
 const TITLE = 'Copy Webhook Address';
 

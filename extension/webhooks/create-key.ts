@@ -5,13 +5,13 @@ import { stringify } from 'yaml';
 import type { PolicyRef } from '../../common/api/panels.ts';
 import type { WebhookSource } from '../../common/api/session.ts';
 import { plain } from '../ide/plain-text.ts';
+import { withKey } from '../policies/webhook-keys.ts';
 import { webhookAddress } from './address.ts';
 import { askBase, askSource } from './ask.ts';
-import type { WebhookCommand } from './index.ts';
 import { keyText, newApiKey, newSigningKey, signingManifest } from './new-key.ts';
 import type { KeyWish, NewKey } from './new-key.ts';
 import { setPolicy } from './policy-in-cluster.ts';
-import { withKey } from './policy-keys.ts';
+import type { WebhookCommand } from './webhook-command.ts';
 
 const TITLE = 'Create Webhook Key';
 

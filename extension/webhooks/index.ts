@@ -1,24 +1,8 @@
 /** Keys of those who send events, their address, and a test event. What the commands do loads when one is run. */
 import * as vscode from 'vscode';
-import type { PolicyRef } from '../../common/api/panels.ts';
-import type { Clusters } from '../clusters/clusters.ts';
-import type { Rights } from '../clusters/rights.ts';
 import { inNamespace } from '../commands/in-namespace.ts';
-import type { InNamespaceDeps } from '../commands/in-namespace.ts';
-import type { Notify } from '../ide/notify.ts';
-import type { Policies } from '../policies/policies.ts';
 import { policyRefOf } from '../policies/policy-ref.ts';
-import type { PreviewDocuments } from '../sessions/preview-documents.ts';
-
-export interface WebhooksDeps extends InNamespaceDeps {
-  clusters: Pick<Clusters, 'client'>;
-  rights: Pick<Rights, 'refusal' | 'forget'>;
-  policies: Pick<Policies, 'of' | 'forget'>;
-  previews: PreviewDocuments;
-  notify: Notify;
-}
-
-export type WebhookCommand = (deps: WebhooksDeps, ref: PolicyRef) => Promise<void>;
+import type { WebhookCommand, WebhooksDeps } from './webhook-command.ts';
 
 /** By what they do, in words that complete "Could not …". */
 const COMMANDS: Readonly<Record<string, readonly [doing: string, load: () => Promise<WebhookCommand>]>> = {

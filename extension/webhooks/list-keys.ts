@@ -1,10 +1,10 @@
 /** ambient.listWebhookKeys: which keys let events into a namespace; one that is chosen can be revoked. */
 import * as vscode from 'vscode';
 import { plain } from '../ide/plain-text.ts';
+import { keyRows, rowText, withoutKey } from '../policies/webhook-keys.ts';
 import { createKeyAction } from './ask.ts';
-import type { WebhookCommand } from './index.ts';
 import { policyOf, setPolicy } from './policy-in-cluster.ts';
-import { keyRows, rowText, withoutKey } from './policy-keys.ts';
+import type { WebhookCommand } from './webhook-command.ts';
 
 const REVOKE = 'Revoke';
 

@@ -1,16 +1,20 @@
 /** Reads and changes the policy of a namespace, and tells in the status bar that it is waited for. */
 import type { NamespacePolicy } from '../../common/api/namespace-policy.ts';
 import type { PolicyRef } from '../../common/api/panels.ts';
+import type { Clusters } from '../clusters/clusters.ts';
 import { inStatusBar } from '../commands/progress.ts';
 import { plain } from '../ide/plain-text.ts';
+import type { Policies } from '../policies/policies.ts';
 import { changePolicy, readPolicy } from './change-policy.ts';
 import type { PolicyChange } from './change-policy.ts';
-import type { WebhooksDeps } from './index.ts';
 
 const READ_MS = 15_000;
 const CHANGE_MS = 30_000;
 
-type Deps = Pick<WebhooksDeps, 'clusters' | 'policies'>;
+interface Deps {
+  clusters: Pick<Clusters, 'client'>;
+  policies: Pick<Policies, 'forget'>;
+}
 
 /** Undefined: there is none. Throws KubeError. */
 export const policyOf = (

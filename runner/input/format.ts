@@ -1,9 +1,6 @@
-/** How a command wants to be told what people say: one writer a format, chosen by the format of its events. */
+/** How a command wants to be told what people say: one writer a format. */
 import type { RunDescription, Said } from '../../common/api/runner.ts';
 import type { AgentEvent } from '../agents/event.ts';
-import { claudeStreamJson } from './claude-stream-json.ts';
-import { ndjson } from './ndjson.ts';
-import { plainText } from './plain-text.ts';
 
 export interface InputFormat {
   /** What goes in before all else, where the command is not told its task in another way. */
@@ -15,11 +12,3 @@ export interface InputFormat {
   /** What goes in instead of a message that answers a question; undefined: the agent goes on without an answer to it. */
   answer?: (question: AgentEvent, said: Said) => string | undefined;
 }
-
-const FORMATS: Readonly<Partial<Record<string, InputFormat>>> = {
-  text: plainText,
-  'claude-stream-json': claudeStreamJson,
-};
-
-export const inputFormatOf = (eventFormat: RunDescription['eventFormat']): InputFormat =>
-  FORMATS[eventFormat] ?? ndjson;

@@ -554,6 +554,25 @@ describe('the sessions view', function () {
       await window.inHost((vscode) => vscode.window.terminals.forEach((terminal) => terminal.dispose()));
     });
 
+    it('offers no install command to one who chooses none of several clusters', async () => {
+      await writeKubeconfig(file('both'), cluster.kubeconfig, [{ name: 'one' }, { name: 'two' }]);
+      await set('contexts', ['one', 'two']);
+      await useKubeconfig(file('both'));
+      await shows(/cluster two/);
+      await window.inHost((vscode) => vscode.env.clipboard.writeText('before'));
+      for (const command of ['Copy Install Command', 'Install in a Cluster…']) {
+        await window.command(`Ambient: ${command}`);
+        await offers('two');
+        await window.page.keyboard.press('Escape');
+        await window.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
+      }
+      const left = await window.inHost(async (vscode) => ({
+        copied: await vscode.env.clipboard.readText(),
+        terminals: vscode.window.terminals.map(({ name }) => name),
+      }));
+      assert.deepEqual(left, { copied: 'before', terminals: [] });
+    });
+
     it('works where listing namespaces is forbidden', async () => {
       const user = `viewer-${namespace}`;
       await cluster.kubectl(['create', 'serviceaccount', user, '-n', namespace]);

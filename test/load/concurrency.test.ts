@@ -1,8 +1,5 @@
 /** Many sessions in one namespace, against a real API server: how many run at once, who is next, what a restart does. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { API_VERSION, POLICY_NAME } from '../../common/api/names.ts';
 import { isTerminal } from '../../common/api/session.ts';
 import type { Session } from '../../common/api/session.ts';
@@ -12,11 +9,10 @@ import { Reflector } from '../../common/kube/reflector.ts';
 import { jobs, namespacePolicies, namespaces, sessions } from '../../common/kube/resource.ts';
 import { findCondition } from '../../common/rules/conditions.ts';
 import { inLine } from '../../common/rules/turns.ts';
-import { fakeCluster } from '../support/fake-cluster.ts';
 import type { FakeCluster } from '../support/fake-cluster.ts';
 import { aSession } from '../support/fixtures.ts';
-import { runOperatorProcess } from '../support/operator-process.ts';
-import type { OperatorProcess } from '../support/operator-process.ts';
+import { lastingOperator } from '../support/lasting-operator.ts';
+import type { LastingOperator } from '../support/lasting-operator.ts';
 import { endOf, finished, inPhase } from '../support/sessions.ts';
 import { until } from '../support/until.ts';
 
@@ -24,26 +20,20 @@ describe('sessions of a namespace at once', function () {
   this.timeout(120_000);
   let fake: FakeCluster;
   let client: KubeClient;
-  let operator: OperatorProcess;
-  let storeDir: string;
+  let operator: LastingOperator;
   let count = 0;
 
   before(async function () {
     this.timeout(180_000);
-    fake = await fakeCluster(this);
+    operator = await lastingOperator(this);
+    ({ fake } = operator);
     ({ client } = fake);
-    storeDir = await mkdtemp(join(tmpdir(), 'ambient-store-'));
-    operator = await start();
   });
 
   after(async function () {
     this.timeout(60_000);
     await operator?.[Symbol.asyncDispose]();
-    await fake?.[Symbol.asyncDispose]();
-    if (storeDir !== undefined) await rm(storeDir, { recursive: true, force: true });
   });
-
-  const start = (): Promise<OperatorProcess> => runOperatorProcess(fake.cluster, { storeDir });
 
   async function aNamespace(maxSessions?: number): Promise<string> {
     const name = `turns-${process.pid}-${++count}`;
@@ -126,7 +116,7 @@ describe('sessions of a namespace at once', function () {
   }
 
   async function requests(): Promise<number> {
-    const text = await operator.metrics();
+    const text = await operator.process.metrics();
     return [...text.matchAll(/^ambient_api_requests_total\{verb="(?:get|create|patch)"\} (\d+)/gm)].reduce(
       (sum, [, value]) => sum + Number(value),
       0,
@@ -234,9 +224,8 @@ describe('sessions of a namespace at once', function () {
     for (let kill = 0; kill < 3; kill++) {
       const from = seen.over.size;
       await until(() => seen.over.size >= Math.min(140, from + 15), 'some have run', 60_000);
-      await operator.kill();
-      await operator[Symbol.asyncDispose]();
-      operator = await start();
+      await operator.process.kill();
+      await operator.startAgain();
     }
     await launching;
     await until(() => seen.over.size === 150, 'all have run', 100_000);

@@ -1,8 +1,5 @@
 /** Money against a real API server: reported to the runners' door with a pod's own token, as a runner does. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { API_VERSION, OPERATOR_ACTOR, POLICY_NAME } from '../../common/api/names.ts';
 import type { NamespacePolicy, NamespacePolicySpec } from '../../common/api/namespace-policy.ts';
 import type { Session } from '../../common/api/session.ts';
@@ -12,12 +9,11 @@ import { findCondition } from '../../common/rules/conditions.ts';
 import { parseMoney, plus, ZERO } from '../../common/rules/money.ts';
 import { askingPod } from '../support/asking-pod.ts';
 import { recordedIn } from '../support/audit.ts';
-import { fakeCluster } from '../support/fake-cluster.ts';
 import type { FakeCluster } from '../support/fake-cluster.ts';
 import { aSession } from '../support/fixtures.ts';
 import { ask } from '../support/https.ts';
-import { runOperatorProcess } from '../support/operator-process.ts';
-import type { OperatorProcess } from '../support/operator-process.ts';
+import { lastingOperator } from '../support/lasting-operator.ts';
+import type { LastingOperator } from '../support/lasting-operator.ts';
 import { current, endOf, finished, inPhase, workloadOf } from '../support/sessions.ts';
 import { until } from '../support/until.ts';
 
@@ -31,32 +27,25 @@ describe('the budget of a namespace', function () {
   this.timeout(90_000);
   let fake: FakeCluster;
   let client: KubeClient;
-  let operator: OperatorProcess;
-  let storeDir: string;
+  let operator: LastingOperator;
   let count = 0;
 
   before(async function () {
     this.timeout(180_000);
-    fake = await fakeCluster(this);
+    operator = await lastingOperator(this);
+    ({ fake } = operator);
     ({ client } = fake);
-    storeDir = await mkdtemp(join(tmpdir(), 'ambient-store-'));
-    operator = await start();
   });
 
   after(async function () {
     this.timeout(60_000);
     await operator?.[Symbol.asyncDispose]();
-    await fake?.[Symbol.asyncDispose]();
-    if (storeDir !== undefined) await rm(storeDir, { recursive: true, force: true });
   });
 
-  const start = (): Promise<OperatorProcess> => runOperatorProcess(fake.cluster, { storeDir });
-
   async function restart(meanwhile: () => Promise<unknown> = () => Promise.resolve()): Promise<void> {
-    await operator.kill();
-    await operator[Symbol.asyncDispose]();
+    await operator.process.kill();
     await meanwhile();
-    operator = await start();
+    await operator.startAgain();
   }
 
   async function aNamespace(spec: NamespacePolicySpec): Promise<string> {
@@ -106,7 +95,7 @@ describe('the budget of a namespace', function () {
 
   /** Sends usage records as the pod of the session would, numbered from `first`. */
   async function report(session: Session, first: number, ...costs: unknown[]): Promise<number> {
-    const at = { host: fake.cluster.nodeHostAddress, port: operator.ports.runners };
+    const at = { host: fake.cluster.nodeHostAddress, port: operator.process.ports.runners };
     const { server, token } = await askingPod(client, session, at);
     const body = costs.map((costUsd, index) =>
       JSON.stringify({
@@ -129,7 +118,7 @@ describe('the budget of a namespace', function () {
   it('asks the API server for nothing more where nobody waits', async () => {
     const namespace = await aNamespace({});
     const requests = async (): Promise<number> => {
-      const text = await operator.metrics();
+      const text = await operator.process.metrics();
       return [
         ...text.matchAll(/^ambient_api_requests_total\{verb="(?:get|create|patch|delete)"\} (\d+)/gm),
       ].reduce((sum, [, value]) => sum + Number(value), 0);
@@ -225,7 +214,7 @@ describe('the budget of a namespace', function () {
         ended.status?.history?.map(({ event, actor }) => [event, actor]),
         ['Created', 'BudgetExceeded', 'Failed'].map((event) => [event, OPERATOR_ACTOR]),
       );
-      const records = await recordedIn(operator.storeDir, namespace);
+      const records = await recordedIn(operator.process.storeDir, namespace);
       assert.ok(
         records.some(
           ({ resource, details }) => resource === 'sessions/stop' && details?.['reason'] === 'BudgetExceeded',
@@ -233,10 +222,10 @@ describe('the budget of a namespace', function () {
         'it is recorded',
       );
       assert.ok(
-        operator.log.some((line) => line.includes('no amount are not counted')),
+        operator.process.log.some((line) => line.includes('no amount are not counted')),
         'nonsense is noticed',
       );
-      assert.match(await operator.metrics(), /ambient_budget_stops_total\{by="session"\} 1/);
+      assert.match(await operator.process.metrics(), /ambient_budget_stops_total\{by="session"\} 1/);
     });
 
     it('stops all when it is spent, tells so, lets nobody start, and goes on when it is raised', async () => {
@@ -333,7 +322,7 @@ describe('the budget of a namespace', function () {
         'it has been reset',
       );
       assert.equal((await usageOf(namespace))?.budget?.currentMonth, '0.00');
-      const records = await recordedIn(operator.storeDir, namespace);
+      const records = await recordedIn(operator.process.storeDir, namespace);
       assert.ok(records.some(({ details }) => JSON.stringify(details ?? {}).includes('BudgetReset')));
       await withPod(await launch(namespace, 'next'));
     });

@@ -2,9 +2,6 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import {
   MODELS_TOKEN_AUDIENCE,
   OPERATOR_ACTOR,
@@ -26,15 +23,14 @@ import { DirectoryStore } from '../../operator/store/directory.ts';
 import { askingPod } from '../support/asking-pod.ts';
 import type { AskingPod } from '../support/asking-pod.ts';
 import { CollectedAudit, recordedIn } from '../support/audit.ts';
-import { fakeCluster } from '../support/fake-cluster.ts';
 import type { FakeCluster } from '../support/fake-cluster.ts';
 import { aSession } from '../support/fixtures.ts';
 import { ask, open } from '../support/https.ts';
 import type { Answer, AskOptions } from '../support/https.ts';
 import * as answers from '../support/model-answers.ts';
 import { createModelTenant, MODEL_FLAGS, MODEL_KEYS, MODEL_SECRET } from '../support/model-tenant.ts';
-import { runOperatorProcess } from '../support/operator-process.ts';
-import type { OperatorProcess } from '../support/operator-process.ts';
+import { lastingOperator } from '../support/lasting-operator.ts';
+import type { LastingOperator } from '../support/lasting-operator.ts';
 import { current, endOf, finished, inPhase, workloadOf } from '../support/sessions.ts';
 import { until } from '../support/until.ts';
 import { webReceiver } from '../support/web-receiver.ts';
@@ -52,28 +48,24 @@ describe('the model gateway', function () {
   let fake: FakeCluster;
   let client: KubeClient;
   let held: AsyncDisposable;
-  let operator: OperatorProcess;
+  let operator: LastingOperator;
   let provider: WebReceiver;
-  let storeDir: string;
   let count = 0;
 
   before(async function () {
     this.timeout(180_000);
-    fake = await fakeCluster(this);
+    operator = await lastingOperator(this, MODEL_FLAGS);
+    ({ fake } = operator);
     ({ client } = fake);
     held = await fake.holdPods();
-    storeDir = await mkdtemp(join(tmpdir(), 'ambient-store-'));
     provider = await webReceiver();
-    operator = await start();
   });
 
   after(async function () {
     this.timeout(60_000);
-    await operator?.[Symbol.asyncDispose]();
     await provider?.[Symbol.asyncDispose]();
     await held?.[Symbol.asyncDispose]();
-    await fake?.[Symbol.asyncDispose]();
-    if (storeDir !== undefined) await rm(storeDir, { recursive: true, force: true });
+    await operator?.[Symbol.asyncDispose]();
   });
 
   beforeEach(() => {
@@ -81,9 +73,6 @@ describe('the model gateway', function () {
     provider.answer = (response) =>
       answers.say(response, answers.anthropicStream({ input: 100, output: 10 }));
   });
-
-  const start = (): Promise<OperatorProcess> =>
-    runOperatorProcess(fake.cluster, { storeDir, flags: MODEL_FLAGS });
 
   async function aTenant(models: NamespacePolicySpec['models'] = {}): Promise<string> {
     const namespace = `models-${process.pid}-${++count}`;
@@ -107,7 +96,7 @@ describe('the model gateway', function () {
         .spec({ limits: { timeoutSeconds: 60, gracePeriodSeconds: 0 }, ...spec })
         .toCreate(),
     );
-    const at = { host: fake.cluster.nodeHostAddress, port: operator.ports.runners };
+    const at = { host: fake.cluster.nodeHostAddress, port: operator.process.ports.runners };
     return { session, namespace, ...(await askingPod(client, session, at, audience)) };
   }
 
@@ -196,12 +185,12 @@ describe('the model gateway', function () {
     // 25 × 3 + 4000 × 0.30 + 200 × 6 + 1234 × 15 USD per million.
     await costs(pod, '0.020985');
     assert.deepEqual((await current(pod.session, client)).status?.cost?.breakdown, { [MODEL]: '0.020985' });
-    const all = operator.log.join('\n');
+    const all = operator.process.log.join('\n');
     assert.ok(
       !all.includes('vault') && !all.includes(MODEL_KEYS.anthropic),
       'neither prompt nor key is logged',
     );
-    const metrics = await operator.metrics();
+    const metrics = await operator.process.metrics();
     assert.match(metrics, /ambient_model_requests_total\{provider="anthropic",status="200"\} 1\n/);
     assert.match(metrics, /ambient_model_tokens_total\{provider="anthropic",kind="output"\} 1234\n/);
     assert.match(metrics, /ambient_model_cost_usd_total\{provider="anthropic"\} 0\.020985\n/);
@@ -402,7 +391,7 @@ describe('the model gateway', function () {
     }
     assert.deepEqual(provider.received, [], 'the provider has heard of none');
     const denied = await until(async () => {
-      const records = await recordedIn(operator.storeDir, namespace);
+      const records = await recordedIn(operator.process.storeDir, namespace);
       const found = records.filter(({ resource, outcome }) => resource === 'models' && outcome === 'denied');
       return found.length === 7 ? found : undefined;
     }, 'all are on record');
@@ -561,9 +550,9 @@ describe('the model gateway', function () {
     assert.equal(endOf(ended), 'Failed/BudgetExceeded');
     assert.match(ended.status?.message ?? '', /^The session has spent 0\.90 USD of its budget of 1\.00 USD/);
     assert.deepEqual([ended.status?.cost?.total, ended.status?.stop?.requestedBy], ['0.90', OPERATOR_ACTOR]);
-    const records = await recordedIn(operator.storeDir, namespace);
+    const records = await recordedIn(operator.process.storeDir, namespace);
     assert.ok(records.some(({ details }) => details?.['reason'] === 'BudgetExceeded'));
-    assert.match(await operator.metrics(), /ambient_budget_stops_total\{by="session"\} 1\n/);
+    assert.match(await operator.process.metrics(), /ambient_budget_stops_total\{by="session"\} 1\n/);
     const late = await messages(pod);
     assert.ok([401, 403].includes(late.status), late.text);
     assert.equal(provider.received.length, 3);
@@ -630,7 +619,7 @@ describe('the model gateway', function () {
     const audit = new CollectedAudit();
     const raises = new BudgetRaises({
       client,
-      store: new DirectoryStore({ root: storeDir }),
+      store: new DirectoryStore({ root: operator.process.storeDir }),
       policies: { of: () => effectivePolicy({ ...policy.spec, approval }), object: () => policy },
       audit,
       now: () => new Date(),
@@ -717,17 +706,15 @@ describe('the model gateway', function () {
       const closed = new Promise((resolve) => response.once('close', resolve));
       await end();
       await closed;
-      const { ports } = operator;
-      await operator[Symbol.asyncDispose]();
-      operator = await runOperatorProcess(fake.cluster, { storeDir, flags: MODEL_FLAGS, ports });
+      await operator.startAgain();
     };
-    await cutBy(() => operator.stop());
+    await cutBy(() => operator.process.stop());
     await costs(pod, '0.003015');
     provider.answer = (response) =>
       answers.say(response, answers.anthropicStream({ input: 100, output: 10 }));
     await until(async () => (await messages(pod).catch(() => undefined))?.status === 200, 'it goes on');
     await costs(pod, '0.003465');
-    await cutBy(() => operator.kill());
+    await cutBy(() => operator.process.kill());
     // All bytes and what providers add at 3, and 100 tokens at 15 USD per million.
     const reserved = (Buffer.byteLength(JSON.stringify(question())) + 4096) * 3000 + 100 * 15_000;
     const total = (billionths: number): string => formatMoney(BigInt(billionths) as Money);

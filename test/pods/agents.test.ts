@@ -21,7 +21,7 @@ import { liveApiAvailable, runOperatorProcess } from '../support/operator-proces
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { Provider } from '../support/provider/provider.ts';
 import type { Answer } from '../support/provider/script.ts';
-import { aCommand, artifactsOf, endOf, finished, launch } from '../support/sessions.ts';
+import { aCommand, artifactText, artifactsOf, endOf, finished, launch } from '../support/sessions.ts';
 import { skipBecause } from '../support/skip.ts';
 
 /** The operator adds statements of its own. */
@@ -53,8 +53,7 @@ describe('a real agent in a real pod', function () {
       flags: { 'models-allow': `${cluster.nodeHostAddress}/32`, 'models-http': true },
     });
     await liveApiAvailable(cluster);
-    namespace = await cluster.namespace('agents');
-    await cluster.kubectl(['label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted']);
+    namespace = await cluster.restrictedNamespace('agents');
   });
 
   after(async function () {
@@ -224,7 +223,7 @@ describe('a real agent in a real pod', function () {
 
     /** What it had done by then is kept, in the log and as a patch. */
     async function keptOf(session: Session): Promise<LogRecord[]> {
-      assert.match(await artifactText(session, 'changes.patch'), /\+made before/);
+      assert.match(await artifactText(cluster.client, session, 'changes.patch'), /\+made before/);
       const records = await recordsOf(session);
       assert.ok(
         records.some(({ type, text }) => type === 'file-change' && text === 'a.txt'),
@@ -382,8 +381,8 @@ describe('a real agent in a real pod', function () {
       assert.deepEqual([...new Set(provider.asked.map(({ key }) => key))], ['the-key-of-the-tenant']);
       // 1012 × 3, 120 × 0.30, 40 × 3.75 and 252 × 15 dollars a million.
       assert.equal(session.status?.cost?.total, '0.007002');
-      assert.deepEqual(await artifactText(session, 'door.txt'), '401\n');
-      assert.match(await artifactText(session, 'changes.patch'), /\+made by an agent/);
+      assert.deepEqual(await artifactText(cluster.client, session, 'door.txt'), '401\n');
+      assert.match(await artifactText(cluster.client, session, 'changes.patch'), /\+made by an agent/);
     });
 
     it('Codex too', async () => {
@@ -398,7 +397,7 @@ describe('a real agent in a real pod', function () {
       assert.deepEqual([...new Set(provider.asked.map(({ key }) => key))], ['the-key-of-the-tenant']);
       // 1012 × 5, 120 × 0.50 and 252 × 30 dollars a million.
       assert.equal(session.status?.cost?.total, '0.01268');
-      assert.match(await artifactText(session, 'changes.patch'), /\+made by an agent/);
+      assert.match(await artifactText(cluster.client, session, 'changes.patch'), /\+made by an agent/);
     });
 
     it('and the framework that the documentation makes, as it stands there', async () => {
@@ -415,7 +414,7 @@ describe('a real agent in a real pod', function () {
         60_000,
       );
       assert.equal(endOf(session), 'Completed/Succeeded', session.status?.message);
-      assert.equal(await artifactText(session, 'explanation.md'), 'It asks a model.\n');
+      assert.equal(await artifactText(cluster.client, session, 'explanation.md'), 'It asks a model.\n');
       assert.deepEqual(
         provider.asked.map(({ key, model }) => [key, model]),
         [['the-key-of-the-tenant', 'claude-sonnet-4-5']],
@@ -450,12 +449,4 @@ describe('a real agent in a real pod', function () {
       assert.deepEqual(provider.asked, []);
     });
   });
-
-  async function artifactText({ metadata }: Session, path: string): Promise<string> {
-    const at = livePaths.artifact(metadata.namespace ?? '', metadata.name, path);
-    const { body } = await cluster.client.connection.stream(at);
-    let text = '';
-    for await (const chunk of body) text += String(chunk);
-    return text;
-  }
 });

@@ -14,11 +14,10 @@ import { configMaps } from '../../common/kube/resource.ts';
 import { HEADS_CONFIG_MAP, parseHeads } from '../../operator/record/audit/heads.ts';
 import { keys } from '../../operator/store/keys.ts';
 import { DirectoryStore } from '../../operator/store/directory.ts';
-import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
-import { applyFrameworks, loadImages } from '../support/deploy.ts';
 import { freePorts, liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorPorts, OperatorProcess } from '../support/operator-process.ts';
+import { runnerCluster } from '../support/runner-cluster.ts';
 import { aCommand, artifactsOf, current, endOf, finished, launch, logOf } from '../support/sessions.ts';
 import { until } from '../support/until.ts';
 
@@ -34,14 +33,12 @@ describe('the audit trail of a cluster', function () {
 
   before(async function () {
     this.timeout(300_000);
-    cluster = await testCluster(this, { node: true });
+    ({ cluster } = await runnerCluster(this));
     // A node means root here, which mounting needs as well.
     disk = mkdtempSync(join(tmpdir(), 'ambient-disk-'));
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', disk]);
     storeDir = join(disk, 'store');
     mkdirSync(storeDir);
-    const [runnerImage] = await loadImages(cluster, ['runner'], () => undefined);
-    await applyFrameworks(cluster, runnerImage);
     ports = await freePorts(cluster.nodeHostAddress);
     namespace = await cluster.namespace('audit');
   });

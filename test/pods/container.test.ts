@@ -3,17 +3,24 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { livePaths } from '../../common/api/live.ts';
 import type { Session } from '../../common/api/session.ts';
 import { pods } from '../../common/kube/resource.ts';
 import { buildImage } from '../cluster/images.ts';
-import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
-import { applyFrameworks, loadImages } from '../support/deploy.ts';
 import { aSession } from '../support/fixtures.ts';
 import { liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
-import { endOf, finished, launch, logOf, running, stopSession, workloadOf } from '../support/sessions.ts';
+import { runnerCluster } from '../support/runner-cluster.ts';
+import {
+  artifactText,
+  endOf,
+  finished,
+  launch,
+  logOf,
+  running,
+  stopSession,
+  workloadOf,
+} from '../support/sessions.ts';
 import { until } from '../support/until.ts';
 
 const FOREIGN = 'docker.io/library/any-image:test';
@@ -27,15 +34,11 @@ describe('an image of somebody else', function () {
 
   before(async function () {
     this.timeout(600_000);
-    cluster = await testCluster(this, { node: true });
-    const log = (line: string): void => console.log(`      ${line}`);
-    const [runnerImage] = await loadImages(cluster, ['runner'], log);
-    await applyFrameworks(cluster, runnerImage);
+    ({ cluster } = await runnerCluster(this));
     await load('FROM docker.io/library/node:24-bookworm-slim\nRUN echo mine > /etc/whose\n', {}, FOREIGN);
     operator = await runOperatorProcess(cluster);
     await liveApiAvailable(cluster);
-    namespace = await cluster.namespace('container');
-    await cluster.kubectl(['label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted']);
+    namespace = await cluster.restrictedNamespace('container');
   });
 
   after(async function () {
@@ -64,14 +67,6 @@ describe('an image of somebody else', function () {
         .spec({ limits: { timeoutSeconds: 60, gracePeriodSeconds: 2, memory: '256Mi' } }),
     );
 
-  async function textOf({ metadata }: Session, path: string): Promise<string> {
-    const at = livePaths.artifact(metadata.namespace ?? '', metadata.name, path);
-    const { body } = await cluster.client.connection.stream(at);
-    let text = '';
-    for await (const chunk of body) text += String(chunk);
-    return text;
-  }
-
   it('runs with log, artifacts and changes, without the token of the runner, and ends by itself', async () => {
     const script =
       'cat /etc/whose; echo "$0|$1"; echo wrong >&2; ls /ambient* > "$AMBIENT_ARTIFACTS/seen.txt" 2>&1; echo made > a.txt';
@@ -79,8 +74,8 @@ describe('an image of somebody else', function () {
     assert.equal(endOf(session), 'Completed/Succeeded', session.status?.message);
     const log = await logOf(cluster.client, session);
     for (const line of ['mine', 'a b|"$c"', 'wrong']) assert.ok(log.includes(`${line}\n`), log);
-    assert.match(await textOf(session, 'changes.patch'), /\+made/);
-    const seen = await textOf(session, 'seen.txt');
+    assert.match(await artifactText(cluster.client, session, 'changes.patch'), /\+made/);
+    const seen = await artifactText(cluster.client, session, 'seen.txt');
     assert.doesNotMatch(seen, /session\.json|^token$/m);
     assert.equal(session.status?.workload?.exitCode, 0);
     assert.equal(session.status?.workload?.image, FOREIGN);
@@ -105,7 +100,7 @@ describe('an image of somebody else', function () {
     await stopSession(cluster.client, session);
     const ended = await finished(cluster.client, session);
     assert.equal(endOf(ended), 'Failed/Stopped', ended.status?.message);
-    assert.equal(await textOf(ended, 'a.txt'), 'kept\n');
+    assert.equal(await artifactText(cluster.client, ended, 'a.txt'), 'kept\n');
     await until(async () => {
       const { pods: found } = await workloadOf(cluster.client, ended);
       return found.every(({ status }) => status?.phase === 'Succeeded' || status?.phase === 'Failed');

@@ -23,13 +23,12 @@ import { NO_RESTRICTIONS } from '../../common/rules/policy/effective.ts';
 import { runnerNetworkPolicy } from '../../operator/controllers/runner-network.ts';
 import { askingPod } from '../support/asking-pod.ts';
 import { recordedIn } from '../support/audit.ts';
-import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
-import { applyFrameworks, loadImages } from '../support/deploy.ts';
 import { aFramework, aPolicy } from '../support/fixtures.ts';
 import { ask } from '../support/https.ts';
 import { liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
+import { runnerCluster } from '../support/runner-cluster.ts';
 import {
   aCommand,
   endOf,
@@ -59,9 +58,7 @@ describe('a restricted namespace', function () {
 
   before(async function () {
     this.timeout(300_000);
-    cluster = await testCluster(this, { node: true });
-    [image] = await loadImages(cluster, ['runner'], () => undefined);
-    await applyFrameworks(cluster, image);
+    ({ cluster, runnerImage: image } = await runnerCluster(this));
     polite = `polite-${Date.now()}`;
     const versions = [{ name: '1', image, imagePullPolicy: 'IfNotPresent' as const }];
     await cluster.client.create(frameworks, aFramework(polite, { versions, executes: false }));

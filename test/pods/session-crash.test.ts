@@ -7,12 +7,11 @@ import type { Session } from '../../common/api/session.ts';
 import { PROVENANCE_ARTIFACT } from '../../operator/store/keys.ts';
 import { startApiProxy } from '../support/api-proxy.ts';
 import type { ApiProxy } from '../support/api-proxy.ts';
-import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
-import { applyFrameworks, loadImages } from '../support/deploy.ts';
 import { aSession } from '../support/fixtures.ts';
 import { freePorts, liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorPorts, OperatorProcess } from '../support/operator-process.ts';
+import { runnerCluster } from '../support/runner-cluster.ts';
 import {
   aCommand,
   artifactsOf,
@@ -41,9 +40,7 @@ describe('an operator that is killed', function () {
 
   before(async function () {
     this.timeout(300_000);
-    cluster = await testCluster(this, { node: true });
-    const [runnerImage] = await loadImages(cluster, ['runner'], () => undefined);
-    await applyFrameworks(cluster, runnerImage);
+    ({ cluster } = await runnerCluster(this));
     proxy = await startApiProxy(cluster);
     storeDir = await mkdtemp(join(tmpdir(), 'ambient-store-'));
     ports = await freePorts(cluster.nodeHostAddress);

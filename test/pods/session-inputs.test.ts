@@ -15,14 +15,13 @@ import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../../common/api/names.ts';
 import { namespacePolicies } from '../../common/kube/resource.ts';
 import { S3Store } from '../../operator/store/s3/store.ts';
 import { buildTargets } from '../../scripts/build.ts';
-import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
-import { applyFrameworks, loadImages } from '../support/deploy.ts';
 import { gitServer } from '../support/git-server.ts';
 import { githubApi } from '../support/github-api.ts';
 import { aPolicy } from '../support/fixtures.ts';
 import { liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
+import { runnerCluster } from '../support/runner-cluster.ts';
 import { s3ServerOrSkip } from '../support/s3-server.ts';
 import { aCommand, endOf, finished, inPhase, launch, logOf } from '../support/sessions.ts';
 import { until } from '../support/until.ts';
@@ -41,11 +40,9 @@ describe('what comes before the agent', function () {
 
   before(async function () {
     this.timeout(300_000);
-    cluster = await testCluster(this, { node: true });
     // Of the sources as they are now: an older runner knows nothing of what it is to bring.
     await buildTargets(['runner']);
-    const [runnerImage] = await loadImages(cluster, ['runner'], () => undefined);
-    await applyFrameworks(cluster, runnerImage);
+    ({ cluster } = await runnerCluster(this));
     folder = await mkdtemp(join(tmpdir(), 'ambient-git-'));
     const work = join(folder, 'work');
     await mkdir(work);

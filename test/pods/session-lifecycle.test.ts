@@ -14,12 +14,11 @@ import { isNotFound, KubeError } from '../../common/kube/errors.ts';
 import { findCondition } from '../../common/rules/conditions.ts';
 import { startApiProxy } from '../support/api-proxy.ts';
 import type { ApiProxy } from '../support/api-proxy.ts';
-import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
-import { applyFrameworks, loadImages } from '../support/deploy.ts';
 import { aFramework, aSession } from '../support/fixtures.ts';
 import { liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
+import { runnerCluster } from '../support/runner-cluster.ts';
 import {
   aCommand,
   artifactsOf,
@@ -46,9 +45,7 @@ describe('a session in a real pod', function () {
 
   before(async function () {
     this.timeout(300_000);
-    cluster = await testCluster(this, { node: true });
-    [runnerImage] = await loadImages(cluster, ['runner'], () => undefined);
-    await applyFrameworks(cluster, runnerImage);
+    ({ cluster, runnerImage } = await runnerCluster(this));
     proxy = await startApiProxy(cluster);
     operator = await runOperatorProcess(cluster, {
       server: proxy.server,
@@ -60,9 +57,7 @@ describe('a session in a real pod', function () {
       },
     });
     await liveApiAvailable(cluster);
-    namespace = await cluster.namespace('life');
-    // What the operator makes must pass the strictest standard.
-    await cluster.kubectl(['label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted']);
+    namespace = await cluster.restrictedNamespace('life');
   });
 
   after(async function () {
@@ -509,8 +504,7 @@ describe('a session in a real pod', function () {
     const plain = (command: string, name: string) => aSession(name).in(tenant).of('generic', { command });
 
     before(async () => {
-      tenant = await cluster.namespace('warm');
-      await cluster.kubectl(['label', 'namespace', tenant, 'pod-security.kubernetes.io/enforce=restricted']);
+      tenant = await cluster.restrictedNamespace('warm');
       await keepReady(cluster.client, tenant, { warmPods: [{ framework: 'generic', count: 1 }] });
     });
 

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { JSONWebKeySet } from 'jose';
 import { parse } from 'yaml';
-import { livePaths } from '../../common/api/live.ts';
 import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../../common/api/names.ts';
 import { isTerminal } from '../../common/api/session.ts';
 import type { Session } from '../../common/api/session.ts';
@@ -18,15 +17,15 @@ import { keyIdOf, keysOf } from '../../operator/record/provenance/envelope.ts';
 import { KEYS_CONFIG_MAP, SIGNING_SECRET, SigningKey } from '../../operator/record/provenance/signing-key.ts';
 import { S3Store } from '../../operator/store/s3/store.ts';
 import { refOf, keys } from '../../operator/store/keys.ts';
-import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
-import { applyFrameworks, loadImages } from '../support/deploy.ts';
 import { applyOperatorAccount, liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
+import { runnerCluster } from '../support/runner-cluster.ts';
 import { s3ServerOrSkip } from '../support/s3-server.ts';
 import type { S3Server } from '../support/s3-server.ts';
 import {
   aCommand,
+  artifactText,
   artifactsOf,
   endOf,
   finished,
@@ -57,9 +56,7 @@ describe('with data in S3', function () {
   before(async function () {
     this.timeout(600_000);
     server = await s3ServerOrSkip(this);
-    cluster = await testCluster(this, { node: true });
-    const [runnerImage] = await loadImages(cluster, ['runner'], () => undefined);
-    await applyFrameworks(cluster, runnerImage);
+    ({ cluster } = await runnerCluster(this));
     secret = await mkdtemp(join(tmpdir(), 'ambient-s3-secret-'));
     const { endpoint, bucket, region, credentials } = server;
     await writeFile(join(secret, 'AWS_ACCESS_KEY_ID'), credentials.accessKeyId);
@@ -139,12 +136,7 @@ describe('with data in S3', function () {
     assert.equal(listed[0]?.path, session.status?.artifacts?.provenance?.location);
     assert.equal(session.status?.artifacts?.generated?.length, 100);
     assert.equal(session.status.artifacts.count, FILES);
-    const { body } = await cluster.client.connection.stream(
-      livePaths.artifact(namespace, session.metadata.name, '200.txt'),
-    );
-    let text = '';
-    for await (const chunk of body) text += String(chunk);
-    assert.equal(text, 'file 200\n');
+    assert.equal(await artifactText(cluster.client, session, '200.txt'), 'file 200\n');
     await vouchedFor(session);
     assert.match(
       (await operator?.metrics()) ?? '',
@@ -332,9 +324,7 @@ describe('with data in S3 and no keys but the identity of its pod', function () 
   before(async function () {
     this.timeout(600_000);
     const server = cleanup.use(await s3ServerOrSkip(this));
-    cluster = await testCluster(this, { node: true });
-    const [runnerImage] = await loadImages(cluster, ['runner'], () => undefined);
-    await applyFrameworks(cluster, runnerImage);
+    ({ cluster } = await runnerCluster(this));
     const { issuer } = (await published('/.well-known/openid-configuration')) as { issuer: string };
     const subject = `system:serviceaccount:${OPERATOR_NAMESPACE}:${OPERATOR_NAME}`;
     const keys = (await published('/openid/v1/jwks')) as JSONWebKeySet;

@@ -6,11 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findCondition } from '../../common/rules/conditions.ts';
 import { sessions } from '../../common/kube/resource.ts';
-import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
-import { applyFrameworks, loadImages } from '../support/deploy.ts';
 import { liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
+import { runnerCluster } from '../support/runner-cluster.ts';
 import { aCommand, endOf, finished, launch, logOf } from '../support/sessions.ts';
 import { until } from '../support/until.ts';
 
@@ -24,12 +23,10 @@ describe('with a store of four megabytes', function () {
   before(async function () {
     this.timeout(300_000);
     // A node means root here, which mounting needs as well.
-    cluster = await testCluster(this, { node: true });
+    ({ cluster } = await runnerCluster(this));
     disk = mkdtempSync(join(tmpdir(), 'ambient-disk-'));
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', disk]);
     mkdirSync(join(disk, 'store'));
-    const [runnerImage] = await loadImages(cluster, ['runner'], () => undefined);
-    await applyFrameworks(cluster, runnerImage);
     // What happens without room for a record is in audit.test.ts.
     operator = await runOperatorProcess(cluster, {
       storeDir: join(disk, 'store'),

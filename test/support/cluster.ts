@@ -16,6 +16,8 @@ export interface TestCluster extends Cluster {
   readonly client: KubeClient;
   /** A fresh namespace, deleted when the process's tests are over. */
   namespace(prefix: string): Promise<string>;
+  /** Likewise, where what the operator makes must pass the strictest standard of pods. */
+  restrictedNamespace(prefix: string): Promise<string>;
   /**
    * Removes what the sessions of the namespaces made since `testCluster` run, and them as soon as an operator lets them go: a pod
    * that never ends takes room on the one node from the tests after it.
@@ -44,13 +46,19 @@ async function open(): Promise<TestCluster> {
     await connection.close();
     if (!stateDir) await cluster.down();
   });
+  const namespace = async (prefix: string): Promise<string> => {
+    const name = `${prefix}-${randomBytes(4).toString('hex')}`;
+    await cluster.kubectl(['create', 'namespace', name]);
+    made.push(name);
+    occupied.add(name);
+    return name;
+  };
   return Object.assign(Object.create(cluster) as Cluster, {
     client,
-    namespace: async (prefix: string) => {
-      const name = `${prefix}-${randomBytes(4).toString('hex')}`;
-      await cluster.kubectl(['create', 'namespace', name]);
-      made.push(name);
-      occupied.add(name);
+    namespace,
+    restrictedNamespace: async (prefix: string) => {
+      const name = await namespace(prefix);
+      await cluster.kubectl(['label', 'namespace', name, 'pod-security.kubernetes.io/enforce=restricted']);
       return name;
     },
     removeSessions: async () => {

@@ -79,6 +79,9 @@ async function textOf(client: KubeClient, path: string): Promise<string> {
 export const logOf = (client: KubeClient, { metadata }: Session): Promise<string> =>
   textOf(client, livePaths.log(metadata.namespace ?? '', metadata.name, { format: 'text' }));
 
+export const artifactText = (client: KubeClient, { metadata }: Session, path: string): Promise<string> =>
+  textOf(client, livePaths.artifact(metadata.namespace ?? '', metadata.name, path));
+
 export async function artifactsOf(client: KubeClient, { metadata }: Session): Promise<Artifact[]> {
   const path = livePaths.artifacts(metadata.namespace ?? '', metadata.name);
   return (await client.connection.json<ArtifactList>(path)).items;

@@ -6,29 +6,13 @@ import type { Page } from 'playwright-core';
 import { runInElectron } from './electron.ts';
 import { bundleInHost } from './in-host/bundle.ts';
 import type { InHostBundle } from './in-host/bundle.ts';
+import type { InHostOptions } from './in-host/options.ts';
 import { readResult } from './in-host/result.ts';
 import type { InHostCounts } from './in-host/result.ts';
 import { startVscode } from './launch.ts';
-import type { VscodeOptions, VscodeServer } from './launch.ts';
+import type { VscodeServer } from './launch.ts';
 import { VscodeUnavailable } from './unavailable.ts';
 import { openWindow } from './window.ts';
-
-export { describeInHost } from './in-host/describe.ts';
-
-export interface InHostOptions extends VscodeOptions {
-  /** TypeScript test files with describe/it. They may import sources of the project, which are bundled with them. */
-  readonly tests: readonly string[];
-  /** A running server with the extension, to share its start; the options above it are then its own business. */
-  readonly server?: VscodeServer;
-  /** For the whole run once the window is open; default 120,000 ms. */
-  readonly timeoutMs?: number;
-  /** For each test; default 20,000 ms. */
-  readonly testTimeoutMs?: number;
-  /** Only tests whose title holds this text. */
-  readonly grep?: string;
-  /** Default: `electron` when VSCODE_TEST says so, else `server`. */
-  readonly launcher?: 'server' | 'electron';
-}
 
 export interface InHostResult extends InHostCounts {
   readonly launcher: 'server' | 'electron';

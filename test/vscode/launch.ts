@@ -15,11 +15,13 @@ import { startKeeper } from './keeper.ts';
 import type { Keeper } from './keeper.ts';
 import { defaultSettings, themeSettings } from './settings.ts';
 import type { Settings, Theme } from './settings.ts';
+import type { VscodeServer } from './vscode-server.ts';
 
 export { openWindow } from './window.ts';
 export type { VscodeWindow, WindowOptions } from './window.ts';
 export { orSkip, VscodeUnavailable } from './unavailable.ts';
 export type { Settings, Theme } from './settings.ts';
+export type { VscodeServer } from './vscode-server.ts';
 
 export interface VscodeOptions {
   /** An unpacked extension (a folder with package.json) to run in place. */
@@ -43,26 +45,6 @@ export interface VscodeOptions {
   readonly instrumented?: boolean;
   /** Where progress goes; default standard error. */
   readonly log?: (line: string) => void;
-}
-
-export interface VscodeServer extends AsyncDisposable {
-  /** `http://127.0.0.1:port`. */
-  readonly origin: string;
-  readonly folder: string;
-  /** Temporary: gone after stop(). */
-  readonly root: string;
-  /** Sockets of the bridge, one for each extension host; undefined when not instrumented. */
-  readonly bridgeFolder: string | undefined;
-  /** The address a person opens; it carries the secret that the server asks for. */
-  url(folder?: string): string;
-  /** Merges into the user settings. Open windows follow in their own time: see VscodeWindow.configure. */
-  updateSettings(settings: Settings): Promise<void>;
-  /** What the server has logged so far. */
-  log(): Promise<string>;
-  /** The Chromium all windows share, started on first use. */
-  browser(): Promise<Browser>;
-  /** Ends everything it started, and removes its temporary files. */
-  stop(): Promise<void>;
 }
 
 const toStderr = (line: string): void => void process.stderr.write(`vscode: ${line}\n`);

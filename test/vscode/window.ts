@@ -6,12 +6,12 @@ import type { FrameLocator, Locator, Page } from 'playwright-core';
 import { bridgeSockets, callBridge } from './bridge/client.ts';
 import type { InHostFunction } from './bridge/client.ts';
 import { PROJECT_ROOT } from './install.ts';
-import type { VscodeServer } from './launch.ts';
 import { themeClass, themeSettings } from './settings.ts';
 import type { Settings, Theme } from './settings.ts';
 import { exactly } from './text.ts';
 import type { Text } from './text.ts';
 import { Tree } from './tree.ts';
+import type { VscodeServer } from './vscode-server.ts';
 
 export interface WindowOptions {
   /** CSS pixels; default 1400 × 900. */

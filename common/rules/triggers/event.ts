@@ -1,12 +1,5 @@
-/**
- * What an event comes to, whoever sent it: the few facts that triggers ask about and that templates can name. Payloads are
- * hostile input: whatever their shape, reading them never throws, and nothing of them is believed to be short.
- */
+/** What an event comes to, whoever sent it: the few facts that triggers ask about and that templates can name. */
 import type { WebhookSource } from '../../api/session.ts';
-import { genericEvent } from './generic.ts';
-import { githubEvent } from './github.ts';
-import { jiraEvent } from './jira.ts';
-import { slackEvent } from './slack.ts';
 
 /** What a sender sent, as the door has verified and parsed it. */
 export interface Delivery {
@@ -73,12 +66,3 @@ export const EVENT_FIELDS = [
   'text',
 ] as const satisfies readonly (keyof TriggerEvent)[];
 export type EventField = (typeof EVENT_FIELDS)[number];
-
-const READERS: Record<WebhookSource, (delivery: Delivery) => TriggerEvent> = {
-  github: githubEvent,
-  jira: jiraEvent,
-  slack: slackEvent,
-  generic: genericEvent,
-};
-
-export const eventOf = (delivery: Delivery): TriggerEvent => READERS[delivery.source](delivery);

@@ -13,7 +13,7 @@ import { evaluate } from '../policy/evaluate.ts';
 import { error } from '../policy/mistake.ts';
 import { executes } from '../policy/restrictions.ts';
 import type { Violation } from '../policy/violation.ts';
-import { eventOf } from './event.ts';
+import { eventOf } from './event-of.ts';
 import type { Delivery, TriggerEvent } from './event.ts';
 import { fillSession } from './fill.ts';
 import { matchTrigger } from './match.ts';

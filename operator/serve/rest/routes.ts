@@ -9,7 +9,7 @@ import { accept } from './accept.ts';
 import { exchangeOf } from './door.ts';
 import type { Guard } from './door.ts';
 import { methodNotAllowed } from './errors.ts';
-import type { RestScope } from './server.ts';
+import type { RestScope } from './scope.ts';
 
 /** One request of an operation. */
 export interface Call<O extends Operation> extends Sent<O> {

@@ -6,15 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Server } from 'node:https';
 import type { Socket } from 'node:net';
 import { fastify } from 'fastify';
-import type {
-  FastifyBaseLogger,
-  FastifyInstance,
-  FastifyPluginAsync,
-  FastifyReply,
-  FastifyRequest,
-  RawReplyDefaultExpression,
-  RawRequestDefaultExpression,
-} from 'fastify';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { REST_BASE } from '../../../common/api/rest/operation.ts';
@@ -31,15 +23,8 @@ import { bodyOf, noSuchPath, refusalOf } from './errors.ts';
 import { parseBody } from './json.ts';
 import { addPage } from './page/routes.ts';
 import { refuseOtherMethods } from './routes.ts';
+import type { RestScope } from './scope.ts';
 import { compileValidator } from './validation.ts';
-
-/** Where routes are added. */
-export type RestScope = FastifyInstance<
-  Server,
-  RawRequestDefaultExpression<Server>,
-  RawReplyDefaultExpression<Server>,
-  FastifyBaseLogger
->;
 
 /** Routes of another kind of caller, with rights of their own: limits, trace id, error body and log are the door's. */
 export interface RestPlugin {

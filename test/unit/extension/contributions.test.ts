@@ -12,6 +12,7 @@ interface MenuItem {
 }
 
 interface Manifest {
+  engines: { vscode: string };
   contributes: {
     commands: { command: string; title: string; category?: string; icon?: string; enablement?: string }[];
     menus: Record<string, MenuItem[]>;
@@ -58,6 +59,12 @@ const whens = (): string[] => [
 ];
 
 describe('the manifest of the extension', () => {
+  // Remote hosts run the Node of VS Code's own server: 20 up to 1.100, which has no Promise.withResolvers.
+  it('asks for a VS Code whose extension hosts, remote ones too, have Node 22', () => {
+    const [, major = '', minor = ''] = /^\^(\d+)\.(\d+)\.0$/.exec(manifest.engines.vscode) ?? [];
+    assert.ok(major === '1' && Number(minor) >= 101, manifest.engines.vscode);
+  });
+
   it('contributes exactly the commands that are registered', () => {
     const inCode = [...registered()].sort();
     assert.deepEqual(

@@ -1,7 +1,7 @@
 /** Talking to a command that runs: real processes, real signals, the operator's side in memory. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { inputFormatOf } from '../../../runner/input/format.ts';
+import { inputFormatOf } from '../../../runner/input/format-of.ts';
 import { RunnerEndpoint } from '../../support/runner-endpoint.ts';
 import { RunnerPod } from '../../support/runner-process.ts';
 

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import Mocha from 'mocha';
 import { skipBecause } from '../../support/skip.ts';
-import type { InHostOptions, InHostResult } from '../in-host.ts';
 import { runInHost } from '../in-host.ts';
+import type { InHostResult } from '../in-host.ts';
+import type { InHostOptions } from './options.ts';
 
 /**
  * A mocha suite with one test for each that ran in the extension host, same title and outcome. `options` is called

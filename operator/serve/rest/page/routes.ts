@@ -4,7 +4,7 @@ import { OPERATIONS } from '../../../../common/api/rest/operations.ts';
 import { REST_BASE, REST_VERSION } from '../../../../common/api/rest/operation.ts';
 import { exchangeOf } from '../door.ts';
 import { etagOf, isUnchanged } from '../etag.ts';
-import type { RestScope } from '../server.ts';
+import type { RestScope } from '../scope.ts';
 import { PAGE_HTML } from './html.ts';
 import { PAGE_JS } from './script.ts';
 import { PAGE_CSS } from './style.ts';

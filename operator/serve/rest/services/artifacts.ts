@@ -13,7 +13,7 @@ import { etagOf, isUnchanged } from '../etag.ts';
 import type { Links } from '../links.ts';
 import { rights } from '../rights.ts';
 import { addService, service } from '../routes.ts';
-import type { RestScope } from '../server.ts';
+import type { RestScope } from '../scope.ts';
 
 export interface ArtifactServicesOptions {
   sessions: SessionLookup;

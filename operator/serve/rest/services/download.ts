@@ -13,7 +13,7 @@ import type { Download, Grant, Links } from '../links.ts';
 import { sendRaw } from '../raw.ts';
 import { rights } from '../rights.ts';
 import { addService, service } from '../routes.ts';
-import type { RestScope } from '../server.ts';
+import type { RestScope } from '../scope.ts';
 
 export interface DownloadServicesOptions {
   sessions: SessionLookup;

@@ -10,7 +10,7 @@ import type { Guard } from '../door.ts';
 import { etagOf, isUnchanged } from '../etag.ts';
 import { rights } from '../rights.ts';
 import { addService, service } from '../routes.ts';
-import type { RestScope } from '../server.ts';
+import type { RestScope } from '../scope.ts';
 
 export interface NamespaceServicesOptions {
   namespaces: Namespaces;

@@ -18,7 +18,7 @@ import type { Links } from '../links.ts';
 import { rights } from '../rights.ts';
 import { addService, service } from '../routes.ts';
 import type { Call } from '../routes.ts';
-import type { RestScope } from '../server.ts';
+import type { RestScope } from '../scope.ts';
 
 export interface SessionServicesOptions {
   sessions: SessionLookup;

@@ -16,7 +16,7 @@ import { sendRaw } from '../raw.ts';
 import { rights } from '../rights.ts';
 import { addService, service } from '../routes.ts';
 import type { Call } from '../routes.ts';
-import type { RestScope } from '../server.ts';
+import type { RestScope } from '../scope.ts';
 import { StreamPlaces } from '../stream-places.ts';
 
 export interface StreamServicesOptions {

@@ -21,7 +21,7 @@ import type { Guard } from '../door.ts';
 import { rights } from '../rights.ts';
 import { addService, service } from '../routes.ts';
 import type { Call } from '../routes.ts';
-import type { RestScope } from '../server.ts';
+import type { RestScope } from '../scope.ts';
 
 export interface VerbServicesOptions {
   sessions: SessionLookup;

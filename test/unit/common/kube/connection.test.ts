@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Connection } from '../../../../common/kube/connection.ts';
-import type { Credentials } from '../../../../common/kube/connection.ts';
+import type { Credentials } from '../../../../common/kube/credentials.ts';
 import { KubeError } from '../../../../common/kube/errors.ts';
 
 /** Nothing listens on port 1. */

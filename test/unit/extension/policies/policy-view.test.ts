@@ -1,6 +1,6 @@
 /** What the policy page shows, of policies in every state. */
 import assert from 'node:assert/strict';
-import type { NamespacePolicy } from '../../../../common/api/namespace-policy.ts';
+import type { NamespacePolicy, WebhookKey } from '../../../../common/api/namespace-policy.ts';
 import type { Fact, PolicyView } from '../../../../common/api/panels.ts';
 import { policyView } from '../../../../extension/policies/policy-view.ts';
 import { aPolicy } from '../../../support/fixtures.ts';
@@ -100,5 +100,33 @@ describe('the view of a policy', () => {
     assert.deepEqual(view(policy).mistakes, ['models: a', 'tools: b']);
     assert.equal(asText(view(policy).notifications), 'Webhook: https://hooks.example: session.failed');
     assert.equal(view(policy).conditions[0]?.good, false);
+  });
+
+  it('tells the keys that let events in from those that have expired', () => {
+    const aKey = (id: string, source: WebhookKey['source'], expiresAt?: string): WebhookKey => ({
+      id,
+      source,
+      hash: `sha256:${'0'.repeat(64)}`,
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+    });
+    const { webhooks } = view(
+      aPolicy('team-a', {
+        webhookAuth: {
+          apiKeys: { generic: `sha256:${'1'.repeat(64)}` },
+          keys: [
+            aKey('old', 'github', '2030-03-15T12:00:00Z'),
+            aKey('new', 'github', '2030-03-15T12:00:01Z'),
+            aKey('jira-1', 'jira'),
+            aKey('jira-2', 'jira', '2031-01-01T00:00:00Z'),
+            aKey('slack-1', 'slack', '2030-01-01T00:00:00Z'),
+            aKey('generic-1', 'generic', '2029-01-01T00:00:00Z'),
+          ],
+        },
+      }),
+    );
+    assert.equal(
+      asText(webhooks),
+      'Keys for: github (2 keys, 1 expired), jira (2 keys), slack (1 key, expired), generic (2 keys, 1 expired)',
+    );
   });
 });

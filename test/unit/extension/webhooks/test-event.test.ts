@@ -5,7 +5,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { IncomingHttpHeaders, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { WEBHOOK_SOURCES } from '../../../../common/api/session.ts';
-import { eventOf } from '../../../../common/rules/triggers/event.ts';
+import { eventOf } from '../../../../common/rules/triggers/event-of.ts';
 import { baseProblem, isPrivate, webhookAddress } from '../../../../extension/webhooks/address.ts';
 import { SAMPLE_EVENTS } from '../../../../extension/webhooks/sample-events.ts';
 import { noAnswerText } from '../../../../extension/webhooks/no-answer.ts';

@@ -20,7 +20,7 @@ import {
   usableKeys,
   withKey,
   withoutKey,
-} from '../../../../extension/webhooks/policy-keys.ts';
+} from '../../../../extension/policies/webhook-keys.ts';
 import { aPolicy } from '../../../support/fixtures.ts';
 
 const NOW = Date.parse('2030-01-01T00:00:00Z');

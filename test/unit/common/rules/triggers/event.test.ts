@@ -1,7 +1,7 @@
 /** What the events of each sender come to, from payloads as they document them; and that no payload makes reading them throw. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { eventOf } from '../../../../../common/rules/triggers/event.ts';
+import { eventOf } from '../../../../../common/rules/triggers/event-of.ts';
 import type { TriggerEvent } from '../../../../../common/rules/triggers/event.ts';
 import { LABELS_MAX, PATHS_MAX, TEXT_MAX } from '../../../../../common/rules/triggers/read.ts';
 import { WEBHOOK_SOURCES } from '../../../../../common/api/session.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { SessionTriggerSpec } from '../../../../../common/api/session-trigger.ts';
-import { eventOf } from '../../../../../common/rules/triggers/event.ts';
+import { eventOf } from '../../../../../common/rules/triggers/event-of.ts';
 import type { Delivery } from '../../../../../common/rules/triggers/event.ts';
 import { fillSession } from '../../../../../common/rules/triggers/fill.ts';
 import type { Filled } from '../../../../../common/rules/triggers/fill.ts';

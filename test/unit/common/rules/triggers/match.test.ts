@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { TriggerFilter } from '../../../../../common/api/session-trigger.ts';
 import { WEBHOOK_SOURCES } from '../../../../../common/api/session.ts';
-import { eventOf } from '../../../../../common/rules/triggers/event.ts';
+import { eventOf } from '../../../../../common/rules/triggers/event-of.ts';
 import type { TriggerEvent } from '../../../../../common/rules/triggers/event.ts';
 import { GLOB_FILTERS, matchTrigger } from '../../../../../common/rules/triggers/match.ts';
 import { webhookPayload } from '../../../../support/webhook-payloads.ts';

@@ -1,7 +1,7 @@
 /** How placeholders are read, and what they come to. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { eventOf } from '../../../../../common/rules/triggers/event.ts';
+import { eventOf } from '../../../../../common/rules/triggers/event-of.ts';
 import { holdsPlaceholder, partsOf, valueOf } from '../../../../../common/rules/triggers/placeholder.ts';
 import { webhookPayload } from '../../../../support/webhook-payloads.ts';
 

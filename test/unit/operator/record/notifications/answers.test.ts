@@ -10,7 +10,7 @@ import type {
 } from '../../../../../common/api/session-trigger.ts';
 import { API_VERSION } from '../../../../../common/api/names.ts';
 import { answerMistakes } from '../../../../../common/rules/triggers/answer-mistakes.ts';
-import { eventOf } from '../../../../../common/rules/triggers/event.ts';
+import { eventOf } from '../../../../../common/rules/triggers/event-of.ts';
 import type { Delivery } from '../../../../../common/rules/triggers/event.ts';
 import { matchTrigger } from '../../../../../common/rules/triggers/match.ts';
 import { originOf } from '../../../../../common/rules/triggers/origin.ts';

@@ -6,7 +6,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { BlockList } from 'node:net';
 import type { Session } from '../../../../../common/api/session.ts';
-import { eventOf } from '../../../../../common/rules/triggers/event.ts';
+import { eventOf } from '../../../../../common/rules/triggers/event-of.ts';
 import { matchTrigger } from '../../../../../common/rules/triggers/match.ts';
 import { SecretProblem } from '../../../../../operator/record/notifications/secrets.ts';
 import { PullRequests } from '../../../../../operator/record/pull-requests/opener.ts';

@@ -1,9 +1,9 @@
 /** Tells an approver that a session has begun to wait for them. */
-import type { Awaiting } from '../sessions/approvals.ts';
-import { titleOf } from '../sessions/state.ts';
-import type { Notify } from './notify.ts';
-import { plain } from './plain-text.ts';
-import { settings } from './settings.ts';
+import type { Notify } from '../ide/notify.ts';
+import { plain } from '../ide/plain-text.ts';
+import { settings } from '../ide/settings.ts';
+import type { Awaiting } from './approvals.ts';
+import { titleOf } from './state.ts';
 
 export function tellAwaiting(notify: Notify, { ref, session }: Awaiting): void {
   if (!settings.notifyWhenApprovalNeeded()) return;

@@ -1,9 +1,9 @@
 /** Tells the person that a session they launched from this window has ended. */
-import { STATE_WORDS, stateOf, titleOf } from '../sessions/state.ts';
-import type { Finished } from '../sessions/launched.ts';
-import type { Notify } from './notify.ts';
-import { plain } from './plain-text.ts';
-import { settings } from './settings.ts';
+import type { Notify } from '../ide/notify.ts';
+import { plain } from '../ide/plain-text.ts';
+import { settings } from '../ide/settings.ts';
+import { STATE_WORDS, stateOf, titleOf } from './state.ts';
+import type { Finished } from './launched.ts';
 
 export function tellFinished(notify: Notify, { ref, session }: Finished): void {
   if (!settings.notifyWhenFinished()) return;

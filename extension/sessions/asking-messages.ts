@@ -1,9 +1,9 @@
 /** Tells the person that a session they launched from this window asks something. */
-import type { Finished } from '../sessions/launched.ts';
-import { needsInput, titleOf } from '../sessions/state.ts';
-import type { Notify } from './notify.ts';
-import { plain } from './plain-text.ts';
-import { settings } from './settings.ts';
+import type { Notify } from '../ide/notify.ts';
+import { plain } from '../ide/plain-text.ts';
+import { settings } from '../ide/settings.ts';
+import type { Finished } from './launched.ts';
+import { needsInput, titleOf } from './state.ts';
 
 export function tellAsking(notify: Notify, { ref, session }: Finished): void {
   if (!settings.notifyWhenInputNeeded()) return;

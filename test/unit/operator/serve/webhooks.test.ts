@@ -571,8 +571,38 @@ describe('the webhook door', () => {
         (body['refused'] as { trigger: string }[]).map(({ trigger }) => trigger),
         ['a'],
       );
-      const dry = await deliver(opened, {}, '/validate');
-      assert.deepEqual([dry.status, dry.body['valid']], [400, false]);
+    });
+
+    it('tells before that what the policy allows would start, and what it forbids would not', async () => {
+      door.policy('team-a', {
+        ...door.policies.get({ namespace: 'team-a', name: 'policy' })?.spec,
+        models: { allowed: ['claude-*'], budget: { monthly: '10.00', perSession: '2.50' } },
+      });
+      const { framework } = review.session;
+      const config = { ...framework.config, model: 'gpt-5' };
+      door.trigger('team-a', 'a', { ...review, session: { framework: { ...framework, config } } });
+      const none = await deliver(opened, {}, '/validate');
+      assert.deepEqual([none.status, none.body['valid']], [400, false]);
+      door.trigger('team-a', 'b', review);
+      door.trigger('team-a', 'c', review);
+      const { status, body } = await deliver(opened, {}, '/validate');
+      assert.equal(status, 200, JSON.stringify(body));
+      assert.ok(Compile(WebhookValid).Check(body), JSON.stringify(body));
+      assert.deepEqual(
+        [body['valid'], body['framework'], body['estimatedCost'], body['sessions']],
+        [
+          true,
+          'generic',
+          '5.00',
+          ['b', 'c'].map((trigger) => ({ trigger, framework: 'generic', estimatedCost: '2.50' })),
+        ],
+      );
+      const refused = body['refused'] as { trigger: string; violations: { rule: string }[] }[];
+      assert.deepEqual(
+        refused.map(({ trigger, violations }) => [trigger, violations[0]?.rule]),
+        [['a', 'spec.models.allowed']],
+      );
+      assert.equal(sessions().length, 0);
     });
 
     it('says why none matches', async () => {

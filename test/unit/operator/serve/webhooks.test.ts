@@ -1,8 +1,9 @@
 /** The webhook door as senders meet it: who is let in, what is answered, what is made of it. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { request } from 'node:http';
-import type { ClientRequest } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { Compile } from 'typebox/compile';
@@ -347,6 +348,59 @@ describe('the webhook door', () => {
       door.api.refuse = undefined;
       assert.equal((await withKey(DIRECT, { 'idempotency-key': 'x' })).status, 202);
       assert.equal(sessions().length, 1);
+    });
+  });
+
+  describe('keeps nobody waiting longer than the sender waits', () => {
+    const patienceMs = 400;
+    const body = JSON.stringify(DIRECT);
+    const signed = (): Record<string, string> => ({
+      'x-ambient-timestamp': String(door.clock.now / 1000),
+      'x-ambient-delivery': 'd1',
+      'x-ambient-signature': signatureOf(SECRET, door.clock.now / 1000, 'd1', body),
+    });
+    let slow: TestDoor;
+
+    beforeEach(async () => {
+      slow = await testDoor({ patienceMs });
+      slow.policy('team-a', door.policies.get({ namespace: 'team-a', name: 'policy' })?.spec ?? {});
+      slow.api.secrets.set('team-a/hook', { generic: SECRET });
+    });
+    afterEach(() => slow[Symbol.asyncDispose]());
+
+    const deliver = async (headers: Record<string, string>, query = ''): Promise<Answer & { ms: number }> => {
+      const started = performance.now();
+      const answer = await post(`${slow.url}/generic${query}`, body, { ...JSON_TYPE, ...headers });
+      return { ...answer, ms: performance.now() - started };
+    };
+
+    for (const [steps, delayMs] of [
+      ['at each step', 250],
+      ['from the first step on', 60_000],
+    ] as const)
+      it(`when the API server is slow ${steps}, and makes nothing by halves`, async () => {
+        slow.api.delayMs = delayMs;
+        const late = [
+          await deliver(signed(), `?key=${ID}-generic`),
+          await deliver({ 'x-api-key': KEY, 'idempotency-key': 'x' }),
+        ];
+        for (const { status, headers, ms } of late) {
+          assert.deepEqual([status, headers['retry-after']], [503, '1']);
+          assert.ok(ms < 2 * patienceMs, `${ms} ms`);
+        }
+        assert.equal(slow.api.sessions.size, 0);
+      });
+
+    it('without counting what the sender takes himself', async () => {
+      const sent = request(`${slow.url}/generic`, {
+        method: 'POST',
+        headers: { ...JSON_TYPE, 'x-api-key': KEY, 'content-length': Buffer.byteLength(body) },
+      });
+      const answered = once(sent, 'response') as Promise<[IncomingMessage]>;
+      sent.write(body.slice(0, 5));
+      await new Promise((resolve) => setTimeout(resolve, patienceMs + 100));
+      sent.end(body.slice(5));
+      assert.equal((await answered)[0].resume().statusCode, 202);
     });
   });
 

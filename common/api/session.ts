@@ -54,6 +54,13 @@ export const DEFAULT_TIMEOUT_SECONDS = 3600;
 export const DEFAULT_IDLE_SECONDS = 900;
 export const DEFAULT_GRACE_SECONDS = 30;
 
+/** Controls, formats and separators of lines. Of these only the joiners are taken: emoji and some scripts need them. */
+const UNSEEN = '\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}';
+const seen = new RegExp(`^(?:[^${UNSEEN}]|[\\u200c\\u200d])*$`, 'u');
+export const isSeen = (text: string): boolean => seen.test(text);
+const IS_SEEN = `self.matches(r'^(?:[^${UNSEEN}]|[\\x{200c}\\x{200d}])*$')`;
+export const SEEN_MESSAGE = 'must be one line, without control characters and others that are not seen';
+
 const immutable = (what: string): ValidationRule[] => [
   {
     rule: 'self == oldSelf',
@@ -270,7 +277,12 @@ export const SessionSpec = Type.Object(
       ),
     ),
     displayName: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 200, description: 'Shown to people instead of the name.' }),
+      Type.String({
+        minLength: 1,
+        maxLength: 200,
+        description: 'Shown to people instead of the name: one line, without characters that are not seen.',
+        'x-kubernetes-validations': [{ rule: IS_SEEN, message: SEEN_MESSAGE }] satisfies ValidationRule[],
+      }),
     ),
     trigger: Type.Optional(
       Type.Object(

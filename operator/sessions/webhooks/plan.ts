@@ -8,6 +8,8 @@ import type { Framework } from '../../../common/api/framework.ts';
 import {
   DEFAULT_GRACE_SECONDS,
   DEFAULT_TIMEOUT_SECONDS,
+  isSeen,
+  SEEN_MESSAGE,
   SESSION_LIMITS,
   SessionSpec,
 } from '../../../common/api/session.ts';
@@ -122,6 +124,8 @@ export function directPlan(payload: unknown): PlannedSession | undefined {
   );
   if (!Direct.Check(asked))
     throw new AmbientError('invalid_payload', `the body ${problemsOf(Direct, asked)}`);
+  if (asked.displayName !== undefined && !isSeen(asked.displayName))
+    throw new AmbientError('invalid_payload', `displayName ${SEEN_MESSAGE}`);
   if (asked.source?.type === 'upload')
     throw new AmbientError('invalid_payload', 'source.type is upload, which nobody can send here: use git');
   const { limits: own, ...spec } = asked;

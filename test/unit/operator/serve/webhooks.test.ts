@@ -291,6 +291,12 @@ describe('the webhook door', () => {
           withKey({ ...DIRECT, source: { type: 'upload', upload: { sizeBytes: 1, digest: hashOf('') } } }),
       ],
       [
+        'a name that nobody sees as it is',
+        400,
+        'invalid_payload',
+        () => withKey({ ...DIRECT, displayName: 'gpj.\u202etpircs' }),
+      ],
+      [
         'limits that are none',
         400,
         'invalid_payload',

@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Server } from 'node:https';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { fastify } from 'fastify';
 import type {
   FastifyBaseLogger,
@@ -116,6 +117,8 @@ export async function createRestServer(options: RestServerOptions): Promise<Door
       const server = createTlsServer(certificates, own, listener);
       // Of what is expected only 100-continue means something, and that node does by itself.
       server.on('checkExpectation', listener);
+      // Node would close the connection without a word.
+      server.on('connect', (_request, stream) => refuseTunnel(stream));
       server.maxConnections = CONNECTIONS_MAX;
       limitConnections(server, CONNECTIONS_OF_ADDRESS_MAX, options.trustedProxies);
       return server;
@@ -193,7 +196,13 @@ function refuse(thrown: unknown, request: FastifyRequest, reply: FastifyReply): 
   reply.code(status).headers(headers).type('application/json').serializer(JSON.stringify).send(body);
 }
 
-const RAW: Readonly<Record<string, { status: string; code: ErrorCode; message: string }>> = {
+interface RawRefusal {
+  status: string;
+  code: ErrorCode;
+  message: string;
+}
+
+const RAW: Readonly<Record<string, RawRefusal>> = {
   HPE_HEADER_OVERFLOW: {
     status: '431 Request Header Fields Too Large',
     code: 'invalid_request',
@@ -206,6 +215,8 @@ const RAW: Readonly<Record<string, { status: string; code: ErrorCode; message: s
   },
 };
 
+/** By anything here. */
+const TAKEN = ['GET', 'HEAD', 'POST'];
 const refused = new WeakSet<Socket>();
 /** Until the answer is read by a client that is still sending; what it sends is thrown away. */
 const LINGER_MS = 1000;
@@ -219,11 +230,31 @@ function refuseRaw(error: Error & { code?: string }, socket: Socket): void {
     socket.destroy();
     return;
   }
-  const { status, code, message } = RAW[error.code ?? ''] ?? {
-    status: '400 Bad Request',
-    code: 'invalid_request',
-    message: 'the request is no HTTP that can be read',
-  };
+  answerRaw(
+    socket,
+    RAW[error.code ?? ''] ?? {
+      status: '400 Bad Request',
+      code: 'invalid_request',
+      message: 'the request is no HTTP that can be read',
+    },
+  );
+}
+
+/** Who asks for one takes this door for a proxy. From here on the connection is no longer node's to look after. */
+function refuseTunnel(stream: Duplex): void {
+  stream.on('error', () => stream.destroy());
+  answerRaw(
+    stream,
+    { status: '405 Method Not Allowed', code: 'method_not_allowed', message: 'this is no proxy' },
+    [`allow: ${TAKEN.join(', ')}`],
+  );
+}
+
+function answerRaw(
+  stream: Duplex,
+  { status, code, message }: RawRefusal,
+  more: readonly string[] = [],
+): void {
   const traceId = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('hex');
   const body = JSON.stringify(bodyOf(new AmbientError(code, message), traceId));
   const head = [
@@ -234,9 +265,10 @@ function refuseRaw(error: Error & { code?: string }, socket: Socket): void {
     'x-content-type-options: nosniff',
     `x-trace-id: ${traceId}`,
     'connection: close',
+    ...more,
   ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-  socket.resume();
-  const linger = setTimeout(() => socket.destroy(), LINGER_MS);
-  socket.once('close', () => clearTimeout(linger));
+  stream.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  stream.resume();
+  const linger = setTimeout(() => stream.destroy(), LINGER_MS);
+  stream.once('close', () => clearTimeout(linger));
 }

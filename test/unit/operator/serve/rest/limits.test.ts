@@ -283,6 +283,25 @@ describe('limits of the REST door', function () {
     assert.match(odd, new RegExp(`^x-trace-id: ${bodyOf(odd).traceId}\\r$`, 'im'));
   });
 
+  it('answer who takes the door for a proxy, and outlive it when he breaks off', async () => {
+    await begin();
+    const tunnel = 'CONNECT api.example:443 HTTP/1.1\r\nhost: api.example:443\r\n\r\n';
+    const heard = await talk((socket) => void socket.write(`${tunnel}GET / HTTP/1.1\r\n\r\n`));
+    assert.match(heard, /^HTTP\/1\.1 405 /);
+    assert.match(heard, /^allow: GET, HEAD, POST\r$/im);
+    assert.match(heard, /^connection: close\r$/im);
+    assert.deepEqual(
+      [bodyOf(heard).error, bodyOf(heard).message],
+      ['method_not_allowed', 'this is no proxy'],
+    );
+    const broken = connect({ host: '127.0.0.1', port, ca: certificates.ca });
+    broken.on('error', () => undefined);
+    await once(broken, 'secureConnect');
+    broken.write(tunnel, () => broken.destroy());
+    await once(broken, 'close');
+    assert.equal((await rest('/user/namespaces', known)).status, 200);
+  });
+
   it('hold out hundreds of connections that say nothing, and serve others beside them', async () => {
     await begin({ patience: { ...patience, headersMs: 2000, requestMs: 4000 } });
     const sockets = await Promise.all(

@@ -23,7 +23,7 @@ import { AmbientError } from '../../../common/errors.ts';
 import type { ErrorCode } from '../../../common/errors.ts';
 import { listenerOf } from '../http/exchange.ts';
 import { durationHistogram } from '../http/meters.ts';
-import { createTlsServer, doorOf } from '../http/server.ts';
+import { createTlsServer, doorOf, IDLE_MS } from '../http/server.ts';
 import type { Certificates, Door } from '../http/server.ts';
 import { limitConnections } from './connections.ts';
 import { Guard, exchangeOf, rememberExchange } from './door.ts';
@@ -54,7 +54,10 @@ export interface Patience {
   headersMs: number;
   /** To the last byte of the body: of 25 MB over a slow line, too. */
   requestMs: number;
+  /** How often it is looked. */
   checkMs: number;
+  /** With nothing read and nothing written, as of a reader that does not read. */
+  idleMs: number;
 }
 
 export interface RestServerOptions extends GuardOptions {
@@ -75,8 +78,7 @@ export interface RestServerOptions extends GuardOptions {
 /** Of JSON; what is longer belongs into a source. */
 const BODY_BYTES_MAX = 1024 * 1024;
 const HEADER_BYTES_MAX = 64 * 1024;
-/** The last is how often it is looked. */
-const PATIENCE: Patience = { headersMs: 10_000, requestMs: 60_000, checkMs: 2000 };
+const PATIENCE: Patience = { headersMs: 10_000, requestMs: 60_000, checkMs: 2000, idleMs: IDLE_MS };
 const CONNECTIONS_MAX = 10_000;
 const CONNECTIONS_OF_ADDRESS_MAX = 2000;
 const PART_CHARACTERS_MAX = 4096;
@@ -119,6 +121,7 @@ export async function createRestServer(options: RestServerOptions): Promise<Door
       server.on('checkExpectation', listener);
       // Node would close the connection without a word.
       server.on('connect', (_request, stream) => refuseTunnel(stream));
+      server.setTimeout(patience.idleMs);
       server.maxConnections = CONNECTIONS_MAX;
       limitConnections(server, CONNECTIONS_OF_ADDRESS_MAX, options.trustedProxies);
       return server;

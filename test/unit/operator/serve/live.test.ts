@@ -4,6 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Agent } from 'node:https';
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
@@ -42,6 +43,7 @@ import {
   TestBoard,
 } from '../../../support/audit.ts';
 import { ClientAuthority, TestCertificates } from '../../../support/certificates.ts';
+import { fillLog, READER_BYTES_MAX, SlowReaders } from '../../../support/slow-readers.ts';
 import { aSession } from '../../../support/fixtures.ts';
 import { ask, open } from '../../../support/https.ts';
 import type { Answer, AskOptions } from '../../../support/https.ts';
@@ -401,6 +403,20 @@ describe('the live API', () => {
       assert.match(text, /\n\n/);
       assert.equal(text.replace(/^\n/gm, ''), `${line(1)}\n${line(2)}\n`);
       assert.equal(sessions.listeners, 0);
+    });
+
+    it('is held in little for fifty that do not read, and given to others meanwhile', async function () {
+      this.timeout(120_000);
+      const last = await fillLog(log, session);
+      const path = livePaths.log('team-a', 's1', { follow: true });
+      const follow = () => open({ port, ca: certificates.ca }, path, as());
+      using slow = await SlowReaders.begin(follow);
+      const response = await follow();
+      let lines = 0;
+      for await (const line of createInterface(response)) if (line !== '' && ++lines === last) break;
+      response.destroy();
+      await until(() => sessions.listeners === 50, 'the one that has read all has gone');
+      assert.ok(slow.peakOfOne < READER_BYTES_MAX, `${Math.round(slow.peakOfOne / 1024)} KiB for one`);
     });
 
     it('breaks off, rather than end, when the server closes', async () => {

@@ -219,7 +219,7 @@ describe('limits of the REST door', function () {
   };
   const bodyOf = (heard: string): ErrorBody =>
     JSON.parse(heard.slice(heard.indexOf('\r\n\r\n'))) as ErrorBody;
-  const patience = { headersMs: 300, requestMs: 600, checkMs: 50 };
+  const patience = { headersMs: 300, requestMs: 600, checkMs: 50, idleMs: 5000 };
 
   it('cut off who sends slowly: nothing, headers, or a body', async () => {
     await begin({ patience });

@@ -1,5 +1,6 @@
 /** Session: one piece of work given to one agent. The schema is the source of the CRD and of the types. */
 import Type from 'typebox';
+import { IS_SEEN_RULE, SEEN_MESSAGE } from './display-name.ts';
 import { ATOMIC, Condition, FreeObject, Quantity, RuntimeClassName, Timestamp } from './kubernetes.ts';
 import type { KubeObject, ValidationRule } from './kubernetes.ts';
 import { USER_MAX } from './names.ts';
@@ -53,13 +54,6 @@ export const DEFAULT_TIMEOUT_SECONDS = 3600;
 /** Of a session that takes messages and names no idle time-out: it must not keep its place for nobody. */
 export const DEFAULT_IDLE_SECONDS = 900;
 export const DEFAULT_GRACE_SECONDS = 30;
-
-/** Controls, formats and separators of lines. Of these only the joiners are taken: emoji and some scripts need them. */
-const UNSEEN = '\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}';
-const seen = new RegExp(`^(?:[^${UNSEEN}]|[\\u200c\\u200d])*$`, 'u');
-export const isSeen = (text: string): boolean => seen.test(text);
-const IS_SEEN = `self.matches(r'^(?:[^${UNSEEN}]|[\\x{200c}\\x{200d}])*$')`;
-export const SEEN_MESSAGE = 'must be one line, without control characters and others that are not seen';
 
 const immutable = (what: string): ValidationRule[] => [
   {
@@ -281,7 +275,9 @@ export const SessionSpec = Type.Object(
         minLength: 1,
         maxLength: 200,
         description: 'Shown to people instead of the name: one line, without characters that are not seen.',
-        'x-kubernetes-validations': [{ rule: IS_SEEN, message: SEEN_MESSAGE }] satisfies ValidationRule[],
+        'x-kubernetes-validations': [
+          { rule: IS_SEEN_RULE, message: SEEN_MESSAGE },
+        ] satisfies ValidationRule[],
       }),
     ),
     trigger: Type.Optional(

@@ -1,5 +1,5 @@
 /** Checks of what people type into the launch form: quickly and in their words; the API server has the last one. Pure. */
-import { isSeen } from '../../common/api/session.ts';
+import { isSeen } from '../../common/api/display-name.ts';
 import { parseQuantity } from '../../common/rules/quantity.ts';
 import { formatDuration } from '../../common/rules/wording.ts';
 import { isNamespaceName } from '../clusters/pinned.ts';

@@ -4,12 +4,11 @@
  */
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
+import { isSeen, SEEN_MESSAGE } from '../../../common/api/display-name.ts';
 import type { Framework } from '../../../common/api/framework.ts';
 import {
   DEFAULT_GRACE_SECONDS,
   DEFAULT_TIMEOUT_SECONDS,
-  isSeen,
-  SEEN_MESSAGE,
   SESSION_LIMITS,
   SessionSpec,
 } from '../../../common/api/session.ts';

@@ -1,7 +1,7 @@
 /** How text from outside reads where people see it. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { isSeen } from '../../../../common/api/session.ts';
+import { isSeen } from '../../../../common/api/display-name.ts';
 import { titleLine } from '../../../../common/rules/wording.ts';
 
 describe('text from outside as a display name', () => {

@@ -59,6 +59,11 @@ export const CATALOGUE = {
   conflict: { status: 409, reason: 'Conflict', remedy: 'Read the current state and try again.' },
   already_finished: { status: 409, reason: 'Conflict', remedy: 'The session has ended; launch a new one.' },
   gone: { status: 410, reason: 'Expired', remedy: 'Start again from the beginning.' },
+  precondition_failed: {
+    status: 412,
+    reason: 'Conflict',
+    remedy: 'Read the current state, with its ETag, and try again.',
+  },
   too_large: { status: 413, reason: 'RequestEntityTooLarge', remedy: 'Send less.' },
   unsupported_media_type: {
     status: 415,

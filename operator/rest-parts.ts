@@ -49,7 +49,7 @@ export interface RestPartsOptions {
   resumes: Resumes;
   namespaces: Namespaces;
   launches: Launches;
-  certificates: Pick<OperatorCertificates, 'linkKey'>;
+  certificates: Pick<OperatorCertificates, 'linkKeys'>;
 }
 
 const BURST_SECONDS = 4;
@@ -76,7 +76,7 @@ export async function restParts(
     access: new AccessReviews({ reviewer: client, elapsed }),
     limits: new AddressLimits({ perSecond, burst: perSecond * BURST_SECONDS, elapsed }),
     services: (scope, guard) => {
-      const links = new Links({ guard, publicUrl: config.restUrl, key: () => certificates.linkKey, now });
+      const links = new Links({ guard, publicUrl: config.restUrl, keys: () => certificates.linkKeys, now });
       addSessionServices(scope, guard, { sessions, namespaces, listings, launches, accesses, links });
       addArtifactServices(scope, guard, { sessions, artifacts, accesses, links });
       addDownloadService(scope, guard, { sessions, artifacts, accesses, links });

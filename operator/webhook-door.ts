@@ -45,6 +45,8 @@ export interface WebhookDoorOptions {
   log: Logger;
   /** Milliseconds that a body may take. */
   bodyMs?: number;
+  /** Milliseconds for everything else. */
+  patienceMs?: number;
   now?: () => number;
   elapsed?: () => number;
 }
@@ -110,6 +112,7 @@ export function makeWebhookDoor(options: WebhookDoorOptions): WebhookDoor {
     logger: log,
     metrics: options.registry,
     ...(options.bodyMs === undefined ? {} : { bodyMs: options.bodyMs }),
+    ...(options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }),
   });
   return {
     plugin,

@@ -1,5 +1,6 @@
 /** Session: one piece of work given to one agent. The schema is the source of the CRD and of the types. */
 import Type from 'typebox';
+import { IS_SEEN_RULE, SEEN_MESSAGE } from './display-name.ts';
 import { ATOMIC, Condition, FreeObject, Quantity, RuntimeClassName, Timestamp } from './kubernetes.ts';
 import type { KubeObject, ValidationRule } from './kubernetes.ts';
 import { USER_MAX } from './names.ts';
@@ -270,7 +271,14 @@ export const SessionSpec = Type.Object(
       ),
     ),
     displayName: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 200, description: 'Shown to people instead of the name.' }),
+      Type.String({
+        minLength: 1,
+        maxLength: 200,
+        description: 'Shown to people instead of the name: one line, without characters that are not seen.',
+        'x-kubernetes-validations': [
+          { rule: IS_SEEN_RULE, message: SEEN_MESSAGE },
+        ] satisfies ValidationRule[],
+      }),
     ),
     trigger: Type.Optional(
       Type.Object(

@@ -3,12 +3,13 @@
 /** The promise's outcome, or a rejection with the signal's reason as soon as it is aborted. Ends only this wait. */
 export async function abortable<V>(promise: Promise<V>, signal: AbortSignal | undefined): Promise<V> {
   if (signal === undefined) return await promise;
-  signal.throwIfAborted();
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const onAbort = () => reject(signal.reason as Error);
-  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
   try {
-    return await Promise.race([promise, aborted]);
+    // The promise is heard in any case: it may still be rejected.
+    return await Promise.race([aborted, promise]);
   } finally {
     signal.removeEventListener('abort', onAbort);
   }

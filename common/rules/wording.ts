@@ -41,3 +41,7 @@ export const oneLine = (text: string): string =>
     .replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
     .replace(/ {2,}/g, ' ')
     .trim();
+
+/** Text from outside as the display name of a session may be: what nobody sees is left out, but for what joins letters and emoji. */
+export const titleLine = (text: string): string =>
+  oneLine(text.replace(/[\p{Zl}\p{Zp}]/gu, ' ').replace(/(?![\u200c\u200d])\p{Cf}/gu, ''));

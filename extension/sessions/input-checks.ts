@@ -1,4 +1,5 @@
 /** Checks of what people type into the launch form: quickly and in their words; the API server has the last one. Pure. */
+import { isSeen } from '../../common/api/display-name.ts';
 import { parseQuantity } from '../../common/rules/quantity.ts';
 import { formatDuration } from '../../common/rules/wording.ts';
 import { isNamespaceName } from '../clusters/pinned.ts';
@@ -14,8 +15,10 @@ export const checkNamespace = (text: string): Check =>
 export const checkFrameworkName = (text: string): Check =>
   isNamespaceName(text) ? undefined : 'A framework name has lower-case letters, digits and dashes.';
 
-export const checkDisplayName = (text: string): Check =>
-  text.length > 200 ? `At most 200 characters; this has ${text.length}.` : undefined;
+export function checkDisplayName(text: string): Check {
+  if (text.length > 200) return `At most 200 characters; this has ${text.length}.`;
+  return isSeen(text) ? undefined : 'There are characters in it that nobody sees. Type it anew.';
+}
 
 export const checkQuantity =
   (example: string) =>

@@ -1,4 +1,5 @@
 /** The questions of "Ambient: Launch Session" in their order, without VS Code: what is asked follows from the answers. */
+import { titleLine } from '../../common/rules/wording.ts';
 import { plain } from '../ide/plain-text.ts';
 import type { Questions } from '../ide/questions.ts';
 import type { Step } from '../ide/wizard.ts';
@@ -106,5 +107,5 @@ export class LaunchSteps {
 function suggestedName(draft: Draft): string {
   const [field] = mainFields(fieldsOf(draft.chosen?.spec.configSchema));
   const value = field === undefined ? undefined : draft.answers.config?.[field.name];
-  return field === undefined || value === undefined ? '' : plain(textOf(field, value), 60);
+  return field === undefined || value === undefined ? '' : plain(titleLine(textOf(field, value)), 60);
 }

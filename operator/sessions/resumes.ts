@@ -6,6 +6,7 @@ import type { Resumed } from '../../common/api/live.ts';
 import { isTerminal } from '../../common/api/session.ts';
 import type { Session, SessionSpec } from '../../common/api/session.ts';
 import { AmbientError } from '../../common/errors.ts';
+import { titleLine } from '../../common/rules/wording.ts';
 import type { Requester } from './admission.ts';
 import type { Launches } from './launch.ts';
 import type { SessionLookup } from './lookup.ts';
@@ -84,12 +85,14 @@ function specOf(
   { displayName, config }: ResumeRequest,
   commit: string | undefined,
 ): Omit<SessionSpec, 'createdBy'> {
-  const { createdBy: _, trigger: __, resume, ...rest } = spec;
+  const { createdBy: _, trigger: __, resume, displayName: oldName, ...rest } = spec;
+  // One that is older than the rule about it may hold what is not taken any more.
+  const name = displayName ?? titleLine(oldName ?? '');
   const uid = metadata.uid ?? '';
   const ref = resume?.ref ?? spec.source?.git?.ref;
   return {
     ...rest,
-    ...(displayName === undefined ? {} : { displayName }),
+    ...(name === '' ? {} : { displayName: name }),
     ...(rest.source?.git === undefined || commit === undefined
       ? {}
       : { source: { ...rest.source, git: { ...rest.source.git, ref: commit } } }),

@@ -1,13 +1,24 @@
 /** The contract's rules hold at the API server itself, against an administrator with every right. */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { parse } from 'yaml';
 import { HISTORY_KEEP, HISTORY_MAX } from '../../common/api/session.ts';
 import type { HistoryEntry, Session, SessionStatus } from '../../common/api/session.ts';
 import type { KubeClient } from '../../common/kube/client.ts';
-import { isInvalid } from '../../common/kube/errors.ts';
-import { frameworks, namespacePolicies, sessions, sessionTriggers } from '../../common/kube/resource.ts';
+import type { CustomResourceDefinition } from '../../common/kube/core-types.ts';
+import { isInvalid, isNotFound } from '../../common/kube/errors.ts';
+import {
+  customResourceDefinitions,
+  frameworks,
+  namespacePolicies,
+  sessions,
+  sessionTriggers,
+} from '../../common/kube/resource.ts';
+import type { Resource } from '../../common/kube/resource.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
+import { until } from '../support/until.ts';
 
 describe('the CRDs', () => {
   let cluster: TestCluster;
@@ -103,9 +114,71 @@ describe('the CRDs', () => {
         { result: { branch: 'ambient/fix' } },
         /needs a source of type git/,
       ],
+      ['a display name of two lines', { displayName: 'a\nb' }, /displayName.*must be one line/],
+      [
+        'a display name with a character that turns others round',
+        { displayName: 'gpj.\u202etpircs' },
+        /displayName.*not seen/,
+      ],
       ['a display name of 201 characters', { displayName: 'x'.repeat(201) }, /displayName/],
     ];
     for (const [what, spec, says] of MALFORMED) it(`refuses ${what}`, () => refused(create(spec), says));
+
+    it('takes a display name in any script, and emoji that are joined', async () => {
+      for (const displayName of ['Näht ✂', '修复', 'می\u200cخواهم', '👩\u200d💻 ❤️'])
+        assert.equal((await create({ displayName })).spec.displayName, displayName);
+    });
+
+    it('goes on with those whose display name was stored before there was a rule about it', async () => {
+      // The same definition in a group of its own: what others of this cluster use stays as it is.
+      const group = `before-${randomUUID().slice(0, 8)}.example`;
+      const text = await readFile('manifests/crds/sessions.ambient.ai.yaml', 'utf8');
+      const now = text.replaceAll('ambient.ai', group);
+      const before = now.replace(/rule: self\.matches\(r'.*'\)$/m, 'rule: "true"');
+      assert.notEqual(before, now);
+      const created = await client.create(
+        customResourceDefinitions,
+        parse(before) as CustomResourceDefinition,
+      );
+      try {
+        const olden: Resource<Session> = { ...sessions, group };
+        const object: Session = {
+          ...session({ displayName: 'two\nlines' }),
+          apiVersion: `${group}/v1alpha1`,
+        };
+        const at = { namespace, name: object.metadata.name };
+        await until(
+          () =>
+            client.create(olden, object).then(
+              () => true,
+              (error: unknown) => !isNotFound(error),
+            ),
+          'the kind is served',
+        );
+        await client.get(olden, at);
+        await client.mergePatch(
+          customResourceDefinitions,
+          { name: created.metadata.name },
+          {
+            spec: (parse(now) as CustomResourceDefinition).spec,
+          },
+        );
+        await until(
+          () =>
+            client.create(olden, { ...object, metadata: { ...object.metadata, name: randomUUID() } }).then(
+              () => false,
+              (error: unknown) => isInvalid(error),
+            ),
+          'the rule holds',
+        );
+        await client.mergePatch(olden, at, { metadata: { labels: { team: 'a' } } });
+        const status = { phase: 'Pending', history: [entry(1)] };
+        const running = await client.mergePatch(olden, { ...at, subresource: 'status' }, { status });
+        assert.deepEqual([running.spec.displayName, running.status?.phase], ['two\nlines', 'Pending']);
+      } finally {
+        await client.delete(customResourceDefinitions, { name: created.metadata.name });
+      }
+    });
 
     it('refuses a name that cannot be a label', () =>
       refused(

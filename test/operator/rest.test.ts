@@ -257,6 +257,11 @@ describe('the REST API', function () {
         '400 invalid_request',
         /own/,
       ],
+      [
+        { json: hello('true', { metadata: { displayName: 'gpj.\u202etpircs' } }) },
+        '400 invalid_request',
+        /displayName: .*must be one line, without control characters/,
+      ],
       [{ json: hello('true', { policy: { surprise: true } }) }, '400 invalid_request', /surprise/],
       [
         { body: '{"framework":', headers: { 'content-type': 'application/json' } },

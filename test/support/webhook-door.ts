@@ -4,6 +4,7 @@ import { request } from 'node:http';
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fastify } from 'fastify';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
@@ -88,9 +89,15 @@ export class KeptObjects implements Pick<KubeClient, 'create' | 'get' | 'mergePa
   readonly #configMaps = new Map<string, ConfigMap>();
   /** Thrown instead of an answer while it is set. */
   refuse: Error | undefined;
+  /** Milliseconds until each answer. */
+  delayMs = 1;
 
-  async create<T extends KubeObject>(resource: Resource<T>, object: NoInfer<T>): Promise<T> {
-    await this.#answer();
+  async create<T extends KubeObject>(
+    resource: Resource<T>,
+    object: NoInfer<T>,
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<T> {
+    await this.#answer(options);
     const key = `${object.metadata.namespace}/${object.metadata.name}`;
     const kept = this.#of(resource.plural);
     if (kept.has(key)) throw new KubeError('exists', { status: 409, reason: 'AlreadyExists' });
@@ -101,16 +108,25 @@ export class KeptObjects implements Pick<KubeClient, 'create' | 'get' | 'mergePa
     return made as T;
   }
 
-  async get<T extends KubeObject>(resource: Resource<T>, at: ObjectAddress): Promise<T> {
-    await this.#answer();
+  async get<T extends KubeObject>(
+    resource: Resource<T>,
+    at: ObjectAddress,
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<T> {
+    await this.#answer(options);
     const key = `${at.namespace}/${at.name}`;
     const found = resource.plural === 'secrets' ? this.#secret(key) : this.#of(resource.plural).get(key);
     if (found === undefined) throw new KubeError(`${key} not found`, { status: 404, reason: 'NotFound' });
     return found as T;
   }
 
-  async mergePatch<T extends KubeObject>(_: Resource<T>, at: ObjectAddress, patch: object): Promise<T> {
-    await this.#answer();
+  async mergePatch<T extends KubeObject>(
+    _: Resource<T>,
+    at: ObjectAddress,
+    patch: object,
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<T> {
+    await this.#answer(options);
     const standing = this.#configMaps.get(`${at.namespace}/${at.name}`);
     const { metadata, data } = patch as Pick<ConfigMap, 'metadata' | 'data'>;
     if (standing === undefined) throw new KubeError('none', { status: 404, reason: 'NotFound' });
@@ -139,8 +155,8 @@ export class KeptObjects implements Pick<KubeClient, 'create' | 'get' | 'mergePa
     return { apiVersion: 'v1', kind: 'Secret', metadata: { name: key }, data } as KubeObject;
   }
 
-  async #answer(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, 1));
+  async #answer({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    await delay(this.delayMs, undefined, { signal }).catch(() => signal?.throwIfAborted());
     if (this.refuse !== undefined) throw this.refuse;
   }
 }

@@ -40,6 +40,7 @@ const MEANING: Readonly<Record<number, string>> = {
   409: 'It contradicts what is there.',
   413: 'The body is too large.',
   415: 'The body is of another media type.',
+  412: 'The artifact is another one than If-Match names.',
   416: 'The artifact has no such range.',
   429: 'Too many requests; Retry-After says when to come again.',
   431: 'The headers are too large.',

@@ -274,15 +274,23 @@ export const downloadArtifact = operation({
   ),
   headers: Type.Object({
     ...conditional.properties,
+    'if-match': Type.Optional(
+      Type.String({ maxLength: 4096, description: 'An ETag: refused with 412 once it is another artifact.' }),
+    ),
     range: Type.Optional(Type.String({ maxLength: 256, description: 'One range of bytes.' })),
-    'if-range': Type.Optional(Type.String({ maxLength: 256, description: 'The ETag that the range is of.' })),
+    'if-range': Type.Optional(
+      Type.String({
+        maxLength: 256,
+        description: 'The ETag that the range is of: of another artifact all is sent.',
+      }),
+    ),
   }),
   answers: {
     200: { description: 'All of it.', contentType: '*/*', headers: etag },
     206: { description: 'The range.', contentType: '*/*', headers: etag },
     ...unchanged,
   },
-  refusals: [400, 401, 403, 404, 416],
+  refusals: [400, 401, 403, 404, 412, 416],
 });
 
 export const stopSession = operation({

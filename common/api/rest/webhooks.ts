@@ -17,6 +17,12 @@ export const PolicyViolation = Type.Object({
   message: Type.String(),
 });
 
+const Trigger = () => Type.String({ description: 'Name of the rule.' });
+const Refused = () =>
+  Type.Array(Type.Object({ trigger: Trigger(), violations: Type.Array(PolicyViolation) }), {
+    description: 'Rules whose sessions the policy forbids.',
+  });
+
 /** 202: at least one session was started, now or by an earlier sending of the same delivery. */
 export const WebhookAccepted = Type.Object({
   sessionId: SessionId(),
@@ -27,18 +33,14 @@ export const WebhookAccepted = Type.Object({
     Type.Array(
       Type.Object({
         sessionId: SessionId(),
-        trigger: Type.String({ description: 'Name of the rule.' }),
+        trigger: Trigger(),
         status: Status(),
         estimatedStartTime: StartTime(),
       }),
       { description: 'All of them, when there are several.' },
     ),
   ),
-  refused: Type.Optional(
-    Type.Array(Type.Object({ trigger: Type.String(), violations: Type.Array(PolicyViolation) }), {
-      description: 'Rules whose sessions the policy forbids.',
-    }),
-  ),
+  refused: Type.Optional(Refused()),
 });
 export type WebhookAccepted = Type.Static<typeof WebhookAccepted>;
 
@@ -53,17 +55,28 @@ export type WebhookHeard = Type.Static<typeof WebhookHeard>;
 /** 200 for Slack, which asks before it sends anything. */
 export const WebhookChallenge = Type.Object({ challenge: Type.String({ description: 'As it was sent.' }) });
 
-/** 200 of a dry run: it would be accepted, or heard. */
+/** 200 of a dry run: it would start at least one session, or be heard. */
 export const WebhookValid = Type.Object({
   valid: Type.Literal(true),
   namespace: Type.String(),
   framework: Type.Union([Type.String(), Type.Null()], { description: 'null: it would start nothing.' }),
-  estimatedCost: Type.String({ description: 'USD that would be held for it.' }),
+  estimatedCost: Type.String({ description: 'USD that would be held for all it would start.' }),
+  sessions: Type.Optional(
+    Type.Array(
+      Type.Object({
+        trigger: Trigger(),
+        framework: Type.String(),
+        estimatedCost: Type.String({ description: 'USD that would be held for this one.' }),
+      }),
+      { description: 'All that it would start, when there are several.' },
+    ),
+  ),
+  refused: Type.Optional(Refused()),
   warnings: Type.Array(Type.String()),
 });
 export type WebhookValid = Type.Static<typeof WebhookValid>;
 
-/** 400 of a dry run: it would be refused. */
+/** 400 of a dry run: it would be refused, and start nothing. */
 export const WebhookInvalid = Type.Object({
   valid: Type.Literal(false),
   violations: Type.Array(PolicyViolation, { description: "Of the namespace's policy." }),
@@ -123,11 +136,13 @@ export const validateWebhook = operation({
   id: 'validateWebhook',
   path: '/webhooks/{source}/validate',
   summary: 'Tell what an event would start',
+  description:
+    'Valid is what would be taken when it is sent: also where the policy forbids some of several sessions, which `refused` names.',
   answers: {
     200: {
       description: 'It would be taken.',
       schema: Type.Union([WebhookValid, WebhookChallenge]),
     },
-    400: { description: 'It would be refused.', schema: WebhookInvalid },
+    400: { description: 'It would be refused, and start nothing.', schema: WebhookInvalid },
   },
 });

@@ -15,7 +15,7 @@ import type { SessionTriggerSpec } from '../../api/session-trigger.ts';
 import { shorten } from '../conditions.ts';
 import { error, warning } from '../policy/mistake.ts';
 import { branchMistake } from '../results.ts';
-import { oneLine } from '../wording.ts';
+import { oneLine, titleLine } from '../wording.ts';
 import { isOptionAt } from './argv.ts';
 import type { TriggerEvent } from './event.ts';
 import type { TriggerMistake } from './mistakes.ts';
@@ -114,7 +114,8 @@ class Filling {
   }
 
   replace({ path, use, text }: Place): string {
-    if (!text.includes('{{') || use === 'fixed') return text;
+    if (use === 'fixed') return text;
+    if (!text.includes('{{')) return use === 'title' ? this.#fit(path, use, text) : text;
     const parts = partsOf(text);
     const used = parts.flatMap((part) => (part.kind === 'placeholder' ? [part.placeholder] : []));
     const [only] = used;
@@ -157,7 +158,7 @@ class Filling {
 
   /** Where it stands, what it is used for. */
   #fit(path: string, use: Place['use'], filled: string): string {
-    if (use === 'title') return shorten(oneLine(filled), TITLE_MAX);
+    if (use === 'title') return shorten(titleLine(filled), TITLE_MAX);
     const name = /^spec\.session\.framework\.config\.([^.[]+)\[[0-9]+\]$/.exec(path)?.[1];
     const { command } = this.#options;
     if (use === 'item' && name !== undefined && filled.startsWith('-') && command !== undefined)

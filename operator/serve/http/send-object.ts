@@ -35,7 +35,11 @@ export async function sendObject(
     const object = await source.describe();
     const etag = `"${object.digest}"`;
     const headers = headersOf(object, etag, source.fileName);
-    if (matches(request.headers['if-none-match'], etag)) {
+    const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = request.headers;
+    // In this order: https://www.rfc-editor.org/rfc/rfc9110#section-13.2.2
+    if (ifMatch !== undefined && !names(ifMatch, ['*', etag]))
+      throw new AmbientError('precondition_failed', 'the object is another one than If-Match names');
+    if (ifNoneMatch !== undefined && names(ifNoneMatch, ['*', etag, `W/${etag}`])) {
       response.writeHead(304, { etag, 'cache-control': 'private, no-cache' }).end();
       return;
     }
@@ -87,10 +91,8 @@ function headersOf(object: SendableObject, etag: string, fileName: string): Reco
 const encodeRfc8187 = (text: string): string =>
   encodeURIComponent(text).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 
-function matches(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false;
-  return header.split(',').some((each) => ['*', etag, `W/${etag}`].includes(each.trim()));
-}
+const names = (header: string, tags: readonly string[]): boolean =>
+  header.split(',').some((each) => tags.includes(each.trim()));
 
 /** Undefined, hence everything, for no range, several, or another unit. Throws range_not_satisfiable. */
 export function parseRange(header: string | undefined, size: number): ByteRange | undefined {

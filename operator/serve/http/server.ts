@@ -20,7 +20,7 @@ export interface Certificates {
 /** Longer than kube-apiserver keeps an idle connection (90 s): the one who opened it shall close it. */
 const KEEP_ALIVE_MS = 120_000;
 /** Nothing read and nothing written, also by a reader that does not read: the connection ends. */
-const IDLE_MS = 120_000;
+export const IDLE_MS = 120_000;
 const HEADERS_MS = 30_000;
 /** A member of many groups has long headers. */
 const HEADER_BYTES = 64 * 1024;

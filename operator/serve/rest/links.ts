@@ -18,7 +18,7 @@ export interface LinksOptions {
   /** The address of the base path as people reach it; undefined: as the request says. */
   publicUrl: string | undefined;
   /** The same on every replica, and after a restart. */
-  key: () => Buffer;
+  keys: () => { signing: Buffer; accepted: readonly Buffer[] };
   now: () => Date;
 }
 
@@ -78,9 +78,10 @@ export class Links {
     if (!(await this.#options.guard.may(caller, right))) return { url: () => undefined, validity: 'none' };
     const expires = (Math.floor(this.#options.now().getTime() / VALID_MS) + 2) * (VALID_MS / 1000);
     const grant = encode(caller, uid);
+    const key = this.#options.keys().signing;
     const base = `${this.base(request)}/namespaces/${encodeURIComponent(namespace)}/sessions/${encodeURIComponent(id)}/artifacts`;
     const url = (path: string): string => {
-      const signature = this.#sign({ namespace, id, path }, expires, grant).toString('base64url');
+      const signature = sign(key, { namespace, id, path }, expires, grant).toString('base64url');
       const query = new URLSearchParams({ expires: String(expires), grant, signature });
       return `${base}/${path.split('/').map(encodeURIComponent).join('/')}?${query}`;
     };
@@ -90,20 +91,21 @@ export class Links {
   /** To whom a signed address was given. Throws forbidden for one that was not made here, was changed, or has expired. */
   check(download: Download, sent: { expires?: number; grant?: string; signature?: string }): Grant {
     const { expires = 0, grant = '', signature = '' } = sent;
-    const right = this.#sign(download, expires, grant);
-    const given = Buffer.from(signature, 'base64url');
+    const given = digest(Buffer.from(signature, 'base64url'));
     // Compared as digests of one length: how much of it is right shows nowhere.
-    if (!timingSafeEqual(digest(right), digest(given)))
-      throw new AmbientError('forbidden', 'this address was not given out as it is');
+    const known = this.#options
+      .keys()
+      .accepted.map((key) => timingSafeEqual(digest(sign(key, download, expires, grant)), given));
+    if (!known.includes(true)) throw new AmbientError('forbidden', 'this address was not given out as it is');
     if (expires * 1000 <= this.#options.now().getTime())
       throw new AmbientError('forbidden', 'this address has expired: list the artifacts again for a new one');
     return decode(grant);
   }
+}
 
-  #sign({ namespace, id, path }: Download, expires: number, grant: string): Buffer {
-    const text = JSON.stringify(['artifact', namespace, id, path, expires, grant]);
-    return createHmac('sha256', this.#options.key()).update(text).digest();
-  }
+function sign(key: Buffer, { namespace, id, path }: Download, expires: number, grant: string): Buffer {
+  const text = JSON.stringify(['artifact', namespace, id, path, expires, grant]);
+  return createHmac('sha256', key).update(text).digest();
 }
 
 const digest = (bytes: Buffer): Buffer => createHmac('sha256', 'length').update(bytes).digest();

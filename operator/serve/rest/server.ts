@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Server } from 'node:https';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { fastify } from 'fastify';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
@@ -14,7 +15,7 @@ import { AmbientError } from '../../../common/errors.ts';
 import type { ErrorCode } from '../../../common/errors.ts';
 import { listenerOf } from '../http/exchange.ts';
 import { durationHistogram } from '../http/meters.ts';
-import { createTlsServer, doorOf } from '../http/server.ts';
+import { createTlsServer, doorOf, IDLE_MS } from '../http/server.ts';
 import type { Certificates, Door } from '../http/server.ts';
 import { limitConnections } from './connections.ts';
 import { Guard, exchangeOf, rememberExchange } from './door.ts';
@@ -38,7 +39,10 @@ export interface Patience {
   headersMs: number;
   /** To the last byte of the body: of 25 MB over a slow line, too. */
   requestMs: number;
+  /** How often it is looked. */
   checkMs: number;
+  /** With nothing read and nothing written, as of a reader that does not read. */
+  idleMs: number;
 }
 
 export interface RestServerOptions extends GuardOptions {
@@ -59,8 +63,7 @@ export interface RestServerOptions extends GuardOptions {
 /** Of JSON; what is longer belongs into a source. */
 const BODY_BYTES_MAX = 1024 * 1024;
 const HEADER_BYTES_MAX = 64 * 1024;
-/** The last is how often it is looked. */
-const PATIENCE: Patience = { headersMs: 10_000, requestMs: 60_000, checkMs: 2000 };
+const PATIENCE: Patience = { headersMs: 10_000, requestMs: 60_000, checkMs: 2000, idleMs: IDLE_MS };
 const CONNECTIONS_MAX = 10_000;
 const CONNECTIONS_OF_ADDRESS_MAX = 2000;
 const PART_CHARACTERS_MAX = 4096;
@@ -101,6 +104,9 @@ export async function createRestServer(options: RestServerOptions): Promise<Door
       const server = createTlsServer(certificates, own, listener);
       // Of what is expected only 100-continue means something, and that node does by itself.
       server.on('checkExpectation', listener);
+      // Node would close the connection without a word.
+      server.on('connect', (_request, stream) => refuseTunnel(stream));
+      server.setTimeout(patience.idleMs);
       server.maxConnections = CONNECTIONS_MAX;
       limitConnections(server, CONNECTIONS_OF_ADDRESS_MAX, options.trustedProxies);
       return server;
@@ -178,7 +184,13 @@ function refuse(thrown: unknown, request: FastifyRequest, reply: FastifyReply): 
   reply.code(status).headers(headers).type('application/json').serializer(JSON.stringify).send(body);
 }
 
-const RAW: Readonly<Record<string, { status: string; code: ErrorCode; message: string }>> = {
+interface RawRefusal {
+  status: string;
+  code: ErrorCode;
+  message: string;
+}
+
+const RAW: Readonly<Record<string, RawRefusal>> = {
   HPE_HEADER_OVERFLOW: {
     status: '431 Request Header Fields Too Large',
     code: 'invalid_request',
@@ -191,6 +203,8 @@ const RAW: Readonly<Record<string, { status: string; code: ErrorCode; message: s
   },
 };
 
+/** By anything here. */
+const TAKEN = ['GET', 'HEAD', 'POST'];
 const refused = new WeakSet<Socket>();
 /** Until the answer is read by a client that is still sending; what it sends is thrown away. */
 const LINGER_MS = 1000;
@@ -204,11 +218,31 @@ function refuseRaw(error: Error & { code?: string }, socket: Socket): void {
     socket.destroy();
     return;
   }
-  const { status, code, message } = RAW[error.code ?? ''] ?? {
-    status: '400 Bad Request',
-    code: 'invalid_request',
-    message: 'the request is no HTTP that can be read',
-  };
+  answerRaw(
+    socket,
+    RAW[error.code ?? ''] ?? {
+      status: '400 Bad Request',
+      code: 'invalid_request',
+      message: 'the request is no HTTP that can be read',
+    },
+  );
+}
+
+/** Who asks for one takes this door for a proxy. From here on the connection is no longer node's to look after. */
+function refuseTunnel(stream: Duplex): void {
+  stream.on('error', () => stream.destroy());
+  answerRaw(
+    stream,
+    { status: '405 Method Not Allowed', code: 'method_not_allowed', message: 'this is no proxy' },
+    [`allow: ${TAKEN.join(', ')}`],
+  );
+}
+
+function answerRaw(
+  stream: Duplex,
+  { status, code, message }: RawRefusal,
+  more: readonly string[] = [],
+): void {
   const traceId = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('hex');
   const body = JSON.stringify(bodyOf(new AmbientError(code, message), traceId));
   const head = [
@@ -219,9 +253,10 @@ function refuseRaw(error: Error & { code?: string }, socket: Socket): void {
     'x-content-type-options: nosniff',
     `x-trace-id: ${traceId}`,
     'connection: close',
+    ...more,
   ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
-  socket.resume();
-  const linger = setTimeout(() => socket.destroy(), LINGER_MS);
-  socket.once('close', () => clearTimeout(linger));
+  stream.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+  stream.resume();
+  const linger = setTimeout(() => stream.destroy(), LINGER_MS);
+  stream.once('close', () => clearTimeout(linger));
 }

@@ -10,6 +10,7 @@ import {
   bundleOf,
   exchangeToken,
   fromSecretData,
+  linkKeysAt,
   makeMaterial,
   renewMaterial,
   toSecretData,
@@ -80,8 +81,8 @@ export class OperatorCertificates implements Certificates, AsyncDisposable {
   }
 
   /** By which every replica signs, and checks, addresses that are good for a while. Throws before `start` has resolved. */
-  get linkKey(): Buffer {
-    return Buffer.from(this.#loaded.linkKey, 'hex');
+  get linkKeys(): ReturnType<typeof linkKeysAt> {
+    return linkKeysAt(this.#loaded, new Date(this.#options.clock.now()));
   }
 
   /** Whether it is that token, or was a moment ago. Takes the same time whatever is wrong with it. */

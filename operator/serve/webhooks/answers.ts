@@ -26,13 +26,15 @@ export const heardOf = (
 
 export function validOf(
   namespace: string,
-  { frameworks, estimatedCost, reasons, warnings }: Forecast,
+  { sessions, refused, estimatedCost, reasons, warnings }: Forecast,
 ): WebhookValid {
   return {
     valid: true,
     namespace,
-    framework: frameworks[0] ?? null,
+    framework: sessions[0]?.framework ?? null,
     estimatedCost,
+    ...(sessions.length > 1 ? { sessions } : {}),
+    ...(refused.length > 0 ? { refused } : {}),
     // Where nothing would start, the reasons are what one asks for.
     warnings: [...warnings, ...reasons],
   };

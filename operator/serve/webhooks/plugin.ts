@@ -26,6 +26,7 @@ import { counter, durationHistogram } from '../http/meters.ts';
 import { exchangeOf } from '../rest/door.ts';
 import { acceptedOf, commandAnswerOf, heardOf, validOf } from './answers.ts';
 import { inTime } from './in-time.ts';
+import { Patience } from './patience.ts';
 import { refusalOf } from './refusal.ts';
 
 export interface WebhooksOptions {
@@ -40,10 +41,12 @@ export interface WebhooksOptions {
   metrics: Registry;
   /** Of a body; default 30 s. */
   bodyMs?: number;
+  /** For everything else; default 8 s. */
+  patienceMs?: number;
 }
 
 /** GitHub gives up after 10 s, Slack after 3: whoever does sends it again, and finds what was made. */
-const PATIENCE_MS = 9000;
+const PATIENCE_MS = 8000;
 const BODY_MS = 30_000;
 
 /** Headers that mean one thing only: sent twice, nobody knows which. */
@@ -163,7 +166,9 @@ async function handle(
   const source = sourceOf(request.params.source);
   progress.source = source;
   const headers = singleHeaders(request);
-  const { bodyMs = BODY_MS } = options;
+  const { bodyMs = BODY_MS, patienceMs = PATIENCE_MS } = options;
+  // Also of a sender who does not wait: he comes again, and finds it done.
+  const patience = new Patience(patienceMs);
   const apiKey = headers['x-api-key'] ?? '';
   const keyId = keyIdOf(request.query);
 
@@ -178,36 +183,32 @@ async function handle(
       wait: (body, aborted) => options.payloads.wait(body, sender, aborted),
     });
   };
+  const limit = (of: Tenant): Promise<void> =>
+    patience.spend((signal) => options.limits.take(of, isDryRun, signal));
   let tenant: Tenant;
   let received: Received;
   if (apiKey !== '') {
     tenant = options.credentials.ofApiKey(source, apiKey);
     progress.tenant = tenant;
-    await options.limits.take(tenant, isDryRun);
+    await limit(tenant);
     received = await read(() => undefined);
   } else if (keyId !== undefined) {
-    const check = await options.credentials.ofSignature(source, keyId, headers);
+    const check = await patience.spend(() => options.credentials.ofSignature(source, keyId, headers));
     received = await read((chunk) => check.update(chunk));
     try {
       tenant = check.tenant();
       progress.tenant = tenant;
-      await options.limits.take(tenant, isDryRun);
+      await limit(tenant);
     } catch (error) {
       await forget(options, received);
       throw error;
     }
   } else throw new AmbientError('missing_api_key', 'X-API-Key header is required');
   try {
-    const said = await hear(options.deliveries, {
-      tenant,
-      headers,
-      received,
-      isDryRun,
-      mayAsk: apiKey !== '' || source === 'generic',
-      traceId,
-      // Also when the sender does not wait: he comes again, and finds it done.
-      signal: AbortSignal.timeout(PATIENCE_MS),
-    });
+    const mayAsk = apiKey !== '' || source === 'generic';
+    const said = await patience.spend((signal) =>
+      hear(options.deliveries, { tenant, headers, received, isDryRun, mayAsk, traceId, signal }),
+    );
     return answerOf(tenant.namespace, said);
   } finally {
     await forget(options, received);

@@ -63,10 +63,19 @@ export type Outcome =
   | { kind: 'started'; sessions: [Started, ...Started[]]; refused: Refusal[] }
   | { kind: 'ignored'; reasons: string[] };
 
+export interface ForecastSession {
+  /** As in `Started`. */
+  trigger: string;
+  framework: string;
+  /** What is held for it, USD. */
+  estimatedCost: string;
+}
+
 export interface Forecast {
-  /** In the order of the rules. */
-  frameworks: string[];
-  /** What is held for them, USD. */
+  /** What would start, in the order of the rules. */
+  sessions: ForecastSession[];
+  refused: Refusal[];
+  /** What is held for all of them, USD. */
   estimatedCost: string;
   reasons: string[];
   warnings: string[];
@@ -150,36 +159,37 @@ export class Deliveries {
     if (first !== undefined) return { kind: 'started', sessions: [first, ...others], refused };
     if (isGone)
       throw new AmbientError('gone', 'the session of this delivery was started before, and deleted');
-    throw violated(refused.flatMap(({ violations }) => violations));
+    throw allRefused(refused);
   }
 
-  /** What `accept` would do, without doing it. Throws invalid_payload, policy_violation. */
+  /** What `accept` would do, without doing it. Throws invalid_payload, and policy_violation when everything would be refused. */
   forecast(delivery: Delivery): Forecast {
     const plan = this.#plan(delivery);
     const { namespace } = delivery.tenant;
     const warnings = [...plan.warnings];
+    const sessions: ForecastSession[] = [];
+    const refused: Refusal[] = [];
     let cost = ZERO;
-    const judged = plan.sessions.map(({ trigger, spec }) => {
+    for (const planned of plan.sessions) {
+      const { trigger, spec } = planned;
       const { violations, session } = this.#judge(namespace, spec);
+      if (violations.length > 0) {
+        refused.push({ trigger, violations });
+        continue;
+      }
+      this.#assertRunnable(planned);
       if (session.budget === undefined)
         warnings.push(
           `No budget limits the session${trigger === '' ? '' : ` of ${trigger}`}: its cost is a guess.`,
         );
       const budget = session.budget ?? parseMoney(DEFAULT_SESSION_BUDGET) ?? ZERO;
       cost = sum([cost, budget]);
-      return { framework: spec.framework.type, violations };
-    });
-    const violations = judged.flatMap((each) => each.violations);
-    if (violations.length > 0) throw violated(violations);
-    for (const planned of plan.sessions) this.#assertRunnable(planned);
-    if (delivery.id === undefined && judged.length > 0)
+      sessions.push({ trigger, framework: spec.framework.type, estimatedCost: formatMoney(budget) });
+    }
+    if (sessions.length === 0 && refused.length > 0) throw allRefused(refused);
+    if (delivery.id === undefined && sessions.length > 0)
       warnings.push('The delivery has no id: sent twice, it starts two sessions. Send an Idempotency-Key.');
-    return {
-      frameworks: judged.map(({ framework }) => framework),
-      estimatedCost: formatMoney(cost),
-      reasons: plan.reasons,
-      warnings,
-    };
+    return { sessions, refused, estimatedCost: formatMoney(cost), reasons: plan.reasons, warnings };
   }
 
   #plan({ tenant, id, headers, payload, mayAsk }: Delivery): Plan {
@@ -311,6 +321,9 @@ export class Deliveries {
     });
   }
 }
+
+const allRefused = (refused: readonly Refusal[]): AmbientError =>
+  violated(refused.flatMap(({ violations }) => violations));
 
 const deletedNow = (cause: unknown): AmbientError =>
   new AmbientError('unavailable', 'the session of this delivery was deleted this very moment', { cause });

@@ -4,6 +4,7 @@
  */
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
+import { isSeen, SEEN_MESSAGE } from '../../../common/api/display-name.ts';
 import type { Framework } from '../../../common/api/framework.ts';
 import {
   DEFAULT_GRACE_SECONDS,
@@ -122,6 +123,8 @@ export function directPlan(payload: unknown): PlannedSession | undefined {
   );
   if (!Direct.Check(asked))
     throw new AmbientError('invalid_payload', `the body ${problemsOf(Direct, asked)}`);
+  if (asked.displayName !== undefined && !isSeen(asked.displayName))
+    throw new AmbientError('invalid_payload', `displayName ${SEEN_MESSAGE}`);
   if (asked.source?.type === 'upload')
     throw new AmbientError('invalid_payload', 'source.type is upload, which nobody can send here: use git');
   const { limits: own, ...spec } = asked;

@@ -8,7 +8,7 @@ import type { Tenant } from './keys.ts';
 
 /** Takes one from a bucket. How long to wait until there is one; 0: it was taken. */
 export interface Buckets {
-  take(name: string, rate: Rate): Promise<number>;
+  take(name: string, rate: Rate, signal: AbortSignal): Promise<number>;
 }
 
 export const DEFAULT_RATE: Rate = { perMinute: 10, burst: 20 };
@@ -28,14 +28,14 @@ export class RateLimits {
   }
 
   /** Throws rate_limit_exceeded with details.retryAfterSeconds, and what keeps the buckets from being reached. */
-  async take({ namespace, source }: Tenant, isDryRun: boolean): Promise<void> {
+  async take({ namespace, source }: Tenant, isDryRun: boolean, signal: AbortSignal): Promise<void> {
     const { rateLimitOf, buckets, dryRuns } = this.#options;
     const { requestsPerMinute, burstSize } = rateLimitOf(namespace) ?? {};
     const rate = {
       perMinute: requestsPerMinute ?? DEFAULT_RATE.perMinute,
       burst: burstSize ?? DEFAULT_RATE.burst,
     };
-    const waitMs = await (isDryRun ? dryRuns : buckets).take(`${namespace}.${source}`, rate);
+    const waitMs = await (isDryRun ? dryRuns : buckets).take(`${namespace}.${source}`, rate, signal);
     if (waitMs === 0) return;
     throw tooMany(
       `${rate.perMinute} deliveries a minute are taken of ${source}, ${rate.burst} at once`,

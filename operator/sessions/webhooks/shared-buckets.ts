@@ -6,6 +6,7 @@
 import type { ConfigMap } from '../../../common/kube/core-types.ts';
 import type { KubeClient } from '../../../common/kube/client.ts';
 import { AmbientError } from '../../../common/errors.ts';
+import { abortable } from '../../../common/kube/abortable.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../../common/kube/errors.ts';
 import { configMaps } from '../../../common/kube/resource.ts';
 import { take } from '../../../common/rules/gcra.ts';
@@ -28,6 +29,7 @@ const SKEW_MS = 60_000;
 interface Asker {
   name: string;
   rate: Rate;
+  signal: AbortSignal;
   settle: (waitMs: number) => void;
   fail: (error: unknown) => void;
 }
@@ -47,7 +49,7 @@ export class SharedBuckets implements Buckets {
     this.#options = options;
   }
 
-  async take(name: string, rate: Rate): Promise<number> {
+  async take(name: string, rate: Rate, signal: AbortSignal): Promise<number> {
     // Others can only have taken more since it was read.
     const known = this.#state?.fullAt.get(name);
     if (known !== undefined) {
@@ -55,9 +57,9 @@ export class SharedBuckets implements Buckets {
       if (count === 0) return waitMs;
     }
     const { promise, resolve, reject } = Promise.withResolvers<number>();
-    this.#askers.push({ name, rate, settle: resolve, fail: reject });
+    this.#askers.push({ name, rate, signal, settle: resolve, fail: reject });
     this.#work().catch(reject);
-    return await promise;
+    return await abortable(promise, signal);
   }
 
   async #work(): Promise<void> {
@@ -65,8 +67,10 @@ export class SharedBuckets implements Buckets {
     this.#isWriting = true;
     try {
       while (this.#askers.length > 0) {
-        const askers = this.#askers;
+        // Nothing is taken for those who have gone meanwhile.
+        const askers = this.#askers.filter(({ signal }) => !signal.aborted);
         this.#askers = [];
+        if (askers.length === 0) return;
         try {
           await this.#serve(askers);
         } catch (error) {

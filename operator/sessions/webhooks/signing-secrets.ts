@@ -14,7 +14,7 @@ export interface SigningSecretsOptions {
   onState: (signer: Signer, problem: string | undefined) => void;
   /** Milliseconds of a clock that never goes back. */
   elapsed: () => number;
-  /** Of one read; default 5 s: whoever is told to come again must hear it before he gives up. */
+  /** Of one read, for which several senders may wait; default 5 s. */
   readMs?: number;
 }
 

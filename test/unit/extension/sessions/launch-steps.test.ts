@@ -328,6 +328,21 @@ describe('the launch form', () => {
     assert.equal((await play(['dev', { cancel: true }])).answers, undefined);
   });
 
+  it('suggests a name that people can see, and takes no other', async () => {
+    const start = draft({
+      answers: {
+        cluster: 'dev',
+        namespace: 'demo',
+        framework: 'generic',
+        config: { command: 'ma\u200bke\nall' },
+        source: { type: 'none' },
+      },
+      chosen: generic,
+    });
+    const { asked } = await play([{ wrong: 'gpj.\u202etpircs', then: 'Mine' }], start, {}, 'last');
+    assert.deepEqual(asked, ['8/9 Name to show to people [make all]']);
+  });
+
   it('comes back to its last question from the review', async () => {
     const start = draft({
       answers: {

@@ -148,6 +148,18 @@ describe('a test event', () => {
         [200, '{"valid":true,"framework":"generic"}', true, 'would start a session of framework generic.'],
         [
           200,
+          '{"valid":true,"framework":"generic","sessions":[{"trigger":"a"},{"trigger":"b"}],"refused":[{"trigger":"c"}]}',
+          true,
+          'would start 2 sessions, the first of framework generic. Policy forbids what this trigger would start: c.',
+        ],
+        [
+          202,
+          '{"sessionId":"s-1","namespace":"team-a","refused":[{"trigger":"c"},{"trigger":"d"}]}',
+          false,
+          'session s-1 in team-a. Policy forbids what these triggers would start: c, d.',
+        ],
+        [
+          200,
           '{"valid":true,"framework":null,"warnings":["review: the action is opened"]}',
           true,
           'heard, and would start nothing: review: the action is opened.',

@@ -4,6 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Agent } from 'node:https';
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
@@ -42,6 +43,7 @@ import {
   TestBoard,
 } from '../../../support/audit.ts';
 import { ClientAuthority, TestCertificates } from '../../../support/certificates.ts';
+import { fillLog, READER_BYTES_MAX, SlowReaders } from '../../../support/slow-readers.ts';
 import { aSession } from '../../../support/fixtures.ts';
 import { ask, open } from '../../../support/https.ts';
 import type { Answer, AskOptions } from '../../../support/https.ts';
@@ -403,6 +405,20 @@ describe('the live API', () => {
       assert.equal(sessions.listeners, 0);
     });
 
+    it('is held in little for fifty that do not read, and given to others meanwhile', async function () {
+      this.timeout(120_000);
+      const last = await fillLog(log, session);
+      const path = livePaths.log('team-a', 's1', { follow: true });
+      const follow = () => open({ port, ca: certificates.ca }, path, as());
+      using slow = await SlowReaders.begin(follow);
+      const response = await follow();
+      let lines = 0;
+      for await (const line of createInterface(response)) if (line !== '' && ++lines === last) break;
+      response.destroy();
+      await until(() => sessions.listeners === 50, 'the one that has read all has gone');
+      assert.ok(slow.peakOfOne < READER_BYTES_MAX, `${Math.round(slow.peakOfOne / 1024)} KiB for one`);
+    });
+
     it('breaks off, rather than end, when the server closes', async () => {
       await log.append(session, lines(1, 1));
       const response = await open(
@@ -532,10 +548,41 @@ describe('the live API', () => {
         (await artifact('x.bin', { headers: { range: 'bytes=0-0', 'if-range': etag } })).status,
         206,
       );
+      const dated = { range: 'bytes=0-0', 'if-range': String(whole.headers['last-modified']) };
+      for (const headers of [dated, { range: 'bytes=0-0', 'if-range': `W/${etag}` }])
+        assert.equal((await artifact('x.bin', { headers })).status, 200, headers['if-range']);
       const again = await artifact('x.bin', { headers: { 'if-none-match': `"a", ${etag}` } });
       assert.deepEqual([again.status, again.bytes.length], [304, 0]);
       const head = await artifact('x.bin', { method: 'HEAD' });
       assert.deepEqual([head.status, head.headers['content-length'], head.bytes.length], [200, '700000', 0]);
+    });
+
+    it('are given only as long as they are the ones that are asked for', async () => {
+      const bytes = randomBytes(100);
+      await put('x.bin', bytes);
+      const etag = `"${sha256(bytes)}"`;
+      for (const headers of [
+        { 'if-match': etag },
+        { 'if-match': `"a" , ${etag}` },
+        { 'if-match': '*' },
+        { 'if-match': etag, range: 'bytes=0-9' },
+      ] as Record<string, string>[]) {
+        const { status } = await artifact('x.bin', { headers });
+        assert.equal(status, 'range' in headers ? 206 : 200, headers['if-match']);
+      }
+      // A weak one never matches here, and what is another artifact is not told to be unchanged.
+      for (const headers of [
+        { 'if-match': '"other"' },
+        { 'if-match': `W/${etag}` },
+        { 'if-match': '"other"', range: 'bytes=0-9', 'if-range': etag },
+        { 'if-match': '"other"', 'if-none-match': etag },
+      ]) {
+        const answer = await artifact('x.bin', { headers });
+        assert.deepEqual([answer.status, causeOf(answer)], [412, 'precondition_failed']);
+      }
+      const both = { 'if-match': etag, 'if-none-match': etag };
+      assert.equal((await artifact('x.bin', { headers: both })).status, 304);
+      assert.equal((await artifact('none', { headers: { 'if-match': '*' } })).status, 404);
     });
 
     it('may have no bytes, and be absent', async () => {

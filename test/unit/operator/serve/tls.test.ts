@@ -6,6 +6,7 @@ import {
   ANNOUNCED_DAYS,
   bundleOf,
   fromSecretData,
+  linkKeysAt,
   makeMaterial,
   renewMaterial,
   toSecretData,
@@ -64,7 +65,8 @@ describe('the operator’s certificates', () => {
 
   it('stay until two thirds of the leaf’s life are over', async () => {
     const material = await makeMaterial(NAMES, START);
-    assert.equal(await renewMaterial(material, NAMES, after((LEAF_DAYS * 2) / 3 - 1)), material);
+    const early = await renewMaterial(material, NAMES, after((LEAF_DAYS * 2) / 3 - 1));
+    assert.equal(early.leaf, material.leaf);
     const renewed = await renewMaterial(material, NAMES, after((LEAF_DAYS * 2) / 3 + 1));
     assert.notEqual(renewed.leaf.cert, material.leaf.cert);
     assert.equal(renewed.authority, material.authority);
@@ -117,6 +119,58 @@ describe('the operator’s certificates', () => {
     assert.equal(renewed.token.length, 64);
     assert.equal(renewed.leaf.cert, material.leaf.cert);
     assert.equal((await renewMaterial(renewed, NAMES, after(61))).token, renewed.token);
+  });
+
+  it('come with keys for addresses, each a month, which every replica knows a day before it signs and a day after', async () => {
+    const replicas = [await makeMaterial(NAMES, START), await makeMaterial(NAMES, START)];
+    let secret = toSecretData(replicas[0] ?? assert.fail());
+    const signing = new Set<string>();
+    /** Who looks into the Secret, and renews what is due, every 20 hours: the one 10 hours after the other. */
+    // Around the exchanges.
+    const isNear = (day: number): boolean => day < 1 || day % 31 > 28 || day % 31 < 3;
+    for (let hour = 0; hour < 70 * 24; hour += 10) {
+      if (!isNear(hour / 24)) continue;
+      const now = after(hour / 24);
+      const standing = await fromSecretData(secret);
+      const renewed = await renewMaterial(standing, NAMES, now);
+      if (renewed !== standing) secret = toSecretData(renewed);
+      replicas[(hour / 10) % 2] = await fromSecretData(secret);
+      if (hour === 0) replicas[1] = await fromSecretData(secret);
+      const keys = replicas.map((each) => linkKeysAt(each, now));
+      // As long ago as an address may be given out and still be good.
+      const before = replicas.map((each) => linkKeysAt(each, new Date(now.getTime() - 20 * 60_000)));
+      for (const { signing: key } of [...keys, ...before])
+        for (const { accepted } of keys)
+          assert.ok(
+            accepted.some((each) => each.equals(key)),
+            `hour ${hour}`,
+          );
+      for (const { signing: key, accepted } of keys) {
+        signing.add(key.toString('hex'));
+        assert.ok(accepted.length <= 2);
+      }
+    }
+    assert.equal(signing.size, 3);
+    const { linkKeys } = await fromSecretData(secret);
+    assert.ok(
+      linkKeys.every(({ from }) => from >= after(62)),
+      'former keys are gone',
+    );
+  });
+
+  it('come with keys for addresses that are others at once when they are taken out of the Secret, and exchanged when nobody knows since when they are', async () => {
+    const material = await makeMaterial(NAMES, START);
+    const { 'link-key': _, ...without } = toSecretData(material);
+    const anew = await renewMaterial(await fromSecretData(without), NAMES, after(3));
+    const [former, next] = [linkKeysAt(material, START), linkKeysAt(anew, after(3))];
+    assert.equal(next.accepted.length, 1);
+    assert.notDeepEqual(next.signing, former.signing);
+    const timeless = Buffer.from(former.signing.toString('hex')).toString('base64');
+    const olden = await fromSecretData({ ...without, 'link-key': timeless });
+    const renewed = await renewMaterial(olden, NAMES, after(3));
+    assert.deepEqual(linkKeysAt(renewed, after(3)).signing, former.signing);
+    assert.notDeepEqual(linkKeysAt(renewed, after(4)).signing, former.signing);
+    assert.deepEqual(linkKeysAt(renewed, after(4)).accepted[0], former.signing);
   });
 
   it('are made anew when even the authority has expired, as after a long sleep', async () => {

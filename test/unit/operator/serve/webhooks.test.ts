@@ -1,8 +1,9 @@
 /** The webhook door as senders meet it: who is let in, what is answered, what is made of it. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { request } from 'node:http';
-import type { ClientRequest } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { Compile } from 'typebox/compile';
@@ -290,6 +291,12 @@ describe('the webhook door', () => {
           withKey({ ...DIRECT, source: { type: 'upload', upload: { sizeBytes: 1, digest: hashOf('') } } }),
       ],
       [
+        'a name that nobody sees as it is',
+        400,
+        'invalid_payload',
+        () => withKey({ ...DIRECT, displayName: 'gpj.\u202etpircs' }),
+      ],
+      [
         'limits that are none',
         400,
         'invalid_payload',
@@ -347,6 +354,59 @@ describe('the webhook door', () => {
       door.api.refuse = undefined;
       assert.equal((await withKey(DIRECT, { 'idempotency-key': 'x' })).status, 202);
       assert.equal(sessions().length, 1);
+    });
+  });
+
+  describe('keeps nobody waiting longer than the sender waits', () => {
+    const patienceMs = 400;
+    const body = JSON.stringify(DIRECT);
+    const signed = (): Record<string, string> => ({
+      'x-ambient-timestamp': String(door.clock.now / 1000),
+      'x-ambient-delivery': 'd1',
+      'x-ambient-signature': signatureOf(SECRET, door.clock.now / 1000, 'd1', body),
+    });
+    let slow: TestDoor;
+
+    beforeEach(async () => {
+      slow = await testDoor({ patienceMs });
+      slow.policy('team-a', door.policies.get({ namespace: 'team-a', name: 'policy' })?.spec ?? {});
+      slow.api.secrets.set('team-a/hook', { generic: SECRET });
+    });
+    afterEach(() => slow[Symbol.asyncDispose]());
+
+    const deliver = async (headers: Record<string, string>, query = ''): Promise<Answer & { ms: number }> => {
+      const started = performance.now();
+      const answer = await post(`${slow.url}/generic${query}`, body, { ...JSON_TYPE, ...headers });
+      return { ...answer, ms: performance.now() - started };
+    };
+
+    for (const [steps, delayMs] of [
+      ['at each step', 250],
+      ['from the first step on', 60_000],
+    ] as const)
+      it(`when the API server is slow ${steps}, and makes nothing by halves`, async () => {
+        slow.api.delayMs = delayMs;
+        const late = [
+          await deliver(signed(), `?key=${ID}-generic`),
+          await deliver({ 'x-api-key': KEY, 'idempotency-key': 'x' }),
+        ];
+        for (const { status, headers, ms } of late) {
+          assert.deepEqual([status, headers['retry-after']], [503, '1']);
+          assert.ok(ms < 2 * patienceMs, `${ms} ms`);
+        }
+        assert.equal(slow.api.sessions.size, 0);
+      });
+
+    it('without counting what the sender takes himself', async () => {
+      const sent = request(`${slow.url}/generic`, {
+        method: 'POST',
+        headers: { ...JSON_TYPE, 'x-api-key': KEY, 'content-length': Buffer.byteLength(body) },
+      });
+      const answered = once(sent, 'response') as Promise<[IncomingMessage]>;
+      sent.write(body.slice(0, 5));
+      await new Promise((resolve) => setTimeout(resolve, patienceMs + 100));
+      sent.end(body.slice(5));
+      assert.equal((await answered)[0].resume().statusCode, 202);
     });
   });
 
@@ -571,8 +631,38 @@ describe('the webhook door', () => {
         (body['refused'] as { trigger: string }[]).map(({ trigger }) => trigger),
         ['a'],
       );
-      const dry = await deliver(opened, {}, '/validate');
-      assert.deepEqual([dry.status, dry.body['valid']], [400, false]);
+    });
+
+    it('tells before that what the policy allows would start, and what it forbids would not', async () => {
+      door.policy('team-a', {
+        ...door.policies.get({ namespace: 'team-a', name: 'policy' })?.spec,
+        models: { allowed: ['claude-*'], budget: { monthly: '10.00', perSession: '2.50' } },
+      });
+      const { framework } = review.session;
+      const config = { ...framework.config, model: 'gpt-5' };
+      door.trigger('team-a', 'a', { ...review, session: { framework: { ...framework, config } } });
+      const none = await deliver(opened, {}, '/validate');
+      assert.deepEqual([none.status, none.body['valid']], [400, false]);
+      door.trigger('team-a', 'b', review);
+      door.trigger('team-a', 'c', review);
+      const { status, body } = await deliver(opened, {}, '/validate');
+      assert.equal(status, 200, JSON.stringify(body));
+      assert.ok(Compile(WebhookValid).Check(body), JSON.stringify(body));
+      assert.deepEqual(
+        [body['valid'], body['framework'], body['estimatedCost'], body['sessions']],
+        [
+          true,
+          'generic',
+          '5.00',
+          ['b', 'c'].map((trigger) => ({ trigger, framework: 'generic', estimatedCost: '2.50' })),
+        ],
+      );
+      const refused = body['refused'] as { trigger: string; violations: { rule: string }[] }[];
+      assert.deepEqual(
+        refused.map(({ trigger, violations }) => [trigger, violations[0]?.rule]),
+        [['a', 'spec.models.allowed']],
+      );
+      assert.equal(sessions().length, 0);
     });
 
     it('says why none matches', async () => {

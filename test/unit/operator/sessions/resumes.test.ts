@@ -54,6 +54,16 @@ describe('resuming a session', () => {
       return true;
     });
 
+  it('is called like the old one, without what names may not have any more', async () => {
+    const { resumes, launched } = await aDesk();
+    const { spec } = old().build();
+    const session = old()
+      .spec({ ...spec, displayName: 'Mend\u202e\tit' })
+      .build();
+    await resumes.resume(session, { id: 'r1' }, CALL);
+    assert.equal(launched[0]?.spec.displayName, 'Mend it');
+  });
+
   it('launches one like it, by whoever asks, with what is to be another', async () => {
     const { resumes, launched } = await aDesk();
     const body = { id: 'r1', displayName: 'Mend the rest', config: { prompt: 'and the rest' } };

@@ -141,6 +141,16 @@ describe('a session made of an event', () => {
     assert.deepEqual(configOf({ args: ['-v', '{{event.text}}'] }, saying(text))['args'], ['-v', text]);
   });
 
+  it('is shown under a name without what nobody sees, wherever that came from', () => {
+    const { spec } = fill(
+      { displayName: 'On\u200b: {{event.text}}', config: {} },
+      saying('gpj.\u202etp\u2028ircs\u0007'),
+    );
+    assert.equal(spec.displayName, 'On: gpj.tp ircs');
+    assert.equal(fill({ displayName: 'Plain\u202e\n', config: {} }, saying('')).spec.displayName, 'Plain');
+    assert.equal(fill({ displayName: '\u202e', config: {} }, saying('')).spec.displayName, undefined);
+  });
+
   it('reads nothing that was put in once more', () => {
     const text = '{{event.author}} {{payload.secret}} {{"x"}}';
     const { spec } = fill(

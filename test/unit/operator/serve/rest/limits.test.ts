@@ -219,7 +219,7 @@ describe('limits of the REST door', function () {
   };
   const bodyOf = (heard: string): ErrorBody =>
     JSON.parse(heard.slice(heard.indexOf('\r\n\r\n'))) as ErrorBody;
-  const patience = { headersMs: 300, requestMs: 600, checkMs: 50 };
+  const patience = { headersMs: 300, requestMs: 600, checkMs: 50, idleMs: 5000 };
 
   it('cut off who sends slowly: nothing, headers, or a body', async () => {
     await begin({ patience });
@@ -281,6 +281,25 @@ describe('limits of the REST door', function () {
     }
     const odd = await ask('GET /api/v1/%zz', 'host: x');
     assert.match(odd, new RegExp(`^x-trace-id: ${bodyOf(odd).traceId}\\r$`, 'im'));
+  });
+
+  it('answer who takes the door for a proxy, and outlive it when he breaks off', async () => {
+    await begin();
+    const tunnel = 'CONNECT api.example:443 HTTP/1.1\r\nhost: api.example:443\r\n\r\n';
+    const heard = await talk((socket) => void socket.write(`${tunnel}GET / HTTP/1.1\r\n\r\n`));
+    assert.match(heard, /^HTTP\/1\.1 405 /);
+    assert.match(heard, /^allow: GET, HEAD, POST\r$/im);
+    assert.match(heard, /^connection: close\r$/im);
+    assert.deepEqual(
+      [bodyOf(heard).error, bodyOf(heard).message],
+      ['method_not_allowed', 'this is no proxy'],
+    );
+    const broken = connect({ host: '127.0.0.1', port, ca: certificates.ca });
+    broken.on('error', () => undefined);
+    await once(broken, 'secureConnect');
+    broken.write(tunnel, () => broken.destroy());
+    await once(broken, 'close');
+    assert.equal((await rest('/user/namespaces', known)).status, 200);
   });
 
   it('hold out hundreds of connections that say nothing, and serve others beside them', async () => {

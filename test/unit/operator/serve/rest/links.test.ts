@@ -8,10 +8,15 @@ describe('addresses in answers of the REST door', () => {
   const session = aSession('s1').in('team-a').build();
   const caller = { name: 'ann', groups: ['dev'], extra: {} };
   let now: Date;
-  let key: Buffer;
+  let keys: [Buffer, ...Buffer[]];
   let mayDownload: boolean;
   const links = (publicUrl?: string): Links =>
-    new Links({ guard: { may: async () => mayDownload }, publicUrl, key: () => key, now: () => now });
+    new Links({
+      guard: { may: async () => mayDownload },
+      publicUrl,
+      keys: () => ({ signing: keys[0], accepted: keys }),
+      now: () => now,
+    });
   const requestTo = (host: string | undefined, more: Record<string, string> = {}): FastifyRequest =>
     ({ headers: { ...(host === undefined ? {} : { host }), ...more } }) as unknown as FastifyRequest;
   const addressOf = async (path: string): Promise<URL> => {
@@ -30,7 +35,7 @@ describe('addresses in answers of the REST door', () => {
 
   beforeEach(() => {
     now = new Date('2030-01-01T00:09:59Z');
-    key = Buffer.alloc(32, 1);
+    keys = [Buffer.alloc(32, 1)];
     mayDownload = true;
   });
 
@@ -45,9 +50,12 @@ describe('addresses in answers of the REST door', () => {
     assert.throws(() => check(address, 'a/ä b.txt'), /has expired: list the artifacts again/);
   });
 
-  it('are good no longer when the key is exchanged', async () => {
+  it('are good while their key is taken, and no longer', async () => {
     const address = await addressOf('a.txt');
-    key = Buffer.alloc(32, 2);
+    keys = [Buffer.alloc(32, 2), Buffer.alloc(32, 1)];
+    check(address, 'a.txt');
+    assert.notEqual((await addressOf('a.txt')).search, address.search);
+    keys = [Buffer.alloc(32, 2)];
     assert.throws(() => check(address, 'a.txt'), { code: 'forbidden' });
   });
 

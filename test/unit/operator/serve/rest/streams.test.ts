@@ -19,6 +19,7 @@ import { eventsOf, take } from '../../../../support/event-stream.ts';
 import { aSession } from '../../../../support/fixtures.ts';
 import { open } from '../../../../support/https.ts';
 import { KnownSessions } from '../../../../support/known-sessions.ts';
+import { fillLog, READER_BYTES_MAX, SlowReaders } from '../../../../support/slow-readers.ts';
 import { temporaryStore } from '../../../../support/temporary-store.ts';
 import type { TemporaryStore } from '../../../../support/temporary-store.ts';
 import { until } from '../../../../support/until.ts';
@@ -35,6 +36,7 @@ describe('streams of the REST door', function () {
   let isKnown: boolean;
   let isAllowed: boolean;
   let audit: CollectedAudit;
+  let log: SessionLog;
 
   before(async () => {
     certificates = await TestCertificates.make();
@@ -52,7 +54,7 @@ describe('streams of the REST door', function () {
       subjectAccessReview: async () => ({ allowed: isAllowed }),
     };
     const accesses = anAccesses(temporary.store, audit);
-    const log = new SessionLog({ store: temporary.store, sessions, pollMs: 20, onError: assert.ifError });
+    log = new SessionLog({ store: temporary.store, sessions, pollMs: 20, onError: assert.ifError });
     door = await createRestServer({
       identities: new Identities(
         new ReviewedTokens({ reviewer, now: () => new Date(time), elapsed }),
@@ -66,6 +68,7 @@ describe('streams of the REST door', function () {
         addStreamServices(scope, guard, { sessions, log, accesses, heartbeatMs: 50, recheckMs: 50 }),
       ready: () => true,
       certificates,
+      patience: { headersMs: 10_000, requestMs: 60_000, checkMs: 2000, idleMs: 3000 },
       logger: pino({ level: 'silent' }),
       metrics: new Registry(),
     });
@@ -132,6 +135,19 @@ describe('streams of the REST door', function () {
     assert.deepEqual([end?.id, end?.event], ['0', 'end']);
     const again = await follow('log', { 'last-event-id': '0' });
     assert.equal(again.resume().statusCode, 204);
+  });
+
+  it('hold little for fifty that do not read, cut them off, and give others all of it meanwhile', async function () {
+    this.timeout(120_000);
+    const last = await fillLog(log, session);
+    using slow = await SlowReaders.begin(() => follow('log'));
+    const reading = await follow('log');
+    const events = await take(eventsOf(reading), last);
+    reading.destroy();
+    assert.deepEqual([events.at(-1)?.id, sessions.listeners > 1], [String(last), true]);
+    await until(() => sessions.listeners === 0, 'nobody is waited for any more', 60_000);
+    assert.ok(await slow.areCut());
+    assert.ok(slow.peakOfOne < READER_BYTES_MAX, `${Math.round(slow.peakOfOne / 1024)} KiB for one`);
   });
 
   it('are on record once, when they begin', async () => {

@@ -17,7 +17,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runChecks } from '../scripts/check.ts';
 import { buildTargets } from '../scripts/build.ts';
-import type { SuiteCounts } from './support/reporter.ts';
+import type { SuiteResult } from './support/reporter.ts';
 import { STAGES } from './suites.ts';
 import type { Environment, SuiteDefinition } from './suites.ts';
 
@@ -29,7 +29,7 @@ const say = (line: string): void => console.log(`\n=== ${line}   [${seconds(star
 
 interface Total {
   name: string;
-  counts: SuiteCounts;
+  counts: SuiteResult;
   took: string;
 }
 
@@ -103,9 +103,9 @@ async function runSuite(
   // What it left running may hold its output open for ever.
   await Promise.race([closed, delay(1000)]);
   for (const signal of signals) process.off(signal, stop);
-  let counts: SuiteCounts;
+  let counts: SuiteResult;
   try {
-    counts = JSON.parse(readFileSync(result, 'utf8')) as SuiteCounts;
+    counts = JSON.parse(readFileSync(result, 'utf8')) as SuiteResult;
   } catch {
     const failures = [{ title: `suite ${name}`, message: `died with exit code ${code} and left no result` }];
     counts = { passed: 0, failed: 1, skipped: 0, failures, skips: [], setUpMs: 0 };

@@ -9,6 +9,9 @@ export interface SuiteCounts {
   skipped: number;
   failures: { title: string; message: string }[];
   skips: { title: string; reason: string }[];
+}
+
+export interface SuiteResult extends SuiteCounts {
   /** Of all that is done once before or after several tests. */
   setUpMs: number;
 }
@@ -19,7 +22,7 @@ const TOLD_MS = 5000;
 export default class Reporter extends Mocha.reporters.Spec {
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
     super(runner, options);
-    const counts: SuiteCounts = { passed: 0, failed: 0, skipped: 0, failures: [], skips: [], setUpMs: 0 };
+    const counts: SuiteResult = { passed: 0, failed: 0, skipped: 0, failures: [], skips: [], setUpMs: 0 };
     runner.on('pass', () => counts.passed++);
     runner.on('fail', (test, error: Error) => {
       counts.failed++;

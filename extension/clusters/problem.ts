@@ -78,6 +78,7 @@ export function problemOf(error: unknown, context: string): Problem {
     actions,
   });
   const remedy = error instanceof AmbientError ? error.remedy : 'Try again; details are in the log.';
+  if (error instanceof NoContexts) return error.problem;
   if (error instanceof NotInstalled)
     return make('notInstalled', 'Ambient Sessions is not installed in this cluster', error.remedy, [
       { title: 'Install…', command: 'ambient.install', arguments: [context] },
@@ -145,6 +146,21 @@ export class NotInstalled extends AmbientError {
 
   override get remedy(): string {
     return 'Install the CRDs and the operator, or ask an administrator of the cluster to do so.';
+  }
+}
+
+/** No context is there to do something in; the problem tells why. */
+export class NoContexts extends AmbientError {
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super('kubeconfig_invalid', problem.message);
+    this.name = 'NoContexts';
+    this.problem = problem;
+  }
+
+  override get remedy(): string {
+    return this.problem.remedy;
   }
 }
 

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { Session } from '../../common/api/session.ts';
 import { isForbidden } from '../../common/kube/errors.ts';
 import { sessions } from '../../common/kube/resource.ts';
+import { someChosenContexts } from '../clusters/chosen-contexts.ts';
 import { listNamespaces } from '../clusters/namespaces.ts';
 import { pinnedIn } from '../clusters/pinned.ts';
 import { plain } from '../ide/plain-text.ts';
@@ -10,7 +11,6 @@ import { settings } from '../ide/settings.ts';
 import { isSessionRef, refOf } from '../sessions/session-ref.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
 import { formatAge, lastMoment, STATE_WORDS, stateOf, titleOf } from '../sessions/state.ts';
-import { chosenContexts } from '../tree/root-node.ts';
 import type { CommandArguments, CommandContext } from './context.ts';
 
 export interface PickOptions {
@@ -69,7 +69,7 @@ async function listAll({
   notify,
 }: CommandContext): Promise<{ cluster: string; session: Session }[]> {
   const { contexts, pinned, emptyNamespaces } = settings.tree();
-  const shown = chosenContexts(await clusters.kubeconfig(), contexts);
+  const shown = someChosenContexts(await clusters.kubeconfig(), contexts);
   const lists = await Promise.all(
     shown.map(async ({ name: cluster, namespace: contextNamespace }) => {
       try {

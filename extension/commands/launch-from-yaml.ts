@@ -57,7 +57,6 @@ async function launchParsed(
 ): Promise<SessionRef | undefined> {
   const cluster =
     where.cluster ?? context.editing.get(document.uri.toString()) ?? (await pickContext(context, TITLE));
-  if (cluster === undefined) return undefined;
   const namespace = written.metadata?.namespace ?? where.namespace ?? (await askNamespace(context, cluster));
   if (namespace === undefined) return undefined;
   const session = await withSource(context, named(written, namespace));

@@ -1,6 +1,7 @@
 /** What the launch form offers to choose from: contexts, namespaces, frameworks, folders, the repository at hand. */
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
+import { offeredContexts } from '../clusters/chosen-contexts.ts';
 import { listNamespaces } from '../clusters/namespaces.ts';
 import { pinnedIn } from '../clusters/pinned.ts';
 import { NoNamespaces } from '../clusters/problem.ts';
@@ -10,7 +11,6 @@ import { suggestedGitUrl } from '../sessions/input-checks.ts';
 import { listFrameworks } from '../sessions/launch.ts';
 import type { LaunchOffers } from '../sessions/launch-draft.ts';
 import type { LaunchPolicy } from '../sessions/policy-check.ts';
-import { chosenContexts } from '../tree/root-node.ts';
 import type { CommandContext } from './context.ts';
 
 const GIT_MS = 5000;
@@ -78,11 +78,9 @@ export async function launchPolicy(
   }
 }
 
-/** The contexts that are shown first, then the others. */
+/** Rejects with NoContexts. */
 async function offeredClusters(clusters: CommandContext['clusters']): Promise<string[]> {
-  const kubeconfig = await clusters.kubeconfig();
-  const shown = chosenContexts(kubeconfig, settings.contexts()).map(({ name }) => name);
-  return shown.length > 0 ? shown : kubeconfig.contexts.map(({ name }) => name);
+  return offeredContexts(await clusters.kubeconfig(), settings.contexts()).map(({ name }) => name);
 }
 
 /** Folders on disk; none in a workspace that is not trusted, since git reads configuration from them. */

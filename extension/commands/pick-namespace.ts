@@ -14,7 +14,6 @@ export async function pickNamespace(
   title: string,
 ): Promise<{ cluster: string; namespace: string } | undefined> {
   const cluster = await pickContext(context, title);
-  if (cluster === undefined) return undefined;
   const names = await namesIn(context, cluster);
   const namespace =
     names.length > 0

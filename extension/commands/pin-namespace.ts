@@ -26,7 +26,6 @@ async function place(
   title: string,
 ): Promise<{ cluster: string; namespace: string } | undefined> {
   const cluster = textField(target, 'cluster') ?? (await pickContext(context, title));
-  if (cluster === undefined) return undefined;
   const namespace =
     textField(target, 'namespace') ??
     (await vscode.window.showInputBox({

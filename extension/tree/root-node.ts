@@ -1,5 +1,6 @@
 /** The invisible top: which clusters are shown, or what stands in place of an empty tree. */
 import type { ContextInfo, Kubeconfig } from '../../common/kube/kubeconfig.ts';
+import { chosenContexts, noContextsProblem } from '../clusters/chosen-contexts.ts';
 import { problemOf } from '../clusters/problem.ts';
 import type { Problem } from '../clusters/problem.ts';
 import { ClusterNode } from './cluster-node.ts';
@@ -45,7 +46,8 @@ export class RootNode implements TreeNode {
     const { contexts } = this.#context.settings();
     const missing = contexts.filter((name) => !kubeconfig.contexts.some((context) => context.name === name));
     const infos = chosenContexts(kubeconfig, contexts);
-    if (infos.length === 0 && missing.length === 0) return this.#nothing(emptyProblem(kubeconfig));
+    if (infos.length === 0 && missing.length === 0)
+      return this.#nothing(noContextsProblem(kubeconfig, contexts));
     const clusters = this.#keep(infos);
     const [only] = clusters;
     if (clusters.length === 1 && missing.length === 0 && only?.problem !== undefined)
@@ -114,31 +116,4 @@ export class RootNode implements TreeNode {
           }),
       );
   }
-}
-
-/** The contexts to show: those chosen, in that order, or else the current one. */
-export function chosenContexts(kubeconfig: Kubeconfig, chosen: readonly string[]): ContextInfo[] {
-  const names = chosen.length > 0 ? chosen : [kubeconfig.currentContext];
-  return names.flatMap((name) => kubeconfig.contexts.find((context) => context.name === name) ?? []);
-}
-
-function emptyProblem(kubeconfig: Kubeconfig): Problem {
-  const [first] = kubeconfig.problems;
-  if (kubeconfig.contexts.length === 0 && first !== undefined) return problemOf(first, '');
-  const files = kubeconfig.files.join(', ');
-  return kubeconfig.contexts.length === 0
-    ? {
-        kind: 'noKubeconfig',
-        title: 'No kubeconfig',
-        message: `No context is defined in ${files}.`,
-        remedy: 'Create the file, or name another one in the setting ambient.kubeconfig.',
-        actions: [],
-      }
-    : {
-        kind: 'noContext',
-        title: 'No context chosen',
-        message: `${files} names no current context.`,
-        remedy: 'Select the contexts to show.',
-        actions: [{ title: 'Select Contexts…', command: 'ambient.selectContexts' }],
-      };
 }

@@ -472,6 +472,17 @@ describe('the sessions view', function () {
       await useKubeconfig(file('appears'));
       await welcomes(/kubeconfig/i);
       await window.screenshot('welcome-no-kubeconfig');
+      for (const [command, doing] of [
+        ['Launch Session', 'launch the session'],
+        ['Pin Namespace…', 'do that'],
+        ['Stop Session…', 'do that'],
+        ['Open Triggers', 'open the triggers'],
+      ]) {
+        await window.command(`Ambient: ${command}`);
+        const told = await window.toast(/No context is defined in .*appears/);
+        assert.match(told, new RegExp(`Could not ${doing}: .*Create the file`), command);
+        await window.clearNotifications();
+      }
       await writeKubeconfig(file('appears'), cluster.kubeconfig, [{ name: 'appeared', namespace }]);
       await shows(/cluster appeared/);
     });

@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import type { PolicyRef } from '../../common/api/panels.ts';
 import type { SessionTrigger } from '../../common/api/session-trigger.ts';
-import { isNotFound } from '../../common/kube/errors.ts';
+import { isConflict, isNotFound } from '../../common/kube/errors.ts';
 import { sessionTriggers } from '../../common/kube/resource.ts';
 import type { Rights } from '../clusters/rights.ts';
 import { inStatusBar } from '../commands/progress.ts';
@@ -48,24 +48,36 @@ export async function deleteTrigger(
   const detail = 'Its events start no session any more. Sessions that it has started stay.';
   const answer = await vscode.window.showWarningMessage(`Delete ${called}?`, { modal: true, detail }, DELETE);
   if (answer !== DELETE) return;
-  await inStatusBar(`Deleting ${called}…`, () => remove(deps, cluster, trigger));
+  const removed = await inStatusBar(`Deleting ${called}…`, () => remove(deps, cluster, trigger));
+  if (removed === undefined) return notify.info(`Somebody else has deleted the ${called} already.`);
   notify.log(`deleted ${called}`);
-  notify.background('offering to undo', offerUndo(deps, cluster, trigger, called));
+  notify.background('offering to undo', offerUndo(deps, cluster, removed, called));
 }
 
-/** Somebody else may have been faster. Throws KubeError. */
+/**
+ * What was deleted, as it stood then: it may have been edited since it was listed. Undefined: somebody else was faster, and a
+ * later trigger of the same name is another one. Throws KubeError.
+ */
 async function remove(
   { clusters }: DeleteTriggerDeps,
   cluster: string,
-  { metadata }: SessionTrigger,
-): Promise<void> {
-  const { namespace = '', name } = metadata;
+  { metadata: { namespace = '', name, uid } }: SessionTrigger,
+): Promise<SessionTrigger | undefined> {
   const client = await clusters.client(cluster);
-  try {
-    await client.delete(sessionTriggers, { namespace, name }, { signal: AbortSignal.timeout(CHANGE_MS) });
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
+  const at = { namespace, name };
+  const signal = AbortSignal.timeout(CHANGE_MS);
+  for (;;)
+    try {
+      const current = await client.get(sessionTriggers, at, { signal });
+      if (current.metadata.uid !== uid) return undefined;
+      const { resourceVersion } = current.metadata;
+      await client.delete(sessionTriggers, at, { signal, preconditions: { uid, resourceVersion } });
+      return current;
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      // Edited in between, if only by the operator, which writes down when it matched.
+      if (!isConflict(error)) throw error;
+    }
 }
 
 async function offerUndo(

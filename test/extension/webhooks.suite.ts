@@ -319,12 +319,16 @@ describe('webhooks in the editor', function () {
     await window.dialogButton('Cancel');
     assert.equal(await isThere(), true);
     await button.click();
+    await window.dialogText();
+    const since = { spec: { session: { displayName: 'Edited since' } } };
+    await client.mergePatch(sessionTriggers, ref, since);
     await window.dialogButton('Delete');
     await window.until('it is gone', async () => !(await isThere()));
     await window.toast(/Deleted trigger issues of team-a/);
     await window.notificationButton('Undo');
     await window.until('it is back', isThere);
-    assert.deepEqual((await client.get(sessionTriggers, ref)).spec, spec);
+    const back = await client.get(sessionTriggers, ref);
+    assert.deepEqual(back.spec, { ...spec, session: { ...spec.session, ...since.spec.session } });
   });
 
   it('say what one may not do before anything is asked', async () => {

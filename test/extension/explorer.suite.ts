@@ -474,8 +474,8 @@ describe('the sessions view', function () {
       await window.screenshot('welcome-no-kubeconfig');
       for (const [command, doing] of [
         ['Launch Session', 'launch the session'],
-        ['Pin Namespace…', 'do that'],
-        ['Stop Session…', 'do that'],
+        ['Pin Namespace…', 'pin the namespace'],
+        ['Stop Session…', 'stop the session'],
         ['Open Triggers', 'open the triggers'],
       ]) {
         await window.command(`Ambient: ${command}`);

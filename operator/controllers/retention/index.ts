@@ -59,6 +59,8 @@ export class RetentionController {
   readonly #pace: Pace;
   readonly #queue: WorkQueue<SessionKey>;
   readonly #subscriptions = new DisposableStack();
+  /** Whose data are gone, while the note about it is not written yet. */
+  readonly #removed = new Set<SessionKey>();
 
   constructor(options: RetentionOptions) {
     this.#options = options;
@@ -105,6 +107,7 @@ export class RetentionController {
     const key = keyOf(session);
     this.#queue.forget(key);
     this.#pace.forget(key);
+    this.#removed.delete(key);
     this.#memory.forget(session.metadata.uid ?? '');
   }
 
@@ -122,22 +125,29 @@ export class RetentionController {
     const wait = this.#pace.turn(key);
     if (wait > 0) return { requeueAfterMs: wait };
     if (due.what === 'session') return await this.#delete(session, periods.sessions, signal);
-    if (!(await this.#hasData(session))) return later(dueWithoutData(session, periods, now) - now);
+    if (!this.#removed.has(key) && !(await this.#hasData(session)))
+      return later(dueWithoutData(session, periods, now) - now);
     return await this.#expire(session, periods.artifacts, signal);
   }
 
+  /** Or had, as its status still tells: the operator was ended between removing them and writing the note. */
   async #hasData(session: Session): Promise<boolean> {
     const ref = refOf(session);
     await assertThere(this.#options.store);
+    if ((session.status?.artifacts?.count ?? 0) > 0) return true;
     const folders = await this.#options.store.listFolders(keys.session(ref));
     return keys.expiring(ref).some((prefix) => folders.some((folder) => prefix.endsWith(`/${folder}/`)));
   }
 
-  /** The data first: a crash before the note is written repeats a removal that finds nothing. */
+  /** The data first, so that no note tells of what is still there. */
   async #expire(session: Session, period: string, signal: AbortSignal): Promise<Result> {
     const { store, audit, clock, log } = this.#options;
-    await audit.record(auditOf(session, 'sessions/artifacts', period));
-    for (const prefix of keys.expiring(refOf(session))) await store.remove(prefix);
+    const key = keyOf(session);
+    if (!this.#removed.has(key)) {
+      await audit.record(auditOf(session, 'sessions/artifacts', period));
+      for (const prefix of keys.expiring(refOf(session))) await store.remove(prefix);
+      this.#removed.add(key);
+    }
 
     const draft = new Draft(session, timestamp(clock.now()));
     const { count = 0, totalBytes = 0 } = session.status?.artifacts ?? {};
@@ -151,25 +161,29 @@ export class RetentionController {
     draft.record('ArtifactsExpired', { retention: period, count, totalBytes });
     const written = await this.#committer.commit(session, draft, signal);
     if (written === 'conflict') return { requeueAfterMs: LOST_RACE_MS };
+    this.#removed.delete(key);
     const { namespace, name } = session.metadata;
     log.info({ namespace, session: name, period }, 'removed the log and artifacts of an old session');
     return undefined;
   }
 
-  /** Its data go by the finalizer (release.ts). */
+  /**
+   * Its data go by the finalizer (release.ts). Whatever is written to it meanwhile, it stays finished since then, and hence due: that
+   * it is this session is all that must hold, and one decision is recorded once.
+   */
   async #delete(session: Session, period: string, signal: AbortSignal): Promise<Result> {
     const { client, audit, log } = this.#options;
-    const { namespace, name, uid = '', resourceVersion = '' } = session.metadata;
+    const { namespace, name, uid = '' } = session.metadata;
     await audit.record(auditOf(session, 'sessions', period));
     try {
       await client.delete(
         sessions,
         { namespace, name },
-        { propagationPolicy: 'Background', preconditions: { uid, resourceVersion }, signal },
+        { propagationPolicy: 'Background', preconditions: { uid }, signal },
       );
     } catch (error) {
-      if (isNotFound(error)) return undefined;
-      if (isConflict(error)) return { requeueAfterMs: LOST_RACE_MS };
+      // Deleted already, or another one of its name by now.
+      if (isNotFound(error) || isConflict(error)) return undefined;
       throw error;
     }
     log.info({ namespace, session: name, period }, 'deleted an old session');

@@ -7,6 +7,7 @@ import type { NamespacePolicy } from '../../../../../common/api/namespace-policy
 import type { Session } from '../../../../../common/api/session.ts';
 import { AmbientError } from '../../../../../common/errors.ts';
 import type { KubeClient } from '../../../../../common/kube/client.ts';
+import { KubeError } from '../../../../../common/kube/errors.ts';
 import { findCondition } from '../../../../../common/rules/conditions.ts';
 import type { Clock } from '../../../../../operator/controllers/clock.ts';
 import { RetentionController } from '../../../../../operator/controllers/retention/index.ts';
@@ -32,6 +33,8 @@ describe('the retention controller', () => {
   let audited: AuditEvent[];
   let auditDown: boolean;
   let deleted: string[];
+  /** Writes that somebody else's came before. */
+  let lostRaces: number;
 
   beforeEach(async () => {
     temporary = await temporaryStore();
@@ -42,6 +45,7 @@ describe('the retention controller', () => {
     audited = [];
     auditDown = false;
     deleted = [];
+    lostRaces = 0;
     const wall: Clock = {
       now: () => clock.now() + leap,
       elapsed: () => clock.elapsed(),
@@ -51,12 +55,12 @@ describe('the retention controller', () => {
     const client = {
       async delete(_: unknown, { name }: { name: string }, options: { preconditions: object }) {
         const session = sessions.store.get({ namespace: 'default', name });
-        const { uid, resourceVersion } = session?.metadata ?? {};
-        assert.deepEqual(options.preconditions, { uid, resourceVersion });
+        assert.deepEqual(options.preconditions, { uid: session?.metadata.uid });
         deleted.push(name);
         if (session !== undefined) sessions.drop(session);
       },
       async mergePatch(_: unknown, { name }: { name: string }, patch: { status: Session['status'] }) {
+        if (lostRaces-- > 0) throw new KubeError('changed meanwhile', { status: 409, reason: 'Conflict' });
         const session = sessions.store.get({ namespace: 'default', name }) ?? assert.fail();
         const written: Session = {
           ...session,
@@ -151,7 +155,11 @@ describe('the retention controller', () => {
 
   it('makes no note of losing artifacts on a session that has none', async () => {
     retain('90d', '30d');
-    finished('s1');
+    const { status, ...session } = finished('s1');
+    sessions.tell({
+      ...session,
+      status: { ...status, artifacts: { generated: [], count: 0, totalBytes: 0 } },
+    });
     await clock.advance(31 * DAY_MS);
     await pause();
     assert.equal(isExpired('s1'), false);
@@ -161,6 +169,28 @@ describe('the retention controller', () => {
       return deleted.length === 1;
     }, 'it was deleted');
     assert.ok(clock.now() < Date.parse(NOW) + 400 * DAY_MS);
+  });
+
+  it('makes the note, and records the removal once, when somebody else writes the session meanwhile', async () => {
+    retain('90d', '30d');
+    await withData(finished('s1'));
+    lostRaces = 2;
+    await until(async () => {
+      await clock.advance(11 * DAY_MS);
+      return isExpired('s1');
+    }, 'its artifacts have expired');
+    const removals = audited.filter(({ action }) => action === 'delete');
+    assert.deepEqual(
+      removals.map(({ resource }) => resource),
+      ['sessions/artifacts'],
+    );
+  });
+
+  it('makes the note of data that were removed when the operator was killed before it', async () => {
+    retain('90d', '30d');
+    finished('s1');
+    await clock.advance(31 * DAY_MS);
+    await until(() => isExpired('s1'), 'its artifacts have expired');
   });
 
   it('catches up ten a second, not all at once', async () => {

@@ -221,7 +221,7 @@ describe('what comes before the agent', function () {
       launch(
         client,
         aCommand(at, command).spec({
-          displayName: 'Say two\nAmbient-Session-UID: forged',
+          displayName: 'Ambient-Session-UID: forged',
           source: { type: 'git', git: { url, credentials: 'git' } },
           ...(result === undefined ? {} : { result }),
         }),
@@ -299,7 +299,7 @@ describe('what comes before the agent', function () {
     assert.equal(proposed.status?.result?.pullRequest, 'https://github.example.com/team/app/pull/1');
     assert.deepEqual(
       github.pulls.map(({ head, base: onto, title }) => [head, onto, title]),
-      [['ambient/fix', 'main', 'Say two Ambient-Session-UID: forged']],
+      [['ambient/fix', 'main', 'Ambient-Session-UID: forged']],
     );
 
     const [second] = await Promise.all([

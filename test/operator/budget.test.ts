@@ -14,6 +14,7 @@ import { aSession } from '../support/fixtures.ts';
 import { ask } from '../support/https.ts';
 import { lastingOperator } from '../support/lasting-operator.ts';
 import type { LastingOperator } from '../support/lasting-operator.ts';
+import { monthGoesOn } from '../support/month.ts';
 import { current, endOf, finished, inPhase, workloadOf } from '../support/sessions.ts';
 import { until } from '../support/until.ts';
 
@@ -40,6 +41,12 @@ describe('the budget of a namespace', function () {
   after(async function () {
     this.timeout(60_000);
     await operator?.[Symbol.asyncDispose]();
+  });
+
+  // Longer than any test takes.
+  beforeEach(async function () {
+    this.timeout(200_000);
+    await monthGoesOn(90_000);
   });
 
   async function restart(meanwhile: () => Promise<unknown> = () => Promise.resolve()): Promise<void> {

@@ -31,6 +31,7 @@ import * as answers from '../support/model-answers.ts';
 import { createModelTenant, MODEL_FLAGS, MODEL_KEYS, MODEL_SECRET } from '../support/model-tenant.ts';
 import { lastingOperator } from '../support/lasting-operator.ts';
 import type { LastingOperator } from '../support/lasting-operator.ts';
+import { monthGoesOn } from '../support/month.ts';
 import { current, endOf, finished, inPhase, workloadOf } from '../support/sessions.ts';
 import { until } from '../support/until.ts';
 import { webReceiver } from '../support/web-receiver.ts';
@@ -68,7 +69,10 @@ describe('the model gateway', function () {
     await operator?.[Symbol.asyncDispose]();
   });
 
-  beforeEach(() => {
+  beforeEach(async function () {
+    this.timeout(120_000);
+    // Longer than any test takes.
+    await monthGoesOn(60_000);
     provider.received.length = 0;
     provider.answer = (response) =>
       answers.say(response, answers.anthropicStream({ input: 100, output: 10 }));

@@ -164,8 +164,11 @@ describe('the budget of a namespace', function () {
       );
       await restart();
       const all = await launching;
-      await until(async () => (await usageOf(namespace))?.sessions?.waiting === 40, 'forty wait');
-      assert.equal((await client.list(jobs, { namespace })).items.length, 10);
+      await until(async () => {
+        const { active, waiting } = (await usageOf(namespace))?.sessions ?? {};
+        return active === 10 && waiting === 40;
+      }, 'ten have their turn and forty wait');
+      await until(async () => (await client.list(jobs, { namespace })).items.length === 10, 'ten have Jobs');
       const usage = await usageOf(namespace);
       assert.deepEqual(
         [usage?.budget?.reserved, usage?.budget?.currentMonth, usage?.sessions],
@@ -187,11 +190,9 @@ describe('the budget of a namespace', function () {
       await stop(one);
       await finished(client, one);
       await until(async () => (await usageOf(namespace))?.budget?.reserved === '9.00', 'it holds no more');
-      assert.equal(
-        (await client.list(jobs, { namespace })).items.length,
-        9,
-        '0.75 are too little for the next',
-      );
+      // What was given up is cleared away after the end.
+      await until(async () => (await client.list(jobs, { namespace })).items.length === 9, 'its Job is gone');
+      assert.equal((await usageOf(namespace))?.sessions?.waiting, 40, '0.75 are too little for the next');
       await stop(two);
       await until(async () => (await usageOf(namespace))?.sessions?.waiting === 39, 'the next one starts');
       const { budget } = (await usageOf(namespace)) ?? {};

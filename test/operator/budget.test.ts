@@ -12,6 +12,7 @@ import { recordedIn } from '../support/audit.ts';
 import type { FakeCluster } from '../support/fake-cluster.ts';
 import { aSession } from '../support/fixtures.ts';
 import { ask } from '../support/https.ts';
+import { policyIsKnown } from '../support/known-policy.ts';
 import { lastingOperator } from '../support/lasting-operator.ts';
 import type { LastingOperator } from '../support/lasting-operator.ts';
 import { monthGoesOn } from '../support/month.ts';
@@ -64,6 +65,7 @@ describe('the budget of a namespace', function () {
       metadata: { name: POLICY_NAME, namespace: name },
       spec,
     });
+    await policyIsKnown(client, name);
     return name;
   }
 

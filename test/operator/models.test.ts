@@ -29,6 +29,7 @@ import { ask, open } from '../support/https.ts';
 import type { Answer, AskOptions } from '../support/https.ts';
 import * as answers from '../support/model-answers.ts';
 import { createModelTenant, MODEL_FLAGS, MODEL_KEYS, MODEL_SECRET } from '../support/model-tenant.ts';
+import { policyIsKnown } from '../support/known-policy.ts';
 import { lastingOperator } from '../support/lasting-operator.ts';
 import type { LastingOperator } from '../support/lasting-operator.ts';
 import { monthGoesOn } from '../support/month.ts';
@@ -81,6 +82,7 @@ describe('the model gateway', function () {
   async function aTenant(models: NamespacePolicySpec['models'] = {}): Promise<string> {
     const namespace = `models-${process.pid}-${++count}`;
     await createModelTenant(fake, namespace, provider.port, { models });
+    await policyIsKnown(client, namespace);
     return namespace;
   }
 
@@ -384,10 +386,7 @@ describe('the model gateway', function () {
   it('refuses a model, tools and prices that the policy does not have, and says so as the provider would', async () => {
     const namespace = await aTenant({ allowed: ['claude-*', 'house-*'], blocked: ['claude-opus-*'] });
     await change(namespace, { tools: { blocked: ['Bash*'] } });
-    await until(async () => {
-      const policy = await client.get(namespacePolicies, { namespace, name: POLICY_NAME });
-      return policy.status?.observedGeneration === policy.metadata.generation;
-    }, 'the policy is known');
+    await policyIsKnown(client, namespace);
     const pod = await aPod(namespace, {
       policy: { modelConstraints: { allowed: ['claude-sonnet-*', 'house-*'] } },
     });

@@ -82,11 +82,12 @@ describe('the spool', () => {
       }
     })();
     let seen = -1;
-    while (pushed !== seen) {
+    // Until it goes on no more, which it may also do while the disk is busy.
+    while (pushed <= 2_000 || pushed !== seen) {
       seen = pushed;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    assert.ok(pushed > 2_000 && pushed < 12_000, `${pushed}`);
+    assert.ok(pushed < 12_000, `${pushed}`);
     let last = 0;
     while (last < 20_000) {
       const batch = await spool.next(256 * 1024);

@@ -102,6 +102,13 @@ describe('the spool', () => {
     await producing;
   });
 
+  it('lets producers on that came while the disk was slow, though nothing is taken', async () => {
+    await using spool = new Spool({ folder, limitBytes: 1 << 30 });
+    // More than fits in memory, before the first of it has moved.
+    for (let n = 0; n < 7000; n++) push(spool, 'x'.repeat(1000));
+    assert.equal(await spool.roomy(AbortSignal.timeout(5000)), true);
+  });
+
   it('leaves no file that anybody could find', async () => {
     await using spool = new Spool({ folder, limitBytes: 1 << 30 });
     for (let n = 0; n < 5000; n++) push(spool, 'x'.repeat(1000));

@@ -114,29 +114,34 @@ export class Spool implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#spilling;
+    while (this.#spilling !== undefined) await this.#spilling;
     await this.#disk[Symbol.asyncDispose]();
   }
 
   #spillIfFull(): void {
     if (this.#taking || this.#tailBytes <= MEMORY_BYTES || this.#disk.bytes >= this.#diskLimit) return;
-    this.#spilling ??= this.#moveToDisk().finally(() => {
+    this.#spilling ??= this.#moveToDisk().then((isMoved) => {
       this.#spilling = undefined;
+      // Producers may wait by now for what came meanwhile to follow.
+      if (isMoved) this.#spillIfFull();
       this.#changed();
     });
   }
 
-  async #moveToDisk(): Promise<void> {
+  /** False when the disk does not take them. */
+  async #moveToDisk(): Promise<boolean> {
     const lines = this.#tail;
     const bytes = this.#tailBytes;
     this.#tail = [];
     this.#tailBytes = 0;
     try {
       await this.#disk.append(Buffer.from(lines.join('')));
+      return true;
     } catch {
       // no space: they stay in memory, in front, and the producers wait there
       this.#tail = [...lines, ...this.#tail];
       this.#tailBytes += bytes;
+      return false;
     }
   }
 

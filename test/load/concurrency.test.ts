@@ -11,6 +11,7 @@ import { findCondition } from '../../common/rules/conditions.ts';
 import { inLine } from '../../common/rules/turns.ts';
 import type { FakeCluster } from '../support/fake-cluster.ts';
 import { aSession } from '../support/fixtures.ts';
+import { policyIsKnown } from '../support/known-policy.ts';
 import { lastingOperator } from '../support/lasting-operator.ts';
 import type { LastingOperator } from '../support/lasting-operator.ts';
 import { endOf, finished, inPhase } from '../support/sessions.ts';
@@ -42,8 +43,8 @@ describe('sessions of a namespace at once', function () {
     return name;
   }
 
-  const allow = (namespace: string, maxSessions: number) =>
-    client
+  async function allow(namespace: string, maxSessions: number): Promise<void> {
+    await client
       .mergePatch(
         namespacePolicies,
         { namespace, name: POLICY_NAME },
@@ -57,6 +58,8 @@ describe('sessions of a namespace at once', function () {
           spec: { concurrency: { maxSessions } },
         }),
       );
+    await policyIsKnown(client, namespace);
+  }
 
   async function launchMany(namespace: string, many: number): Promise<Session[]> {
     const launched: Session[] = [];

@@ -14,6 +14,7 @@ import { recordedIn } from '../support/audit.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { aFramework, aPolicy, aSession } from '../support/fixtures.ts';
+import { rightsAreKnown } from '../support/known-rights.ts';
 import { liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { current, endOf, finished, inPhase, stopSession, workloadOf } from '../support/sessions.ts';
@@ -91,6 +92,8 @@ describe('approval', function () {
     await cluster.kubectl(['apply', '-f', '-'], {
       input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }),
     });
+    // Of the last of them.
+    await rightsAreKnown(cluster, 'vera', namespace);
     return namespace;
   }
 

@@ -12,8 +12,10 @@ import { recordedIn } from '../support/audit.ts';
 import type { FakeCluster } from '../support/fake-cluster.ts';
 import { aSession } from '../support/fixtures.ts';
 import { ask } from '../support/https.ts';
+import { policyIsKnown } from '../support/known-policy.ts';
 import { lastingOperator } from '../support/lasting-operator.ts';
 import type { LastingOperator } from '../support/lasting-operator.ts';
+import { monthGoesOn } from '../support/month.ts';
 import { current, endOf, finished, inPhase, workloadOf } from '../support/sessions.ts';
 import { until } from '../support/until.ts';
 
@@ -42,6 +44,12 @@ describe('the budget of a namespace', function () {
     await operator?.[Symbol.asyncDispose]();
   });
 
+  // Longer than any test takes.
+  beforeEach(async function () {
+    this.timeout(200_000);
+    await monthGoesOn(90_000);
+  });
+
   async function restart(meanwhile: () => Promise<unknown> = () => Promise.resolve()): Promise<void> {
     await operator.process.kill();
     await meanwhile();
@@ -57,6 +65,7 @@ describe('the budget of a namespace', function () {
       metadata: { name: POLICY_NAME, namespace: name },
       spec,
     });
+    await policyIsKnown(client, name);
     return name;
   }
 
@@ -157,8 +166,11 @@ describe('the budget of a namespace', function () {
       );
       await restart();
       const all = await launching;
-      await until(async () => (await usageOf(namespace))?.sessions?.waiting === 40, 'forty wait');
-      assert.equal((await client.list(jobs, { namespace })).items.length, 10);
+      await until(async () => {
+        const { active, waiting } = (await usageOf(namespace))?.sessions ?? {};
+        return active === 10 && waiting === 40;
+      }, 'ten have their turn and forty wait');
+      await until(async () => (await client.list(jobs, { namespace })).items.length === 10, 'ten have Jobs');
       const usage = await usageOf(namespace);
       assert.deepEqual(
         [usage?.budget?.reserved, usage?.budget?.currentMonth, usage?.sessions],
@@ -180,11 +192,9 @@ describe('the budget of a namespace', function () {
       await stop(one);
       await finished(client, one);
       await until(async () => (await usageOf(namespace))?.budget?.reserved === '9.00', 'it holds no more');
-      assert.equal(
-        (await client.list(jobs, { namespace })).items.length,
-        9,
-        '0.75 are too little for the next',
-      );
+      // What was given up is cleared away after the end.
+      await until(async () => (await client.list(jobs, { namespace })).items.length === 9, 'its Job is gone');
+      assert.equal((await usageOf(namespace))?.sessions?.waiting, 40, '0.75 are too little for the next');
       await stop(two);
       await until(async () => (await usageOf(namespace))?.sessions?.waiting === 39, 'the next one starts');
       const { budget } = (await usageOf(namespace)) ?? {};

@@ -285,6 +285,10 @@ describe('the live API behind a real API server', function () {
         return allowed;
       };
       await until(async () => (await may('vera')).length > 0, 'the aggregated role has the rights');
+      await until(
+        () => read(livePaths.source(...at(session)), as('edith')).then(Boolean, () => false),
+        'and so has the other',
+      );
       assert.deepEqual(await may('vera'), ['log', 'artifacts']);
       assert.deepEqual(await may('stranger'), []);
       assert.deepEqual(await may('edith'), ['log', 'artifacts', 'source', 'upload', 'stop']);

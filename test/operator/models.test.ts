@@ -29,8 +29,10 @@ import { ask, open } from '../support/https.ts';
 import type { Answer, AskOptions } from '../support/https.ts';
 import * as answers from '../support/model-answers.ts';
 import { createModelTenant, MODEL_FLAGS, MODEL_KEYS, MODEL_SECRET } from '../support/model-tenant.ts';
+import { policyIsKnown } from '../support/known-policy.ts';
 import { lastingOperator } from '../support/lasting-operator.ts';
 import type { LastingOperator } from '../support/lasting-operator.ts';
+import { monthGoesOn } from '../support/month.ts';
 import { current, endOf, finished, inPhase, workloadOf } from '../support/sessions.ts';
 import { until } from '../support/until.ts';
 import { webReceiver } from '../support/web-receiver.ts';
@@ -68,7 +70,10 @@ describe('the model gateway', function () {
     await operator?.[Symbol.asyncDispose]();
   });
 
-  beforeEach(() => {
+  beforeEach(async function () {
+    this.timeout(120_000);
+    // Longer than any test takes.
+    await monthGoesOn(60_000);
     provider.received.length = 0;
     provider.answer = (response) =>
       answers.say(response, answers.anthropicStream({ input: 100, output: 10 }));
@@ -77,6 +82,7 @@ describe('the model gateway', function () {
   async function aTenant(models: NamespacePolicySpec['models'] = {}): Promise<string> {
     const namespace = `models-${process.pid}-${++count}`;
     await createModelTenant(fake, namespace, provider.port, { models });
+    await policyIsKnown(client, namespace);
     return namespace;
   }
 
@@ -138,6 +144,17 @@ describe('the model gateway', function () {
         },
       },
     );
+  /** As kubelets tell it. */
+  const tell = async ({ session, namespace }: Pod, status: object): Promise<void> => {
+    const [{ metadata: { name } } = assert.fail()] = (await workloadOf(client, session)).pods;
+    await client.mergePatch(pods, { namespace, name, subresource: 'status' }, { status });
+  };
+  const begins = async (pod: Pod, startedAt = new Date().toISOString()): Promise<void> => {
+    const container = { name: 'runner', image: '', imageID: '', ready: true, restartCount: 0 };
+    const containerStatuses = [{ ...container, state: { running: { startedAt } } }];
+    await tell(pod, { phase: 'Running', containerStatuses });
+    await inPhase(client, pod.session, ({ status }) => status?.phase === 'Running', 'it runs');
+  };
   const errorOf = ({ json }: Answer) => (json as { error: { type?: string; message: string } }).error;
 
   it('passes a stream on unchanged, with the key of the tenant, and counts it to the billionth', async () => {
@@ -344,17 +361,23 @@ describe('the model gateway', function () {
   it('charges for half a stream what had come, and lets the agent see that it broke off', async () => {
     const pod = await aPod(await aTenant());
     const said = answers.anthropicStream({ input: 1000, output: 50 }, 'abcde');
+    // To the third word.
+    const begun = said.chunks.slice(0, 5).join('');
+    let breakOff: (() => void) | undefined;
     provider.answer = (response) => {
-      // To the third word.
       answers.say(response, said, { count: 5 });
-      setTimeout(() => response.destroy(), 100);
+      breakOff = () => response.destroy();
     };
     const response = await streaming(pod);
     let text = '';
     await assert.rejects(async () => {
-      for await (const chunk of response) text += String(chunk);
+      for await (const chunk of response) {
+        text += String(chunk);
+        // Not before it came through: what was on its way might be lost.
+        if (text.length >= begun.length) breakOff?.();
+      }
     });
-    assert.equal(text, said.chunks.slice(0, 5).join(''));
+    assert.equal(text, begun);
     // 1000 in; out, each byte of what was generated counts: three letters and an empty block of 23 bytes.
     const bytes = 3 + JSON.stringify({ type: 'text', text: '' }).length;
     await costs(pod, `0.00${3000 + 15 * bytes}`.replace(/0+$/, ''));
@@ -363,10 +386,7 @@ describe('the model gateway', function () {
   it('refuses a model, tools and prices that the policy does not have, and says so as the provider would', async () => {
     const namespace = await aTenant({ allowed: ['claude-*', 'house-*'], blocked: ['claude-opus-*'] });
     await change(namespace, { tools: { blocked: ['Bash*'] } });
-    await until(async () => {
-      const policy = await client.get(namespacePolicies, { namespace, name: POLICY_NAME });
-      return policy.status?.observedGeneration === policy.metadata.generation;
-    }, 'the policy is known');
+    await policyIsKnown(client, namespace);
     const pod = await aPod(namespace, {
       policy: { modelConstraints: { allowed: ['claude-sonnet-*', 'house-*'] } },
     });
@@ -474,6 +494,8 @@ describe('the model gateway', function () {
 
   it('spends no more once a session is told to stop: what streams is cut, what comes is refused', async () => {
     const pod = await aPod(await aTenant());
+    // One that has not begun would be over at once, and be refused for that.
+    await begins(pod);
     let cut: Promise<unknown> | undefined;
     provider.answer = (response: ServerResponse) => {
       cut = once(response, 'close');
@@ -668,18 +690,7 @@ describe('the model gateway', function () {
     const pod = await aPod(
       await aTenant({ budget: { monthly: '10.00', perSession: '0.00' }, whenSpent: 'pause' }),
     );
-    const { pods: found } = await workloadOf(client, pod.session);
-    const { name = '', namespace = '' } = found[0]?.metadata ?? {};
-    const startedAt = '2030-01-02T03:04:05Z';
-    // As kubelets tell it.
-    const tell = (status: object) =>
-      client.mergePatch(pods, { namespace, name, subresource: 'status' }, { status });
-    const container = { name: 'runner', image: '', imageID: '', ready: true, restartCount: 0 };
-    await tell({
-      phase: 'Running',
-      containerStatuses: [{ ...container, state: { running: { startedAt } } }],
-    });
-    await inPhase(client, pod.session, ({ status }) => status?.phase === 'Running', 'it runs');
+    await begins(pod, '2030-01-02T03:04:05Z');
     const waiting = messages(pod);
     const paused = await inPhase(
       client,
@@ -688,7 +699,7 @@ describe('the model gateway', function () {
       'it is paused',
     );
     assert.match(paused.status?.message ?? '', /its time limit ends it on 2030-01-02 at 03:05 UTC\.$/);
-    await tell({ phase: 'Failed', reason: 'DeadlineExceeded', message: 'active on the node too long' });
+    await tell(pod, { phase: 'Failed', reason: 'DeadlineExceeded', message: 'active on the node too long' });
     const ended = await finished(client, pod.session);
     assert.equal(endOf(ended), 'Failed/DeadlineExceeded');
     assert.match(ended.status?.message ?? '', /^Nobody raised the budget .* time limit of 1 min ended it\./);

@@ -9,6 +9,7 @@ import { TestCertificates } from '../support/certificates.ts';
 import { testCluster } from '../support/cluster.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { manifests } from '../support/deploy.ts';
+import { rightsAreKnown } from '../support/known-rights.ts';
 import { oidcProvider } from '../support/oidc-provider.ts';
 import type { TestProvider } from '../support/oidc-provider.ts';
 import { runOperatorProcess } from '../support/operator-process.ts';
@@ -51,6 +52,7 @@ describe('the REST API for people of an OpenID Connect provider', function () {
       cluster.kubectl(['-n', own, 'create', 'rolebinding', name, `--clusterrole=${role}`, whom]);
     await bind('developers', 'ambient-editor', '--group=oidc:developers');
     await bind('ben', 'ambient-viewer', '--user=oidc:ben');
+    await rightsAreKnown(cluster, 'oidc:ben', own);
     rest = restAt({
       host: cluster.nodeHostAddress,
       port: operator.ports.rest,

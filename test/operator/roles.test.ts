@@ -123,6 +123,8 @@ describe('roles of people', function () {
     await until(
       async () =>
         (await may('view', `${LIVE_GROUP}/sessions/log`, 'get', own)) &&
+        (await may('edit', `${LIVE_GROUP}/sessions/stop`, 'create', own)) &&
+        (await may('admin', `${LIVE_GROUP}/sessions/stop`, 'create', own)) &&
         (await may('admin', `${LIVE_GROUP}/sessions/audit`, 'get', own)),
       'the roles are aggregated',
     );

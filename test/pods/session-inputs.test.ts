@@ -19,12 +19,12 @@ import type { TestCluster } from '../support/cluster.ts';
 import { gitServer } from '../support/git-server.ts';
 import { githubApi } from '../support/github-api.ts';
 import { aPolicy } from '../support/fixtures.ts';
+import { policyIsKnown } from '../support/known-policy.ts';
 import { liveApiAvailable, runOperatorProcess } from '../support/operator-process.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { runnerCluster } from '../support/runner-cluster.ts';
 import { s3ServerOrSkip } from '../support/s3-server.ts';
 import { aCommand, endOf, finished, inPhase, launch, logOf } from '../support/sessions.ts';
-import { until } from '../support/until.ts';
 
 const PASSWORD = 'a-password-of-the-team';
 const EXPECTED = `Basic ${Buffer.from(`x-access-token:${PASSWORD}`).toString('base64')}`;
@@ -164,11 +164,7 @@ describe('what comes before the agent', function () {
       },
       { fieldManager: 'test', force: true },
     );
-    await until(
-      async () =>
-        (await cluster.client.get(namespacePolicies, { namespace, name: 'policy' })).status !== undefined,
-      'the policy is seen',
-    );
+    await policyIsKnown(cluster.client, namespace);
     const session = await finished(cluster.client, await launched('shared-models'), 60_000);
     const log = await logOf(cluster.client, session);
     assert.equal(endOf(session), 'Completed/Succeeded', `${session.status?.message} ${log}`);
@@ -259,11 +255,7 @@ describe('what comes before the agent', function () {
       },
       { fieldManager: 'test', force: true },
     );
-    await until(
-      async () =>
-        (await client.get(namespacePolicies, { namespace: at, name: 'policy' })).status !== undefined,
-      'the policy is seen',
-    );
+    await policyIsKnown(client, at);
     const [first, unchanged, stale] = await Promise.all([
       ask('echo two > file.txt; ls /ambient-git; cat /ambient/*token* | wc -l', {
         branch: 'ambient/fix',

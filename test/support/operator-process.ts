@@ -2,8 +2,6 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile, mkdir } from 'node:fs/promises';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,6 +11,7 @@ import { buildTargets } from '../../scripts/build.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { admissionAnswers, applyAdmission } from './admission.ts';
 import { operatorManifests } from './deploy.ts';
+import { freePorts } from './free-ports.ts';
 import { addHostEndpoint, useHostService } from './host-service.ts';
 import { until } from './until.ts';
 
@@ -86,7 +85,7 @@ export async function runOperatorProcess(
   const kubeconfig = join(folder, 'kubeconfig');
   await writeFile(kubeconfig, await operatorKubeconfig(cluster, options.server), { mode: 0o600 });
   const address = cluster.nodeHostAddress;
-  const ports = options.ports ?? (await freePorts(address));
+  const ports = options.ports ?? (await operatorPorts(address));
   const flags = {
     kubeconfig,
     namespace: OPERATOR_NAMESPACE,
@@ -239,17 +238,8 @@ async function operatorKubeconfig(cluster: Cluster, server: string | undefined):
   });
 }
 
-/** Nobody listens there now; all are held at once, so that they differ. */
-export async function freePorts(address: string): Promise<OperatorPorts> {
-  const hold = () =>
-    new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
-      const server = createServer().once('error', reject);
-      server.listen(0, address, () => resolve(server));
-    });
-  const servers = await Promise.all([hold(), hold(), hold(), hold(), hold()]);
-  const [live = 0, runners = 0, admission = 0, rest = 0, health = 0] = servers.map(
-    (server) => (server.address() as AddressInfo).port,
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+/** Where an operator will listen. */
+export async function operatorPorts(address: string): Promise<OperatorPorts> {
+  const [live = 0, runners = 0, admission = 0, rest = 0, health = 0] = await freePorts(address, 5);
   return { live, runners, admission, rest, health };
 }

@@ -5,8 +5,9 @@ import { OPERATOR_NAMESPACE } from '../../common/api/names.ts';
 import type { Cluster } from '../cluster/index.ts';
 import type { Answer, AskOptions, Server } from './https.ts';
 import { ask } from './https.ts';
+import { rightsAreKnown } from './known-rights.ts';
 
-/** A ServiceAccount with a role in each of the namespaces, and a token of it. */
+/** A ServiceAccount with a role in each of the namespaces, in effect, and a token of it. */
 export async function aPerson(
   cluster: Cluster,
   home: string,
@@ -19,6 +20,8 @@ export async function aPerson(
       ...['-n', namespace, 'create', 'rolebinding', name],
       ...[`--clusterrole=${role}`, `--serviceaccount=${home}:${name}`],
     ]);
+  for (const namespace of Object.keys(roles))
+    await rightsAreKnown(cluster, `system:serviceaccount:${home}:${name}`, namespace);
   return (await cluster.kubectl(['-n', home, 'create', 'token', name, '--duration=4h'])).trim();
 }
 

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import type { Server } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Compile } from 'typebox/compile';
 import { LogRecord } from '../../common/api/log.ts';
@@ -16,6 +16,7 @@ import { HEADER_ARTIFACT_TYPE, HEADER_DIGEST, RUNNER_PATHS, RunResult } from '..
 import type { Control, Said } from '../../common/api/runner.ts';
 import type { KeyPair } from '../../operator/serve/tls/authority.ts';
 import { TestCertificates } from './certificates.ts';
+import { freePort } from './free-ports.ts';
 
 export interface StoredArtifact {
   path: string;
@@ -66,10 +67,11 @@ export class RunnerEndpoint implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   readonly #waiting = new Set<() => void>();
   readonly ca: string;
-  #port = 0;
+  readonly #port: number;
 
-  private constructor(server: KeyPair, ca: string) {
+  private constructor(server: KeyPair, ca: string, port: number) {
     this.ca = ca;
+    this.#port = port;
     this.#server = createServer({ ...server }, (request, response) => {
       if (request.url?.startsWith(`${MODELS_PATH}/`)) return this.models(request, response);
       this.#serve(request, response).catch((error: unknown) => {
@@ -86,7 +88,8 @@ export class RunnerEndpoint implements AsyncDisposable {
 
   static async start(): Promise<RunnerEndpoint> {
     const certificates = await TestCertificates.make();
-    const endpoint = new RunnerEndpoint(certificates.current, certificates.ca);
+    const port = await freePort('127.0.0.1');
+    const endpoint = new RunnerEndpoint(certificates.current, certificates.ca, port);
     await endpoint.up();
     return endpoint;
   }
@@ -99,7 +102,6 @@ export class RunnerEndpoint implements AsyncDisposable {
   async up(): Promise<void> {
     this.#server.listen(this.#port, '127.0.0.1');
     await once(this.#server, 'listening');
-    this.#port = (this.#server.address() as AddressInfo).port;
   }
 
   /** As when the process is killed: connections break in the middle, then nobody listens. */

@@ -2,13 +2,13 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Context } from 'mocha';
 import { ensureBinaries } from '../cluster/binaries.ts';
 import { s3Capability } from '../cluster/capability.ts';
+import { freePort } from './free-ports.ts';
 import { skipBecause } from './skip.ts';
 import { until } from './until.ts';
 
@@ -88,14 +88,6 @@ export async function startS3Server({ root, host = HOST }: S3ServerOptions = {})
       if (root === undefined) await rm(data, { recursive: true, force: true, maxRetries: 5 });
     },
   };
-}
-
-async function freePort(host: string): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, host, resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function answers(host: string, port: number): Promise<boolean> {

@@ -163,7 +163,11 @@ class TargetPublisher<T extends KubeObject> {
     if (this.#closed) return;
     this.#again = true;
     // #publish never rejects; close() waits for it.
-    this.#publishing ??= this.#publish().finally(() => (this.#publishing = undefined));
+    this.#publishing ??= this.#publish().finally(() => {
+      this.#publishing = undefined;
+      // What came when it had looked for the last time was left to it.
+      if (this.#again) this.#wake();
+    });
   }
 
   async #publish(): Promise<void> {

@@ -82,11 +82,12 @@ describe('the spool', () => {
       }
     })();
     let seen = -1;
-    while (pushed !== seen) {
+    // Until it goes on no more, which it may also do while the disk is busy.
+    while (pushed <= 2_000 || pushed !== seen) {
       seen = pushed;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    assert.ok(pushed > 2_000 && pushed < 12_000, `${pushed}`);
+    assert.ok(pushed < 12_000, `${pushed}`);
     let last = 0;
     while (last < 20_000) {
       const batch = await spool.next(256 * 1024);
@@ -99,6 +100,13 @@ describe('the spool', () => {
       spool.acknowledge(last);
     }
     await producing;
+  });
+
+  it('lets producers on that came while the disk was slow, though nothing is taken', async () => {
+    await using spool = new Spool({ folder, limitBytes: 1 << 30 });
+    // More than fits in memory, before the first of it has moved.
+    for (let n = 0; n < 7000; n++) push(spool, 'x'.repeat(1000));
+    assert.equal(await spool.roomy(AbortSignal.timeout(5000)), true);
   });
 
   it('leaves no file that anybody could find', async () => {

@@ -87,16 +87,17 @@ export function addStreamServices(scope: RestScope, guard: Guard, options: Strea
     service({
       operation: streamState,
       right: rights.get,
-      handle: (call) =>
-        follow(call, 'sessions', async (session) => {
-          const { namespace, id } = call.params;
+      handle: async (call) => {
+        const { namespace, id } = call.params;
+        // From before it is looked up: the end may come while the access is recorded, and no other change after it.
+        let next = Promise.withResolvers<void>();
+        using _changes = sessions.onChange(namespace, id, () => next.resolve());
+        return await follow(call, 'sessions', async (session) => {
           const known = call.headers['last-event-id'];
           if (isTerminal(session.status?.phase) && known === session.metadata.resourceVersion)
             return undefined;
           return async (stream, ending) => {
             let shown = '';
-            let next = Promise.withResolvers<void>();
-            using _changes = sessions.onChange(namespace, id, () => next.resolve());
             using _end = onAbort(ending, () => next.resolve());
             let current: Session | undefined = session;
             for (;;) {
@@ -116,7 +117,8 @@ export function addStreamServices(scope: RestScope, guard: Guard, options: Strea
               current = sessions.get(namespace, id);
             }
           };
-        }),
+        });
+      },
     }),
   );
 

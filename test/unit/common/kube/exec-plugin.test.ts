@@ -145,7 +145,7 @@ describe('a credential plugin', function () {
         /in a terminal/,
       ),
     );
-    assert.ok(performance.now() - from < 3_000);
+    assert.ok(performance.now() - from < 15_000);
     const pids = (await readFile(join(directory, 'pids'), 'utf8')).split(' ').map(Number);
     assert.equal(pids.length, 2);
     await until('both processes gone', () => pids.every((pid) => !isAlive(pid)));

@@ -1,7 +1,13 @@
 /** What is published into webhook configurations; test/operator/admission.test.ts sees it done in a real API server. */
 import assert from 'node:assert/strict';
+import type { Logger } from 'pino';
+import type { KubeClient } from '../../../../common/kube/client.ts';
 import type { WebhookConfiguration } from '../../../../common/kube/core-types.ts';
-import { webhookPatch } from '../../../../operator/serve/tls/publisher.ts';
+import { apiServices } from '../../../../common/kube/resource.ts';
+import type { OperatorCertificates } from '../../../../operator/serve/tls/certificates.ts';
+import { API_SERVICE, Publisher, webhookPatch } from '../../../../operator/serve/tls/publisher.ts';
+import { systemClock } from '../../../../operator/controllers/clock.ts';
+import { until } from '../../../support/until.ts';
 
 const facts = { caBundle: 'Y2E=', token: 'secret' };
 type Config = NonNullable<WebhookConfiguration['webhooks']>[number]['clientConfig'];
@@ -44,5 +50,56 @@ describe('what is published into a webhook configuration', () => {
     ])
       assert.notEqual(webhookPatch(configuration(wrong), facts), undefined);
     assert.equal(webhookPatch(configuration(), facts), undefined);
+  });
+});
+
+describe('the publisher of certificates', () => {
+  it('publishes what came when it had just published', async () => {
+    const published: unknown[] = [];
+    const listeners: (() => void)[] = [];
+    const certificates = {
+      caBundle: 'first',
+      admissionToken: 'secret',
+      refresh: async () => undefined,
+      onChange: (listener: () => void) => {
+        listeners.push(listener);
+        return { [Symbol.dispose]: () => undefined };
+      },
+    };
+    const client = {
+      connection: {
+        cluster: 'c',
+        server: 'https://c',
+        stream: (_: string, { signal }: { signal: AbortSignal }) =>
+          new Promise((_resolve, reject) =>
+            signal.addEventListener('abort', () => reject(signal.reason as Error)),
+          ),
+      },
+      async *listPages(resource: unknown) {
+        const metadata = { name: API_SERVICE, resourceVersion: '1' };
+        yield { items: resource === apiServices ? [{ metadata, spec: {} }] : [], resourceVersion: '1' };
+      },
+      mergePatch: async (_: unknown, __: unknown, { spec }: { spec: { caBundle: string } }) =>
+        void published.push(Buffer.from(spec.caBundle, 'base64').toString()),
+    };
+    const log = {
+      warn: () => undefined,
+      // Between its last look and its end.
+      info: () =>
+        queueMicrotask(() => {
+          if (certificates.caBundle === 'second') return;
+          certificates.caBundle = 'second';
+          for (const listener of listeners) listener();
+        }),
+    };
+    await using publisher = new Publisher({
+      client: client as unknown as KubeClient,
+      certificates: certificates as unknown as OperatorCertificates,
+      clock: systemClock,
+      log: log as unknown as Logger,
+    });
+    await publisher.start();
+    await until(() => published.includes('second'), 'the second is published', 2000);
+    assert.deepEqual(published, ['first', 'second']);
   });
 });

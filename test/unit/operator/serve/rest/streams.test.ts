@@ -86,6 +86,18 @@ describe('streams of the REST door', function () {
       { headers: { authorization: 'Bearer good', ...headers } },
     );
 
+  for (const [what, happens, told] of [
+    ['ends', () => sessions.status(session, { phase: 'Completed' }), ['state', 'state', 'end']],
+    ['is deleted', () => sessions.remove(session), ['state', 'deleted']],
+  ] as const)
+    it(`tell of a session that ${what} between its being looked up and followed`, async () => {
+      audit.record = async () => void happens();
+      const seen: string[] = [];
+      for await (const { event } of eventsOf(await follow('events'))) seen.push(event);
+      assert.deepEqual(seen, told);
+      await until(() => sessions.listeners === 0, 'nobody listens any more');
+    });
+
   for (const what of ['log', 'events'] as const) {
     it(`are kept alive while there is nothing to tell: ${what}`, async () => {
       const response = await follow(what);

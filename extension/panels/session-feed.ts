@@ -83,6 +83,8 @@ export class SessionFeed {
   stop(): void {
     this.#watch?.dispose();
     this.#watch = undefined;
+    // What was not answered is asked for again.
+    if (this.#listing !== undefined) this.#listedAt = undefined;
     this.#listing?.abort();
     this.#listing = undefined;
     clearTimeout(this.#timer);

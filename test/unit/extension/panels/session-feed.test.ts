@@ -152,6 +152,20 @@ describe('the feed of a session page', () => {
     assert.equal(feed.artifact('c.md'), undefined);
   });
 
+  it('lists artifacts when it is started again, where it was stopped before the answer', async () => {
+    list = () => new Promise(() => undefined);
+    watch.sessions.set('s1', s1('1'));
+    watch.state = { phase: 'synced' };
+    feed.start();
+    feed.stop();
+    list = () => Promise.resolve([anArtifact('a.md')]);
+    feed.start();
+    await until(() => feed.state().view?.artifacts.total === 1, 'the list', 2000);
+    feed.stop();
+    feed.start();
+    assert.equal(listings, 2, 'what was answered is not asked for again');
+  });
+
   it('keeps the list it had when the live API does not answer, and says so', async () => {
     watch.sessions.set('s1', s1('1'));
     watch.state = { phase: 'synced' };

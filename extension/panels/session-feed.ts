@@ -164,7 +164,10 @@ export class SessionFeed {
     this.#changed();
   }
 
-  /** One question at a time; the answers are remembered for a while where they come from. */
+  /**
+   * One question at a time, the last one about the session as it is now; the answers are remembered for a while where they come
+   * from.
+   */
   #askFacts(session: Session): void {
     if (this.#isAsking) return;
     this.#isAsking = true;
@@ -177,7 +180,11 @@ export class SessionFeed {
         },
         (error: unknown) => this.#options.onError(`what one may do with ${this.#ref.name}`, error),
       )
-      .finally(() => (this.#isAsking = false))
+      .finally(() => {
+        this.#isAsking = false;
+        // It went on meanwhile.
+        if (this.#session !== undefined && this.#session !== session) this.#askFacts(this.#session);
+      })
       .catch(() => undefined);
   }
 

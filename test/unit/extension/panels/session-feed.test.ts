@@ -70,7 +70,7 @@ describe('the feed of a session page', () => {
   let changes: number;
   let listings: number;
   let list: () => Promise<Artifact[]>;
-  let facts: () => Promise<PageFacts>;
+  let facts: (session: Session) => Promise<PageFacts>;
 
   beforeEach(() => {
     watch = new StandInWatch();
@@ -89,7 +89,7 @@ describe('the feed of a session page', () => {
         listings += 1;
         return list();
       },
-      facts: () => facts(),
+      facts: (_, session) => facts(session),
       onChange: () => (changes += 1),
       onError: () => undefined,
       gatherMs: 1,
@@ -125,6 +125,25 @@ describe('the feed of a session page', () => {
     await until(() => feed.state().refusals !== undefined, 'the answer', 2000);
     assert.deepEqual(feed.state().refusals, { stop: 'You may not.' });
     assert.deepEqual(feed.state().view?.cost?.budget, { limit: '$5.00', percent: 0 });
+  });
+
+  it('asks again what one may do when the session went on while it was asked', async () => {
+    const asked: { version: string | undefined; answer: (facts: PageFacts) => void }[] = [];
+    facts = (session) =>
+      new Promise((resolve) => asked.push({ version: session.metadata.resourceVersion, answer: resolve }));
+    watch.sessions.set('s1', s1('1'));
+    watch.state = { phase: 'synced' };
+    feed.start();
+    watch.set(s1('2'));
+    watch.set(s1('3'));
+    asked[0]?.answer({ refusals: {}, policy: undefined });
+    await until(() => asked.length === 2, 'the second question', 2000);
+    asked[1]?.answer({ refusals: { approve: 'You launched it.' }, policy: undefined });
+    await until(() => feed.state().refusals?.approve, 'the answer about the session as it is', 2000);
+    assert.deepEqual(
+      asked.map(({ version }) => version),
+      ['1', '3'],
+    );
   });
 
   it('gathers many changes into one', async () => {

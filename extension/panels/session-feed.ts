@@ -67,9 +67,9 @@ export class SessionFeed {
     return this.#deleted;
   }
 
-  /** Watches, unless it does already. */
+  /** Watches, unless it does already: also a session that was not there, since its watch may only have been behind. */
   start(): void {
-    if (this.#watch !== undefined || this.#deleted) return;
+    if (this.#watch !== undefined) return;
     const watch = this.#options.watches.acquire(this.#ref.cluster, this.#ref.namespace);
     this.#watch = watch;
     watch.onChange(({ type, object }) => {

@@ -244,6 +244,24 @@ describe('the feed of a session page', () => {
     assert.equal(feed.state().problem?.title, 'There is no such session');
   });
 
+  it('finds one that was not there yet, also when it is asked to try again or was hidden meanwhile', () => {
+    for (const [how, again] of [
+      ['retry', () => feed.retry()],
+      ['hidden and shown', () => (feed.stop(), feed.start())],
+    ] as const) {
+      watch.sessions.clear();
+      feed = make();
+      watch.state = { phase: 'synced' };
+      feed.start();
+      assert.equal(feed.state().problem?.title, 'There is no such session', how);
+      again();
+      watch.set(s1());
+      assert.equal(feed.state().problem, undefined, how);
+      assert.equal(feed.state().view?.state, 'running', how);
+      feed.stop();
+    }
+  });
+
   it('does not take a later session of the same name for the one it shows, but offers it', () => {
     feed = make({ ...REF, uid: 'another' });
     watch.sessions.set('s1', s1());

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { NamespacePolicy, NamespacePolicyStatus } from '../../common/api/namespace-policy.ts';
 import type { Session } from '../../common/api/session.ts';
 import { KubeClient } from '../../common/kube/client.ts';
@@ -19,6 +20,8 @@ import type { VscodeServer, VscodeWindow } from '../vscode/launch.ts';
 import { writeKubeconfig } from './kubeconfigs.ts';
 
 const NAMESPACE = 'team-a';
+/** Of object-language.ts. */
+const CHECK_MS = 250;
 const AT = { namespace: NAMESPACE, name: 'policy' };
 
 describe('policies in the editor', function () {
@@ -252,6 +255,9 @@ describe('policies in the editor', function () {
     await edit('  namespace: team-a', '  namespace: team-a\n  labels:\n    owner: "no label!"');
     assert.equal(await save(), false);
     await reports(/metadata\.labels.*no label!/);
+    // What was typed is checked here too, a moment after the last key, and finds nothing.
+    await delay(2 * CHECK_MS);
+    assert.match((await problems()).join('\n'), /metadata\.labels.*no label!/);
     await edit('\n  labels:\n    owner: "no label!"', '');
     await window.clearNotifications();
   });

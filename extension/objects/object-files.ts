@@ -35,6 +35,8 @@ export class ObjectFiles<T extends KubeObject> implements vscode.FileSystemProvi
   readonly #deps: ObjectFilesDeps;
   readonly #diagnostics: vscode.DiagnosticCollection;
   readonly #files = new Map<string, File>();
+  /** Texts that the cluster did not take, as long as what it said of them stands beside them. */
+  readonly #refused = new Map<string, string>();
   readonly #changed = new vscode.EventEmitter<vscode.FileChangeEvent[]>();
   readonly #registered: vscode.Disposable;
 
@@ -54,7 +56,9 @@ export class ObjectFiles<T extends KubeObject> implements vscode.FileSystemProvi
         if (uri.scheme === scheme) this.#touch(uri);
       }),
       vscode.workspace.onDidCloseTextDocument(({ uri }) => {
-        if (uri.scheme === scheme) this.#files.delete(uri.toString());
+        if (uri.scheme !== scheme) return;
+        this.#files.delete(uri.toString());
+        this.#refused.delete(uri.toString());
       }),
     );
   }
@@ -85,6 +89,7 @@ export class ObjectFiles<T extends KubeObject> implements vscode.FileSystemProvi
       this.#kind.parse(text, ref),
       import('./yaml-version.ts'),
     ]);
+    this.#refused.delete(uri.toString());
     this.showProblems(uri, text, parsed.ok ? parsed.mistakes : parsed.problems);
     if (!parsed.ok) throw notSaved(parsed.problems[0]?.message ?? 'it is nothing of this kind');
     const named = parsed.object.metadata.resourceVersion;
@@ -92,6 +97,7 @@ export class ObjectFiles<T extends KubeObject> implements vscode.FileSystemProvi
     switch (applied.outcome) {
       case 'refused':
         this.showProblems(uri, text, applied.problems);
+        this.#refused.set(uri.toString(), text);
         throw notSaved(applied.message);
       case 'conflict':
         delete this.#files.get(uri.toString())?.savedFrom;
@@ -128,7 +134,10 @@ export class ObjectFiles<T extends KubeObject> implements vscode.FileSystemProvi
     throw vscode.FileSystemError.NoPermissions('Nothing is renamed here.');
   }
 
+  /** What the cluster said of this very text is more than what can be seen here. */
   showProblems(uri: vscode.Uri, text: string, problems: readonly YamlProblem[]): void {
+    if (this.#refused.get(uri.toString()) === text) return;
+    this.#refused.delete(uri.toString());
     const at = positionsIn(text);
     this.#diagnostics.set(
       uri,

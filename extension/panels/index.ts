@@ -5,6 +5,7 @@ import type { Clusters } from '../clusters/clusters.ts';
 import { logPlace } from '../logs/log-uri.ts';
 import { isSessionRef, refKey } from '../sessions/session-ref.ts';
 import type { SessionRef } from '../sessions/session-ref.ts';
+import { OpenPages } from './open-pages.ts';
 import { tabTitle } from './tab-title.ts';
 import type { SessionPanel, SessionPanelDeps } from './session-panel.ts';
 
@@ -19,48 +20,36 @@ export function registerPanels(
   deps: PanelsDeps,
 ): vscode.Disposable {
   const { notify } = deps;
-  const open = new Map<string, Promise<SessionPanel>>();
+  const pages = new OpenPages<SessionPanel>();
 
-  const adopt = async (panel: vscode.WebviewPanel, ref: SessionRef): Promise<SessionPanel> => {
-    const key = refKey(ref);
-    const { SessionPanel } = await import('./session-panel.ts').catch((error: unknown) => {
-      open.delete(key);
-      panel.dispose();
-      throw error;
+  const adopt = (panel: vscode.WebviewPanel, ref: SessionRef): Promise<void> =>
+    pages.adopt(refKey(ref), panel, async () => {
+      const { SessionPanel } = await import('./session-panel.ts');
+      const { extensionUri } = context;
+      const open = (other: SessionRef): void => notify.background('opening a session', show(other));
+      return () => new SessionPanel({ panel, ref, extensionUri, deps, open });
     });
-    return new SessionPanel({
-      panel,
-      ref,
-      extensionUri: context.extensionUri,
-      deps,
-      open: (other) => notify.background('opening a session', show(other)),
-      onClosed: () => open.delete(key),
-    });
-  };
 
   const show = async (ref: SessionRef): Promise<void> => {
-    const key = refKey(ref);
-    const known = open.get(key);
-    if (known !== undefined) return (await known).show(ref);
+    const known = pages.get(refKey(ref));
+    if (known !== undefined) return (await known)?.show(ref);
     const panel = vscode.window.createWebviewPanel(
       SESSION_PANEL,
       tabTitle(ref.name),
       vscode.ViewColumn.Active,
       { enableFindWidget: true },
     );
-    const adopted = adopt(panel, ref);
-    open.set(key, adopted);
-    await adopted;
+    await adopt(panel, ref);
   };
 
   return vscode.Disposable.from(
     deps.clusters.onDidChange(() => {
       // After all who listen: the watches of before are ended by then.
       queueMicrotask(() => {
-        for (const panel of open.values())
+        for (const page of pages)
           notify.background(
             'watching again',
-            panel.then((each) => each.watchAgain()),
+            page.then((each) => each?.watchAgain()),
           );
       });
     }),
@@ -72,24 +61,18 @@ export function registerPanels(
     vscode.window.registerWebviewPanelSerializer(SESSION_PANEL, {
       deserializeWebviewPanel: async (panel, state: unknown) => {
         const ref: unknown = Reflect.get(Object(state) as object, 'ref');
-        const key = isSessionRef(ref) ? refKey(ref) : undefined;
         // A second page of the same session, or one that does not say of which.
-        if (!isSessionRef(ref) || key === undefined || open.has(key)) {
-          panel.dispose();
-          return;
-        }
-        const adopted = adopt(panel, plainRef(ref));
-        open.set(key, adopted);
-        await adopted;
+        if (!isSessionRef(ref) || pages.get(refKey(ref)) !== undefined) panel.dispose();
+        else await adopt(panel, plainRef(ref));
       },
     }),
     {
       dispose: () => {
         // The panels stay: VS Code is shutting down and restores them.
-        for (const panel of open.values())
+        for (const page of pages)
           notify.background(
             'closing a page',
-            panel.then((each) => each.rest()),
+            page.then((each) => each?.rest()),
           );
       },
     },

@@ -67,9 +67,9 @@ export class SessionFeed {
     return this.#deleted;
   }
 
-  /** Watches, unless it does already. */
+  /** Watches, unless it does already: also a session that was not there, since its watch may only have been behind. */
   start(): void {
-    if (this.#watch !== undefined || this.#deleted) return;
+    if (this.#watch !== undefined) return;
     const watch = this.#options.watches.acquire(this.#ref.cluster, this.#ref.namespace);
     this.#watch = watch;
     watch.onChange(({ type, object }) => {
@@ -83,6 +83,8 @@ export class SessionFeed {
   stop(): void {
     this.#watch?.dispose();
     this.#watch = undefined;
+    // What was not answered is asked for again.
+    if (this.#listing !== undefined) this.#listedAt = undefined;
     this.#listing?.abort();
     this.#listing = undefined;
     clearTimeout(this.#timer);
@@ -162,7 +164,10 @@ export class SessionFeed {
     this.#changed();
   }
 
-  /** One question at a time; the answers are remembered for a while where they come from. */
+  /**
+   * One question at a time, the last one about the session as it is now; the answers are remembered for a while where they come
+   * from.
+   */
   #askFacts(session: Session): void {
     if (this.#isAsking) return;
     this.#isAsking = true;
@@ -175,7 +180,11 @@ export class SessionFeed {
         },
         (error: unknown) => this.#options.onError(`what one may do with ${this.#ref.name}`, error),
       )
-      .finally(() => (this.#isAsking = false))
+      .finally(() => {
+        this.#isAsking = false;
+        // It went on meanwhile.
+        if (this.#session !== undefined && this.#session !== session) this.#askFacts(this.#session);
+      })
       .catch(() => undefined);
   }
 

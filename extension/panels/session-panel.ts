@@ -49,7 +49,6 @@ export interface SessionPanelOptions {
   deps: SessionPanelDeps;
   /** Opens the page of another session. */
   open: (ref: SessionRef) => void;
-  onClosed: () => void;
 }
 
 export class SessionPanel {
@@ -105,7 +104,6 @@ export class SessionPanel {
     this.#closed = true;
     this.rest();
     for (const subscription of this.#subscriptions) subscription.dispose();
-    this.#options.onClosed();
   }
 
   /** Watches only while somebody can see it. A hidden page is unloaded, and asks for its state when it is made anew. */

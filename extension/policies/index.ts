@@ -7,6 +7,7 @@ import { inNamespace } from '../commands/in-namespace.ts';
 import type { InNamespaceDeps } from '../commands/in-namespace.ts';
 import type { Notify } from '../ide/notify.ts';
 import { plain } from '../ide/plain-text.ts';
+import { OpenPages } from '../panels/open-pages.ts';
 import type { PreviewDocuments } from '../sessions/preview-documents.ts';
 import type { Policies } from './policies.ts';
 import { ObjectFiles } from '../objects/object-files.ts';
@@ -30,33 +31,27 @@ export function registerPolicies(
   deps: PoliciesDeps,
 ): vscode.Disposable {
   const { notify, rights } = deps;
-  const open = new Map<string, Promise<PolicyPanel>>();
+  const pages = new OpenPages<PolicyPanel>();
   const kind = policyKind(deps.policies);
   const files = new ObjectFiles(kind, deps);
 
-  const adopt = async (panel: vscode.WebviewPanel, ref: PolicyRef): Promise<PolicyPanel> => {
-    const key = keyOf(ref);
-    const { PolicyPanel } = await import('./policy-panel.ts').catch((error: unknown) => {
-      open.delete(key);
-      panel.dispose();
-      throw error;
+  const adopt = (panel: vscode.WebviewPanel, ref: PolicyRef): Promise<void> =>
+    pages.adopt(keyOf(ref), panel, async () => {
+      const { PolicyPanel } = await import('./policy-panel.ts');
+      const { extensionUri } = context;
+      return () => new PolicyPanel({ panel, ref, extensionUri, deps });
     });
-    const { extensionUri } = context;
-    return new PolicyPanel({ panel, ref, extensionUri, deps, onClosed: () => open.delete(key) });
-  };
 
   const show = async (ref: PolicyRef): Promise<void> => {
-    const known = open.get(keyOf(ref));
-    if (known !== undefined) return (await known).show();
+    const known = pages.get(keyOf(ref));
+    if (known !== undefined) return (await known)?.show();
     const panel = vscode.window.createWebviewPanel(
       POLICY_PANEL,
       `Policy of ${plain(ref.namespace, 60)}`,
       vscode.ViewColumn.Active,
       { enableFindWidget: true },
     );
-    const adopted = adopt(panel, ref);
-    open.set(keyOf(ref), adopted);
-    await adopted;
+    await adopt(panel, ref);
   };
 
   const edit = async (ref: PolicyRef): Promise<void> => {
@@ -92,31 +87,26 @@ export function registerPolicies(
       else await document.save();
     }),
     deps.clusters.onDidChange(() => {
-      for (const panel of open.values())
+      for (const page of pages)
         notify.background(
           'watching again',
-          panel.then((each) => each.watchAgain()),
+          page.then((each) => each?.watchAgain()),
         );
     }),
     vscode.window.registerWebviewPanelSerializer(POLICY_PANEL, {
       deserializeWebviewPanel: async (panel, state: unknown) => {
         const ref = policyRefOf(Reflect.get(Object(state) as object, 'ref'));
-        if (ref === undefined || open.has(keyOf(ref))) {
-          panel.dispose();
-          return;
-        }
-        const adopted = adopt(panel, ref);
-        open.set(keyOf(ref), adopted);
-        await adopted;
+        if (ref === undefined || pages.get(keyOf(ref)) !== undefined) panel.dispose();
+        else await adopt(panel, ref);
       },
     }),
     {
       dispose: () => {
         // The panels stay: VS Code is shutting down and restores them.
-        for (const panel of open.values())
+        for (const page of pages)
           notify.background(
             'closing a page',
-            panel.then((each) => each.rest()),
+            page.then((each) => each?.rest()),
           );
       },
     },

@@ -20,7 +20,6 @@ export interface PolicyPanelOptions {
   ref: PolicyRef;
   extensionUri: vscode.Uri;
   deps: PolicyPanelDeps;
-  onClosed: () => void;
 }
 
 export class PolicyPanel {
@@ -70,7 +69,6 @@ export class PolicyPanel {
     this.#closed = true;
     this.rest();
     for (const subscription of this.#subscriptions) subscription.dispose();
-    this.#options.onClosed();
   }
 
   /** Watches only while somebody can see it. A hidden page is unloaded, and asks for its state when it is made anew. */

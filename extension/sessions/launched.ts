@@ -50,6 +50,10 @@ export class LaunchedSessions {
       else this.#look(key, object);
       if (type !== 'deleted' && isFinished(object)) this.#finished.fire({ ref, session: object });
     });
+    // Deleted before it was first seen: no watch tells of that.
+    watch.onState(({ phase }) => {
+      if (phase === 'synced' && watch.store.get(ref.name) === undefined) this.#end(key);
+    });
     this.#changed.fire();
   }
 

@@ -24,10 +24,20 @@ export interface YamlDocumentsOptions {
   watches: Pick<SessionWatches, 'acquire'>;
 }
 
+interface Followed {
+  watch: SessionWatch;
+  /** The version that was read last, and the one that the watch has told of; undefined before. */
+  shown: string | undefined;
+  told: string | undefined;
+}
+
+/** Instead of a version. */
+const GONE = 'gone';
+
 export class YamlDocuments implements vscode.TextDocumentContentProvider, vscode.Disposable {
   readonly #options: YamlDocumentsOptions;
   readonly #changed = new vscode.EventEmitter<vscode.Uri>();
-  readonly #watches = new Map<string, SessionWatch>();
+  readonly #followed = new Map<string, Followed>();
   readonly #subscriptions: vscode.Disposable[];
 
   readonly onDidChange = this.#changed.event;
@@ -37,46 +47,60 @@ export class YamlDocuments implements vscode.TextDocumentContentProvider, vscode
     this.#subscriptions = [
       this.#changed,
       vscode.workspace.registerTextDocumentContentProvider(YAML_SCHEME, this),
+      // What changed while it was opened VS Code did not ask for again.
+      vscode.workspace.onDidOpenTextDocument(({ uri }) => this.#catchUp(uri)),
       vscode.workspace.onDidCloseTextDocument(({ uri }) => this.#forget(uri)),
     ];
   }
 
   async provideTextDocumentContent(uri: vscode.Uri): Promise<string> {
     const ref = refOfUri(uri);
-    this.#follow(uri, ref);
+    const followed = this.#follow(uri, ref);
+    followed.shown = undefined;
     try {
       const client = await this.#options.clusters.client(ref.cluster);
       const [session, { toYaml }] = await Promise.all([
         client.get(sessions, ref),
         import('./session-yaml.ts'),
       ]);
+      followed.shown = session.metadata.resourceVersion;
       return toYaml(session, {
         header: 'Read-only: the spec of a session never changes. Follows the cluster.',
       });
     } catch (error) {
+      if (isNotFound(error)) followed.shown = GONE;
       const gone = isNotFound(error) ? 'This session does not exist (any more).' : messageOf(error);
       return gone.replace(/^/gm, '# ').concat('\n');
     }
   }
 
   dispose(): void {
-    for (const watch of this.#watches.values()) watch.dispose();
+    for (const { watch } of this.#followed.values()) watch.dispose();
     for (const subscription of this.#subscriptions) subscription.dispose();
   }
 
-  #follow(uri: vscode.Uri, ref: SessionRef): void {
+  #follow(uri: vscode.Uri, ref: SessionRef): Followed {
     const key = uri.toString();
-    if (this.#watches.has(key)) return;
+    const known = this.#followed.get(key);
+    if (known !== undefined) return known;
     const watch = this.#options.watches.acquire(ref.cluster, ref.namespace, ref.name);
-    this.#watches.set(key, watch);
-    // The first list tells nothing new.
-    watch.onChange(({ type }) => {
-      if (type !== 'added') this.#changed.fire(uri);
+    const followed: Followed = { watch, shown: undefined, told: undefined };
+    this.#followed.set(key, followed);
+    watch.onChange(({ type, object }) => {
+      followed.told = type === 'deleted' ? GONE : object.metadata.resourceVersion;
+      this.#catchUp(uri);
     });
+    return followed;
+  }
+
+  /** The first list may tell of what was read already, or of what has become of it since. */
+  #catchUp(uri: vscode.Uri): void {
+    const { told, shown } = this.#followed.get(uri.toString()) ?? {};
+    if (told !== undefined && told !== shown) this.#changed.fire(uri);
   }
 
   #forget(uri: vscode.Uri): void {
-    this.#watches.get(uri.toString())?.dispose();
-    this.#watches.delete(uri.toString());
+    this.#followed.get(uri.toString())?.watch.dispose();
+    this.#followed.delete(uri.toString());
   }
 }

@@ -52,7 +52,7 @@ export class SessionNode implements TreeNode, SessionRef {
   parent: TreeNode;
   #session: Session;
   readonly #context: TreeContext;
-  #listing: Promise<TreeNode[]> | undefined;
+  #listing: { resourceVersion: string | undefined; nodes: Promise<TreeNode[]> } | undefined;
   #listed: { resourceVersion: string | undefined; nodes: TreeNode[]; until: number } | undefined;
 
   constructor(
@@ -110,16 +110,16 @@ export class SessionNode implements TreeNode, SessionRef {
     const listed = this.#listed;
     if (listed !== undefined && listed.resourceVersion === resourceVersion)
       if (listed.until > this.#context.now()) return listed.nodes;
-    if (this.#listing === undefined) {
-      const listing = this.#list(resourceVersion).finally(() => {
-        if (this.#listing === listing) this.#listing = undefined;
-      });
-      this.#listing = listing;
-    }
-    const listing = this.#listing;
-    if (await isQuick(listing)) return await listing;
+    const listing = (this.#listing ??= {
+      resourceVersion,
+      nodes: this.#list(resourceVersion).finally(() => (this.#listing = undefined)),
+    });
+    const { nodes } = listing;
+    // One at a time; what was asked for before the session went on is not what it has now.
+    if (await isQuick(nodes))
+      return listing.resourceVersion === resourceVersion ? await nodes : await this.children();
     const again = (): void => this.#context.refresh(this);
-    listing.then(again, again);
+    nodes.then(again, again);
     return [loadingNode(this, 'Reading artifacts…')];
   }
 

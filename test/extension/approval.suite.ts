@@ -238,6 +238,32 @@ describe('approval in the editor', function () {
     await window.screenshot('audit-records');
   });
 
+  it('shows in its YAML what became of a session before the watch of it had begun', async () => {
+    await create('early');
+    const [asked, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    live.before = (url) => {
+      if (!/fieldSelector=metadata\.name/.test(url)) return undefined;
+      asked.resolve();
+      return goOn.promise;
+    };
+    const text = async (): Promise<string> => (await window.editorText()) ?? '';
+    try {
+      await window.inHost(
+        async (vscode, ref) => {
+          await vscode.commands.executeCommand('ambient.openYaml', ref);
+        },
+        { cluster: 'approver', namespace: NAMESPACE, name: 'early' },
+      );
+      await window.until('the YAML', async () => /name: early/.test(await text()));
+      await asked.promise;
+      await setStatus('early', { phase: 'Pending', message: 'Sooner than the watch.' });
+    } finally {
+      live.before = () => undefined;
+      goOn.resolve();
+    }
+    await window.until('the change', async () => /message: Sooner than the watch\./.test(await text()));
+  });
+
   it('offers a viewer nothing that would be refused, and says why', async () => {
     // The pages of before are the approver's.
     await window.inHost((vscode) =>

@@ -28,6 +28,8 @@ export class LiveStandIn implements AsyncDisposable {
   audit: Partial<AuditRecord>[] = [];
   /** Who is taken for the one who decides: the tests' tokens are read by the API server alone. */
   decider = 'bob@example.com';
+  /** What it gives is awaited before a request is passed on to the API server. */
+  before: (url: string) => Promise<void> | undefined = () => undefined;
 
   private constructor(admin: KubeClient, target: { server: string; agent: Agent }) {
     this.#admin = admin;
@@ -59,7 +61,10 @@ export class LiveStandIn implements AsyncDisposable {
 
   async #answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const [, namespace = '', name = '', verb] = VERB.exec((incoming.url ?? '').split('?', 1)[0] ?? '') ?? [];
-    if (verb === undefined) return this.#forward(incoming, outgoing);
+    if (verb === undefined) {
+      await this.before(incoming.url ?? '');
+      return this.#forward(incoming, outgoing);
+    }
     if (verb === 'audit') {
       outgoing.writeHead(200, { 'content-type': 'application/x-ndjson' });
       outgoing.end(this.audit.map((record) => `${JSON.stringify(record)}\n`).join(''));

@@ -17,6 +17,8 @@ import type { VscodeServer, VscodeWindow } from '../vscode/launch.ts';
 /** Prints `at <epoch ms>` every 20 ms; pod and editor share this machine's clock. */
 const TICKS = 300;
 const TICKING = `node -e 'let n = 0; const t = setInterval(() => { console.log("at " + Date.now() + " #" + n); if (++n === ${TICKS}) clearInterval(t); }, 20)'`;
+/** Of sessions that go on until they are deleted, however slow the machine is. */
+const LASTING = { limits: { timeoutSeconds: 180, gracePeriodSeconds: 2, memory: '256Mi' } };
 const HOSTILE = `
 printf '<script>alert(1)</script> <img src=x onerror=alert(1)>\\n'
 printf '\\033[31mred\\033[0m \\033]0;title\\007\\033[2J\\n'
@@ -191,7 +193,7 @@ describe('logs of sessions in the editor', function () {
   it('scrolls along until one scrolls up, and again when asked to', async () => {
     const session = await launch(
       cluster.client,
-      aCommand(namespace, 'for n in $(seq 1 400); do echo "line $n of many"; sleep 0.05; done'),
+      aCommand(namespace, 'while sleep 0.05; do n=$((n + 1)); echo "line $n of many"; done').spec(LASTING),
     );
     await openLog(session);
     await textHas(/line 80 of many/, 60_000);
@@ -223,6 +225,7 @@ describe('logs of sessions in the editor', function () {
     await window.command('Ambient: Follow Log');
     await window.statusBar(/Following log/);
     await window.until('the end in view again', atEnd);
+    await cluster.client.delete(sessions, { namespace, name: session.metadata.name });
   });
 
   it('loses and doubles no line when the operator is replaced in the middle', async () => {
@@ -268,11 +271,12 @@ describe('logs of sessions in the editor', function () {
   it('is there again after the window was loaded anew', async () => {
     const session = await launch(
       cluster.client,
-      aCommand(namespace, 'for n in $(seq 1 600); do echo "beat $n."; sleep 0.1; done'),
+      aCommand(namespace, 'while sleep 0.1; do n=$((n + 1)); echo "beat $n."; done').spec(LASTING),
     );
     await openLog(session);
-    // A browser's workbench writes down every few seconds what is open.
+    // More than fits into the window.
     await textHas(/beat 100\.$/m, 60_000);
+    await window.remembers(session.metadata.uid ?? '');
     await window.load();
     await textHas(/beat 5\.$/m, 60_000);
     await window.statusBar(/Following log/);

@@ -168,6 +168,14 @@ describe('the session page in the editor', function () {
 
   it('checks out the branch that its changes were pushed to', async () => {
     repositories.git(REPOSITORY, 'branch', 'ambient/fix', 'main');
+    // What is offered is what VS Code's git has found by then, which a person does not wait for as long as a slow machine may take.
+    await window.until('git to have found the repository', () =>
+      window.inHost(async (vscode) => {
+        const git: unknown = await vscode.extensions.getExtension('vscode.git')?.activate();
+        const { repositories } = (git as { getAPI(version: 1): { repositories: unknown[] } }).getAPI(1);
+        return repositories.length > 0;
+      }),
+    );
     await setStatus({ result: { branch: 'ambient/fix', base: 'main' } });
     await (await page()).getByRole('button', { name: 'Open Result Branch' }).click();
     await window.quickPick(`Check Out in ${path.basename(folder)}`);

@@ -23,6 +23,7 @@ import { PROJECT_ROOT } from '../vscode/install.ts';
 import { openWindow, orSkip, startVscode } from '../vscode/launch.ts';
 import type { VscodeServer, VscodeWindow } from '../vscode/launch.ts';
 import { writeKubeconfig } from './kubeconfigs.ts';
+import * as typing from './typing.ts';
 
 const NAMESPACE = 'team-a';
 
@@ -256,23 +257,8 @@ describe('webhooks in the editor', function () {
     await window.until('the proposal', async () =>
       /^# There is no trigger of this name yet/.test((await window.editorText()) ?? ''),
     );
-    const edit = (from: string, to: string): Promise<unknown> =>
-      window.inHost(
-        async (vscode, [pattern, by]) => {
-          const editor = vscode.window.activeTextEditor;
-          const text = editor?.document.getText() ?? '';
-          await editor?.edit((change) =>
-            change.replace(
-              new vscode.Range(0, 0, editor.document.lineCount, 0),
-              text.replace(new RegExp(pattern), by),
-            ),
-          );
-          return null;
-        },
-        [from, to] as const,
-      );
-    const save = (): Promise<boolean> =>
-      window.inHost(async (vscode) => (await vscode.window.activeTextEditor?.document.save()) === true);
+    const edit = (from: string, to: string): Promise<unknown> => typing.edit(window, from, to);
+    const save = (): Promise<boolean> => typing.save(window);
     const problems = (): Promise<string> =>
       window.inHost((vscode) =>
         vscode.languages

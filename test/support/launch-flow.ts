@@ -66,6 +66,10 @@ export async function performLaunch(
   assert.match(await window.quickInputMessage(/required|empty|enter|give|needs/i), /\S/);
   await window.quickInput(COMMAND);
   await window.quickPick('Use defaults');
+  // the question before has a way back, too
+  await window.until('the question for the source', async () =>
+    (await window.quickPickLabels()).includes('This folder as it is now'),
+  );
   await shot('launch-source');
   // one step back and forth again, as people do
   await window.quickButton('Back');

@@ -30,6 +30,7 @@ export interface WindowOptions {
 
 /** A menu of VS Code takes no clicks for 100 ms, lest the one that opened it be meant for its first item; and a little more. */
 const MENU_ARMED_MS = 200;
+const MENU_CLOSED_MS = 5000;
 /** NotificationsToasts.SPAM_PROTECTION of the workbench, and a little more. */
 const SPAM_INTERVAL_MS = 850;
 /**
@@ -288,15 +289,18 @@ export class VscodeWindow implements AsyncDisposable {
         await delay(MENU_ARMED_MS);
         if (!(await entry.isVisible())) return false;
       }
-      const clicked = await entry.click({ timeout: 1000 }).then(
+      // Of this very menu: who waited for another one would not know whether the click was taken.
+      const shown = await entry.elementHandle({ timeout: 1000 }).catch(() => null);
+      const clicked = await shown?.click({ timeout: MENU_CLOSED_MS }).then(
         () => true,
         () => false,
       );
-      const closed = await entry.waitFor({ state: 'detached', timeout: 500 }).then(
+      if (clicked !== true) return false;
+      // Chosen twice, the command would run twice: a slow menu is waited for, only one that stays has not taken the click.
+      return entry.waitFor({ state: 'detached', timeout: MENU_CLOSED_MS }).then(
         () => true,
         () => false,
       );
-      return clicked && closed;
     });
   }
 

@@ -12,6 +12,8 @@ import './session.css';
 // LOG_TAIL_LINES of common/api/panels.ts, whose schemas stay out of the page.
 const LINES_MAX = 200;
 const SCROLL_REST_MS = 150;
+/** What comes later than that is news. */
+const RESTORE_MS = 10_000;
 
 const root = document.createElement('div');
 root.className = 'page';
@@ -23,7 +25,10 @@ const model: PageModel = {
   conversation: NO_CONVERSATION,
   draft: { ...NO_DRAFT, words: memory.value.draft ?? '' },
 };
-let isRestored = false;
+/** How far the page was scrolled when it was left, until it is as long again; undefined: the person scrolls. */
+let toRestore: number | undefined = memory.value.scroll;
+/** How far that has come. */
+let restored = 0;
 
 /** What is followed while its reader is at the end. */
 const FOLLOWED = ['.log', '.talk'];
@@ -41,6 +46,19 @@ const draw = (): void => {
     // Long lines draw themselves a moment later.
     if (drawn !== null) queueMicrotask(() => drawn.scrollTo({ top: drawn.scrollHeight }));
   }
+  if (toRestore !== undefined) requestAnimationFrame(restore);
+};
+
+/** Log, conversation and artifacts come after the session itself: until then the page is shorter than it was. */
+const restore = (): void => {
+  if (toRestore === undefined || model.state?.view === undefined) return;
+  if (Math.abs(window.scrollY - restored) < 1 && performance.now() < RESTORE_MS) {
+    window.scrollTo({ top: toRestore });
+    restored = window.scrollY;
+    if (restored < Math.floor(toRestore)) return;
+  }
+  // It is there, or somebody has scrolled, or it never will be.
+  toRestore = undefined;
 };
 
 /** What comes in above does not move what is being read. */
@@ -80,10 +98,6 @@ const post = connect<SessionPageRequests, SessionPageUpdates>({
     model.state = state;
     memory.set({ ref: state.ref });
     draw();
-    if (isRestored || state.view === undefined) return;
-    isRestored = true;
-    const top = memory.value.scroll;
-    requestAnimationFrame(() => window.scrollTo({ top }));
   },
   log: ({ reset, lines, state, problem }) => {
     const kept: LogLine[] = reset ? lines : [...model.log.lines, ...lines];
@@ -116,7 +130,8 @@ window.addEventListener(
   () => {
     window.clearTimeout(resting);
     resting = window.setTimeout(() => {
-      if (isRestored) memory.set({ scroll: window.scrollY });
+      if (toRestore === undefined || Math.abs(window.scrollY - restored) >= 1)
+        memory.set({ scroll: window.scrollY });
     }, SCROLL_REST_MS);
   },
   { passive: true },

@@ -1,5 +1,6 @@
 /** The session page in a real browser: what it shows, asks for and keeps, in every theme, and what hostile text cannot do. */
 import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Check } from 'typebox/schema';
 import { SESSION_PAGE_REQUESTS } from '../../../common/api/panels.ts';
 import type { SessionPageState } from '../../../common/api/panels.ts';
@@ -24,6 +25,8 @@ import {
   stopping,
 } from './views.ts';
 
+/** Of the page: so long it has come to rest before it remembers how far it is scrolled. */
+const SCROLL_REST_MS = 150;
 const NOT_YOU = 'The policy of the namespace names others as approvers: team-leads.';
 
 describe('the session page', function () {
@@ -336,6 +339,36 @@ describe('the session page', function () {
       await again.page.locator('#history').evaluate((part) => (part as HTMLDetailsElement).open),
       true,
     );
+  });
+
+  it('goes back to where it was scrolled also where the log comes later than the session', async () => {
+    const lines = Array.from({ length: 150 }, (_, index) => ({
+      ...logLines[2],
+      seq: index + 1,
+      text: `line ${index + 1}`,
+    })) as typeof logLines;
+    const size = { width: 500, height: 300 };
+    const longest = (page: OpenPage['page']): Promise<number> =>
+      page.evaluate(() => document.documentElement.scrollHeight - window.innerHeight);
+    let scroll: number;
+    {
+      await using open = await show(stateOf(completed()), logOf(lines), size);
+      scroll = await longest(open.page);
+    }
+    const saved = { scroll, closed: [], allHistory: false };
+    await using open = await show(stateOf(completed()), undefined, { ...size, saved });
+    const { page } = open;
+    const at = (): Promise<number> => page.evaluate(() => window.scrollY);
+    await page.waitForFunction(() => window.scrollY > 0);
+    assert.ok((await longest(page)) < scroll, 'the page is not as long yet');
+    await delay(2 * SCROLL_REST_MS);
+    assert.equal(Reflect.get(Object(await open.saved()), 'scroll'), scroll, 'which is not remembered');
+    await open.tell('log', logOf(lines));
+    await page.waitForFunction((top) => window.scrollY === top, scroll);
+    await page.evaluate(() => window.scrollTo({ top: 100 }));
+    await open.tell('log', logOf(lines.slice(0, 100)));
+    await page.waitForFunction(() => document.querySelectorAll('.line').length === 100);
+    assert.equal(await at(), 100, 'who has scrolled since is left where they are');
   });
 
   it('does without motion and without colours of its own where the person wants that', async () => {

@@ -70,7 +70,7 @@ describe('the feed of a session page', () => {
   let changes: number;
   let listings: number;
   let list: () => Promise<Artifact[]>;
-  let facts: () => Promise<PageFacts>;
+  let facts: (session: Session) => Promise<PageFacts>;
 
   beforeEach(() => {
     watch = new StandInWatch();
@@ -89,7 +89,7 @@ describe('the feed of a session page', () => {
         listings += 1;
         return list();
       },
-      facts: () => facts(),
+      facts: (_, session) => facts(session),
       onChange: () => (changes += 1),
       onError: () => undefined,
       gatherMs: 1,
@@ -127,6 +127,25 @@ describe('the feed of a session page', () => {
     assert.deepEqual(feed.state().view?.cost?.budget, { limit: '$5.00', percent: 0 });
   });
 
+  it('asks again what one may do when the session went on while it was asked', async () => {
+    const asked: { version: string | undefined; answer: (facts: PageFacts) => void }[] = [];
+    facts = (session) =>
+      new Promise((resolve) => asked.push({ version: session.metadata.resourceVersion, answer: resolve }));
+    watch.sessions.set('s1', s1('1'));
+    watch.state = { phase: 'synced' };
+    feed.start();
+    watch.set(s1('2'));
+    watch.set(s1('3'));
+    asked[0]?.answer({ refusals: {}, policy: undefined });
+    await until(() => asked.length === 2, 'the second question', 2000);
+    asked[1]?.answer({ refusals: { approve: 'You launched it.' }, policy: undefined });
+    await until(() => feed.state().refusals?.approve, 'the answer about the session as it is', 2000);
+    assert.deepEqual(
+      asked.map(({ version }) => version),
+      ['1', '3'],
+    );
+  });
+
   it('gathers many changes into one', async () => {
     feed.stop();
     watch.state = { phase: 'synced' };
@@ -150,6 +169,20 @@ describe('the feed of a session page', () => {
     assert.equal(listings, 2);
     assert.equal(feed.artifact('b.md')?.path, 'b.md');
     assert.equal(feed.artifact('c.md'), undefined);
+  });
+
+  it('lists artifacts when it is started again, where it was stopped before the answer', async () => {
+    list = () => new Promise(() => undefined);
+    watch.sessions.set('s1', s1('1'));
+    watch.state = { phase: 'synced' };
+    feed.start();
+    feed.stop();
+    list = () => Promise.resolve([anArtifact('a.md')]);
+    feed.start();
+    await until(() => feed.state().view?.artifacts.total === 1, 'the list', 2000);
+    feed.stop();
+    feed.start();
+    assert.equal(listings, 2, 'what was answered is not asked for again');
   });
 
   it('keeps the list it had when the live API does not answer, and says so', async () => {
@@ -209,6 +242,24 @@ describe('the feed of a session page', () => {
     feed.start();
     assert.equal(feed.state().view, undefined);
     assert.equal(feed.state().problem?.title, 'There is no such session');
+  });
+
+  it('finds one that was not there yet, also when it is asked to try again or was hidden meanwhile', () => {
+    for (const [how, again] of [
+      ['retry', () => feed.retry()],
+      ['hidden and shown', () => (feed.stop(), feed.start())],
+    ] as const) {
+      watch.sessions.clear();
+      feed = make();
+      watch.state = { phase: 'synced' };
+      feed.start();
+      assert.equal(feed.state().problem?.title, 'There is no such session', how);
+      again();
+      watch.set(s1());
+      assert.equal(feed.state().problem, undefined, how);
+      assert.equal(feed.state().view?.state, 'running', how);
+      feed.stop();
+    }
   });
 
   it('does not take a later session of the same name for the one it shows, but offers it', () => {

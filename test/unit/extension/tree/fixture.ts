@@ -114,7 +114,7 @@ export interface World {
   watched(key: string): Watched;
   /** What the API servers answer, by context and path; an error is thrown. */
   answers: Map<string, unknown>;
-  artifacts: Map<string, Artifact[] | Error>;
+  artifacts: Map<string, Artifact[] | Promise<Artifact[]> | Error>;
   artifactRequests: SessionRef[];
   /** Epoch ms. */
   now: number;
@@ -199,7 +199,7 @@ export function aWorld(contexts: ContextInfo[] = [aContext('dev', { isCurrent: t
       world.artifactRequests.push(ref);
       const found = world.artifacts.get(ref.name) ?? [];
       if (found instanceof Error) throw found;
-      return found;
+      return await found;
     },
     setViewState: (state) => (world.viewState = state),
     log: (message, error) =>

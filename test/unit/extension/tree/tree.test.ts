@@ -26,6 +26,15 @@ const condition = (
   lastTransitionTime: ago(3),
 });
 
+const anArtifact = (path: string, size = 10): Artifact => ({
+  path,
+  type: 'output',
+  size,
+  contentType: 'text/plain',
+  createdAt: ago(1),
+  digest: `sha256:${'0'.repeat(64)}`,
+});
+
 function busyWorld(): World {
   const world = aWorld([aContext('dev', { isCurrent: true, namespace: 'demo' })]);
   world.watched('dev/demo').sessions = [
@@ -219,21 +228,13 @@ describe('the tree of sessions', () => {
 
   it('turns agents’ files into folders, with names that cannot deceive', async () => {
     const world = busyWorld();
-    const artifact = (path: string, size = 10): Artifact => ({
-      path,
-      type: 'output',
-      size,
-      contentType: 'text/plain',
-      createdAt: ago(1),
-      digest: `sha256:${'0'.repeat(64)}`,
-    });
     world.artifacts.set('completed', [
-      artifact('report.md', 2048),
-      artifact('changes.patch'),
-      artifact('charts/a.svg'),
-      artifact('.ambient/provenance.intoto.jsonl'),
-      artifact('charts/deep/b.svg', 5_000_000),
-      artifact('evil\u202Egpj.exe'),
+      anArtifact('report.md', 2048),
+      anArtifact('changes.patch'),
+      anArtifact('charts/a.svg'),
+      anArtifact('.ambient/provenance.intoto.jsonl'),
+      anArtifact('charts/deep/b.svg', 5_000_000),
+      anArtifact('evil\u202Egpj.exe'),
     ]);
     const session = (await find(world, 'completed')) as SessionNode;
     const lines: string[] = [];
@@ -272,6 +273,30 @@ describe('the tree of sessions', () => {
     await asText(world);
     await session.children();
     assert.equal(world.artifactRequests.filter(({ name }) => name === 'completed').length, before + 1);
+  });
+
+  it('lists the artifacts of a session that went on while they were listed as it is then', async () => {
+    const world = busyWorld();
+    const session = (await find(world, 'completed')) as SessionNode;
+    const early = Promise.withResolvers<Artifact[]>();
+    world.artifacts.set('completed', early.promise);
+    const went = (resourceVersion: string): Promise<string> => {
+      const changed = aSession('completed', { status: { phase: 'Completed' } });
+      changed.metadata.resourceVersion = resourceVersion;
+      world.watched('dev/demo').set([changed]);
+      return asText(world);
+    };
+    await went('2');
+    const before = session.children();
+    await went('3');
+    const after = session.children();
+    world.artifacts.set('completed', [anArtifact('report.md')]);
+    early.resolve([]);
+    await before;
+    assert.deepEqual(
+      (await after).map((row) => row.view().label),
+      ['report.md'],
+    );
   });
 
   it('says what is wrong when artifacts cannot be listed', async () => {

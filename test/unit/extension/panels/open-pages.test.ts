@@ -29,7 +29,7 @@ describe('open pages', () => {
     const known = pages.get('a');
     await adopted;
     assert.equal(await known, 'page');
-    assert.deepEqual(await Promise.all(pages), ['page']);
+    assert.deepEqual(await Promise.all([...pages]), ['page']);
     panel.dispose();
     assert.equal(pages.get('a'), undefined);
   });

@@ -70,12 +70,12 @@ export function makeMetrics(
   });
   new Counter({
     name: 'ambient_api_requests_total',
-    help: 'Requests to the API server by Kubernetes verb.',
-    labelNames: ['verb'],
+    help: 'Requests to the API server by Kubernetes verb and resource.',
+    labelNames: ['verb', 'resource'],
     registers,
     collect() {
       this.reset();
-      for (const [verb, count] of connection.requestsByVerb) this.inc({ verb }, count);
+      for (const { verb, resource, count } of connection.requestCounts()) this.inc({ verb, resource }, count);
     },
   });
   const restarts = new Counter({

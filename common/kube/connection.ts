@@ -8,6 +8,7 @@ import type { Credentials, CurrentCredentials } from './credentials.ts';
 import { checkProxy, openDispatchers } from './dispatchers.ts';
 import type { Dispatchers } from './dispatchers.ts';
 import { errorCode, KubeError, noAnswer, refusal } from './errors.ts';
+import { resourceIn } from './resource.ts';
 
 export interface RequestOptions {
   method?: string;
@@ -28,6 +29,14 @@ export interface KubeResponse {
   headers: Record<string, string | string[] | undefined>;
   /** Whoever asked must read it to the end or destroy it. */
   body: Readable;
+}
+
+export interface RequestCount {
+  /** As Kubernetes says it: get, list, watch, create, update, patch, delete. */
+  verb: string;
+  /** As rules of RBAC say it, like `sessions/status`; '' for what is none, like `/version`. */
+  resource: string;
+  count: number;
 }
 
 export interface ConnectionOptions {
@@ -74,7 +83,7 @@ export class Connection implements AsyncDisposable {
   #dispatchers: Dispatchers | undefined;
   #opening: Promise<Dispatchers> | undefined;
   #requests = 0;
-  readonly #requestsByVerb = new Map<string, number>();
+  readonly #counts = new Map<string, RequestCount>();
 
   /** Opens nothing yet. Throws AmbientError kubeconfig_invalid when server or proxy are not usable URLs. */
   constructor(options: ConnectionOptions) {
@@ -95,9 +104,9 @@ export class Connection implements AsyncDisposable {
     return this.#requests;
   }
 
-  /** Requests sent so far by Kubernetes verb: get, list, watch, create, update, patch, delete. */
-  get requestsByVerb(): ReadonlyMap<string, number> {
-    return this.#requestsByVerb;
+  /** Requests sent so far by verb and resource, retries included. */
+  requestCounts(): readonly Readonly<RequestCount>[] {
+    return [...this.#counts.values()];
   }
 
   /**
@@ -194,7 +203,7 @@ export class Connection implements AsyncDisposable {
     const authorization = await this.#authorization(signal);
     const dispatchers = this.#dispatchers ?? (await this.#open(signal));
     const timeout = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    this.#count(options.verb ?? VERB_BY_METHOD[method] ?? method.toLowerCase());
+    this.#count(options.verb ?? VERB_BY_METHOD[method] ?? method.toLowerCase(), resourceIn(path));
     try {
       const response = await dispatchers[pool].request({
         origin: this.#origin,
@@ -299,9 +308,12 @@ export class Connection implements AsyncDisposable {
     return noAnswer(error, this.server);
   }
 
-  #count(verb: string): void {
+  #count(verb: string, resource: string): void {
     this.#requests += 1;
-    this.#requestsByVerb.set(verb, (this.#requestsByVerb.get(verb) ?? 0) + 1);
+    const key = `${verb} ${resource}`;
+    const counted = this.#counts.get(key);
+    if (counted === undefined) this.#counts.set(key, { verb, resource, count: 1 });
+    else counted.count += 1;
   }
 }
 

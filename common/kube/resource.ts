@@ -161,6 +161,16 @@ export function resourcePath<T extends KubeObject>(resource: Resource<T>, parts:
   return parts.query === undefined ? path : path + queryText(parts.query);
 }
 
+const OBJECT_PATH =
+  /^\/(?:api|apis\/[^/]+)\/[^/]+\/(?:namespaces\/[^/]+\/(?!status$|finalize$))?([^/]+)(?:\/[^/]+(?:\/(.+))?)?$/;
+
+/** The resource a path is about, the way rules of RBAC name it: `pods`, `sessions/status`; '' for what is none. */
+export function resourceIn(path: string): string {
+  const [, plural = '', subresource] = OBJECT_PATH.exec(path.split('?', 1)[0] ?? '') ?? [];
+  // What follows a proxy is the path of another server.
+  return subresource === undefined ? plural : `${plural}/${subresource.split('/', 1)[0] ?? ''}`;
+}
+
 function segment(text: string): string {
   if (text === '' || text === '.' || text === '..')
     throw new RangeError(`not a name: ${JSON.stringify(text)}`);

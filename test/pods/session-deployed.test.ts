@@ -170,7 +170,7 @@ describe('the deployed operator', function () {
     ]);
     for (const name of [
       'ambient_sessions{phase="Completed"} ',
-      'ambient_api_requests_total{verb="patch"} ',
+      'ambient_api_requests_total{verb="patch",resource="sessions/status"} ',
       'ambient_queue_depth ',
       'ambient_reconcile_seconds_count',
       'ambient_watch_synced{resource="sessions"} 1',

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parse, parseAllDocuments } from 'yaml';
 import { OPERATOR_NAME, OPERATOR_NAMESPACE } from '../../common/api/names.ts';
+import type { RequestCount } from '../../common/kube/connection.ts';
 import { buildTargets } from '../../scripts/build.ts';
 import type { Cluster } from '../cluster/index.ts';
 import { admissionAnswers, applyAdmission } from './admission.ts';
@@ -35,6 +36,8 @@ export interface OperatorProcessOptions {
   unready?: boolean;
 }
 
+const REQUESTS = /^ambient_api_requests_total\{verb="([^"]*)",resource="([^"]*)"\} (\d+)/gm;
+
 export interface OperatorPorts {
   live: number;
   runners: number;
@@ -55,6 +58,8 @@ export interface OperatorProcess extends AsyncDisposable {
   ready(): Promise<boolean>;
   /** The text of /metrics. */
   metrics(): Promise<string>;
+  /** What it asked the API server for so far, as its metrics tell it. */
+  requests(): Promise<RequestCount[]>;
   /** SIGTERM, and waits for the end. */
   stop(): Promise<number | string>;
   /** SIGKILL, and waits for the end. */
@@ -139,6 +144,12 @@ export async function runOperatorProcess(
     running: () => !over,
     ready: async () => (await get('/readyz').catch(() => undefined))?.ok === true,
     metrics: async () => (await get('/metrics')).text(),
+    requests: async () =>
+      [...(await handle.metrics()).matchAll(REQUESTS)].map(([, verb = '', resource = '', count]) => ({
+        verb,
+        resource,
+        count: Number(count),
+      })),
     async stop() {
       child.kill('SIGTERM');
       return exited;

@@ -201,12 +201,15 @@ describe('the Kubernetes client', function () {
     assert.equal((await client.tokenReview('nonsense', ['ambient'])).authenticated ?? false, false);
   });
 
-  it('counts its requests by verb', async () => {
+  it('counts its requests by verb and resource', async () => {
     const { connection } = client;
     const before = connection.requests;
-    const listed = connection.requestsByVerb.get('list') ?? 0;
+    const listed = (): number =>
+      connection.requestCounts().find(({ verb, resource }) => verb === 'list' && resource === 'namespaces')
+        ?.count ?? 0;
+    const listedBefore = listed();
     await client.list(namespaces);
-    await eventually(() => assert.equal(connection.requestsByVerb.get('list'), listed + 1));
+    await eventually(() => assert.equal(listed(), listedBefore + 1));
     assert.ok(connection.requests > before);
   });
 });

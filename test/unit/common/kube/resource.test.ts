@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
-import { frameworks, pods, resourcePath, sessions } from '../../../../common/kube/resource.ts';
+import {
+  frameworks,
+  namespaces,
+  pods,
+  resourceIn,
+  resourcePath,
+  sessions,
+} from '../../../../common/kube/resource.ts';
 
 describe('resourcePath', () => {
   it('knows the core group, other groups, namespaces and subresources', () => {
@@ -35,5 +42,25 @@ describe('resourcePath', () => {
       if (name !== '') assert.throws(() => resourcePath(pods, { namespace: name }), RangeError);
     }
     assert.throws(() => resourcePath(pods, { name: 'a' }), /needs a namespace/);
+  });
+});
+
+describe('resourceIn', () => {
+  it('names what a path is about like a rule of RBAC', () => {
+    for (const [path, resource] of [
+      [resourcePath(pods), 'pods'],
+      [resourcePath(pods, { namespace: 'a', query: { limit: '5' } }), 'pods'],
+      [resourcePath(sessions, { namespace: 'a', name: 'b' }), 'sessions'],
+      [resourcePath(sessions, { namespace: 'a', name: 'b', subresource: 'status' }), 'sessions/status'],
+      [resourcePath(frameworks, { name: 'a', subresource: 'status' }), 'frameworks/status'],
+      [resourcePath(namespaces), 'namespaces'],
+      [resourcePath(namespaces, { name: 'a' }), 'namespaces'],
+      [resourcePath(namespaces, { name: 'a', subresource: 'finalize' }), 'namespaces/finalize'],
+      ['/api/v1/namespaces/a/pods/b:8080/proxy/metrics/x', 'pods/proxy'],
+      ['/version', ''],
+      ['/apis/ambient.ai', ''],
+      ['/apis/ambient.ai/v1alpha1', ''],
+    ] as const)
+      assert.equal(resourceIn(path), resource, path);
   });
 });

@@ -121,8 +121,8 @@ export const receiveWebhook = operation({
   answers: {
     200: {
       description:
-        'It was heard, and starts nothing. To a Slack command also what is 202 for others, with text for Slack.',
-      schema: Type.Union([WebhookHeard, WebhookChallenge, WebhookAccepted]),
+        'It was heard, and starts nothing. To a signed Slack command also what is 202 for others, and what is refused, with text for Slack.',
+      schema: Type.Union([WebhookHeard, WebhookChallenge, WebhookAccepted, ErrorBody]),
     },
     202: {
       description: 'A session was started, now or by the same delivery before.',

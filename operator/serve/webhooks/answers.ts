@@ -1,5 +1,6 @@
 /** What a sender hears when nothing is wrong: the contract's answers, and those that some senders expect instead. */
 import type { WebhookAccepted, WebhookHeard, WebhookValid } from '../../../common/api/rest/webhooks.ts';
+import type { AmbientError } from '../../../common/errors.ts';
 import type { Forecast, Outcome } from '../../sessions/webhooks/deliveries.ts';
 
 export function acceptedOf(
@@ -46,3 +47,10 @@ export const commandAnswerOf = <T extends object>(body: T, text: string) => ({
   response_type: 'ephemeral',
   text,
 });
+
+export function refusedCommandText({ message, remedy, status }: AmbientError): string {
+  const said = `${message.charAt(0).toUpperCase()}${message.slice(1)}`;
+  // What was asked of the cluster may have come to its end although nobody waited for it.
+  const doubt = status >= 500 ? ' If a session was started all the same, it is in the list of sessions.' : '';
+  return `${said}${/[.!?]$/.test(said) ? '' : '.'} ${remedy}${doubt}`;
+}

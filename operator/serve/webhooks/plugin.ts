@@ -13,7 +13,7 @@ import type { WebhookSource } from '../../../common/api/session.ts';
 import { AmbientError, isAmbientError } from '../../../common/errors.ts';
 import type { WebhookCredentials } from '../../sessions/webhooks/credentials.ts';
 import type { Deliveries } from '../../sessions/webhooks/deliveries.ts';
-import { hear } from '../../sessions/webhooks/hear.ts';
+import { hear, isCommand } from '../../sessions/webhooks/hear.ts';
 import type { Reply as Said } from '../../sessions/webhooks/hear.ts';
 import type { Tenant } from '../../sessions/webhooks/keys.ts';
 import type { Payloads } from '../../sessions/webhooks/payloads.ts';
@@ -24,7 +24,7 @@ import type { Refusals } from '../../sessions/webhooks/refusals.ts';
 import { drain } from '../http/body.ts';
 import { counter, durationHistogram } from '../http/meters.ts';
 import { exchangeOf } from '../rest/door.ts';
-import { acceptedOf, commandAnswerOf, heardOf, validOf } from './answers.ts';
+import { acceptedOf, commandAnswerOf, heardOf, refusedCommandText, validOf } from './answers.ts';
 import { inTime } from './in-time.ts';
 import { Patience } from './patience.ts';
 import { refusalOf } from './refusal.ts';
@@ -41,12 +41,14 @@ export interface WebhooksOptions {
   metrics: Registry;
   /** Of a body; default 30 s. */
   bodyMs?: number;
-  /** For everything else; default 8 s. */
+  /** For everything else; default 8 s, and 2.5 for Slack. */
   patienceMs?: number;
 }
 
-/** GitHub gives up after 10 s, Slack after 3: whoever does sends it again, and finds what was made. */
+/** GitHub gives up after 10 s. */
 const PATIENCE_MS = 8000;
+/** Slack after 3, for which whoever typed a command sees an error of Slack's that says nothing. */
+const SLACK_PATIENCE_MS = 2500;
 const BODY_MS = 30_000;
 
 /** Headers that mean one thing only: sent twice, nobody knows which. */
@@ -76,6 +78,8 @@ interface Meters {
 interface Progress {
   source: WebhookSource | undefined;
   tenant: Tenant | undefined;
+  /** A person typed it in Slack, which shows him what is said with 200, and nothing that is said with another status. */
+  isCommand: boolean;
 }
 
 interface Answer {
@@ -126,7 +130,7 @@ async function serve(
   const exchange = exchangeOf(request);
   const { traceId, facts } = exchange;
   facts.route = (isDryRun ? validateWebhook : receiveWebhook).id;
-  const progress: Progress = { source: undefined, tenant: undefined };
+  const progress: Progress = { source: undefined, tenant: undefined, isCommand: false };
   let outcome: string;
   try {
     const answer = await handle(options, { request, isDryRun, progress, traceId });
@@ -144,7 +148,8 @@ async function serve(
     // A sender that is still sending when the connection is closed on it may never see why.
     await drain(request.raw);
     if (!request.raw.complete) headers['connection'] = 'close';
-    reply.code(status).headers(headers).send(body);
+    if (progress.isCommand) reply.code(200).send(commandAnswerOf(body, refusedCommandText(error)));
+    else reply.code(status).headers(headers).send(body);
   }
   if (progress.tenant !== undefined) facts.namespace = progress.tenant.namespace;
   const labels = { source: progress.source ?? 'unknown', outcome };
@@ -166,7 +171,7 @@ async function handle(
   const source = sourceOf(request.params.source);
   progress.source = source;
   const headers = singleHeaders(request);
-  const { bodyMs = BODY_MS, patienceMs = PATIENCE_MS } = options;
+  const { bodyMs = BODY_MS, patienceMs = source === 'slack' ? SLACK_PATIENCE_MS : PATIENCE_MS } = options;
   // Also of a sender who does not wait: he comes again, and finds it done.
   const patience = new Patience(patienceMs);
   const apiKey = headers['x-api-key'] ?? '';
@@ -198,6 +203,7 @@ async function handle(
     try {
       tenant = check.tenant();
       progress.tenant = tenant;
+      progress.isCommand = !isDryRun && isCommand(source, received);
       await limit(tenant);
     } catch (error) {
       await forget(options, received);
@@ -209,13 +215,13 @@ async function handle(
     const said = await patience.spend((signal) =>
       hear(options.deliveries, { tenant, headers, received, isDryRun, mayAsk, traceId, signal }),
     );
-    return answerOf(tenant.namespace, said);
+    return answerOf(tenant.namespace, said, progress.isCommand);
   } finally {
     await forget(options, received);
   }
 }
 
-function answerOf(namespace: string, said: Said): Answer {
+function answerOf(namespace: string, said: Said, isCommand: boolean): Answer {
   switch (said.kind) {
     case 'challenge':
       return { status: 200, body: { challenge: said.challenge }, outcome: 'greeted' };
@@ -224,7 +230,7 @@ function answerOf(namespace: string, said: Said): Answer {
     case 'forecast':
       return { status: 200, body: validOf(namespace, said.forecast), outcome: 'validated' };
     case 'outcome': {
-      const { outcome, isCommand } = said;
+      const { outcome } = said;
       if (outcome.kind === 'ignored') {
         const heard = heardOf(namespace, 'ignored', outcome.reasons);
         const text = `Nothing was started: ${outcome.reasons.slice(0, REASONS_SHOWN).join(' ')}`;

@@ -1,4 +1,5 @@
 /** From what came in to what is to be answered: greetings are returned, dry runs foretold, all else leads to sessions. */
+import type { WebhookSource } from '../../../common/api/session.ts';
 import { AmbientError } from '../../../common/errors.ts';
 import { at } from '../../../common/rules/triggers/read.ts';
 import { deliveryIdOf, eventOf, greetingOf, isDeliveryId } from '../../../common/rules/webhooks/delivery.ts';
@@ -24,7 +25,7 @@ export type Reply =
   | { kind: 'challenge'; challenge: string }
   | { kind: 'greeted' }
   | { kind: 'forecast'; forecast: Forecast }
-  | { kind: 'outcome'; outcome: Outcome; isCommand: boolean };
+  | { kind: 'outcome'; outcome: Outcome };
 
 /** Throws invalid_payload, invalid_request, policy_violation, and what `Deliveries.accept` throws. */
 export async function hear(
@@ -44,6 +45,16 @@ export async function hear(
   if (isDryRun) return { kind: 'forecast', forecast: deliveries.forecast(delivery) };
   const { size, digest, body, contentType } = received;
   const outcome = await deliveries.accept(delivery, { contentType, digest, size, body });
-  const isCommand = source === 'slack' && typeof at(payload, 'command') === 'string';
-  return { kind: 'outcome', outcome, isCommand };
+  return { kind: 'outcome', outcome };
+}
+
+/** What a person typed in Slack, who sees the answer. */
+export function isCommand(source: WebhookSource, received: Received): boolean {
+  if (source !== 'slack') return false;
+  try {
+    return typeof at(received.payload(), 'command') === 'string';
+  } catch {
+    // It is refused for what is wrong with it.
+    return false;
+  }
 }

@@ -39,7 +39,7 @@ export interface Received {
   digest: string;
   body: Buffer | { waiting: string };
   contentType: string;
-  /** Call once. Throws invalid_payload. */
+  /** Read when it is first asked for. Throws invalid_payload. */
   payload: () => unknown;
 }
 
@@ -73,11 +73,26 @@ export async function receive(incoming: AsyncIterable<Buffer>, options: ReceiveO
     digest: `sha256:${hash.digest('hex')}`,
     body,
     contentType: isForm ? FORM_TYPE : JSON_TYPE,
-    payload: () => {
-      // A short one is read only when it is known whose it is.
+    // A short one is read only when it is known whose it is.
+    payload: lazily(() => {
       if (Buffer.isBuffer(body)) reader.write(body);
       return reader.payload();
-    },
+    }),
+  };
+}
+
+/** Done the first time; every time what came of it is given, or thrown. */
+function lazily<T>(make: () => T): () => T {
+  let made: { value: T } | { error: unknown } | undefined;
+  return () => {
+    if (made === undefined)
+      try {
+        made = { value: make() };
+      } catch (error) {
+        made = { error };
+      }
+    if ('error' in made) throw made.error;
+    return made.value;
   };
 }
 

@@ -501,6 +501,76 @@ describe('the webhook door', () => {
       assert.match(String(said['text']), /Nothing was started/);
     });
 
+    describe('Slack about a command that is refused, with 200, as it shows nothing else', () => {
+      let typed = 0;
+      const command = async (): Promise<Record<string, unknown>> => {
+        const fields = { command: '/review', text: 'now', trigger_id: `1.${++typed}` };
+        const body = new URLSearchParams(fields).toString();
+        const type = 'application/x-www-form-urlencoded';
+        const headers = { ...slackHeaders(SECRET, body, door.clock.now), 'content-type': type };
+        const { status, body: said, headers: got } = await send('slack', body, headers, `?key=${ID}-slack`);
+        assert.deepEqual([status, said['response_type'], got['retry-after']], [200, 'ephemeral', undefined]);
+        return said;
+      };
+      beforeEach(() => {
+        door.trigger('team-a', 'review', {
+          source: 'slack',
+          when: { events: ['slash_command'] },
+          session: { framework: { type: 'generic', config: { command: 'true', model: 'gpt-5' } } },
+        });
+      });
+
+      it('by the policy', async () => {
+        door.policy('team-a', {
+          ...door.policies.get({ namespace: 'team-a', name: 'policy' })?.spec,
+          models: { allowed: ['claude-*'] },
+        });
+        const said = await command();
+        assert.equal(said['error'], 'policy_violation');
+        assert.match(
+          String(said['text']),
+          /gpt-5.* Change the request so that the namespace's policy allows it\.$/,
+        );
+        assert.equal(sessions().length, 0);
+      });
+
+      it('for now, as there were too many', async () => {
+        const spec = door.policies.get({ namespace: 'team-a', name: 'policy' })?.spec;
+        const rateLimit = { requestsPerMinute: 1, burstSize: 2 };
+        door.policy('team-a', { ...spec, webhookAuth: { ...spec?.webhookAuth, rateLimit } });
+        const errors = [await command(), await command(), await command()].map(({ error }) => error);
+        assert.deepEqual(errors, [undefined, undefined, 'rate_limit_exceeded']);
+      });
+
+      it('within its three seconds, when the API server hangs', async () => {
+        await command();
+        door.api.delayMs = 60_000;
+        const started = performance.now();
+        const said = await command();
+        const ms = performance.now() - started;
+        assert.equal(said['error'], 'unavailable');
+        // Others are kept waiting for 8 s.
+        assert.ok(ms > 2400 && ms < 6000, `${ms} ms`);
+      });
+
+      it('as the API server is away, which leaves a doubt', async () => {
+        await command();
+        door.api.refuse = new KubeError('away', { status: 0, reason: 'Unreachable' });
+        const said = await command();
+        assert.equal(said['error'], 'unavailable');
+        assert.match(String(said['text']), /Try again shortly\. If a session was started all the same/);
+      });
+
+      it('but not to who has not signed it', async () => {
+        const body = 'command=%2Freview&text=x';
+        const headers = {
+          ...slackHeaders('guess', body, door.clock.now),
+          'content-type': 'application/x-www-form-urlencoded',
+        };
+        assert.equal((await send('slack', body, headers, `?key=${ID}-slack`)).status, 401);
+      });
+    });
+
     for (const type of [
       'application/x-www-form-urlencoded',
       'text/plain;charset=UTF-8',

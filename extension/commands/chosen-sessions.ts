@@ -15,11 +15,13 @@ import type { CommandArguments, CommandContext } from './context.ts';
 
 export interface PickOptions {
   placeholder: string;
+  /** Said where there is none to offer. */
+  nothing: string;
   /** Which to offer. */
   only?: (session: Session) => boolean;
 }
 
-/** Empty when the person chose none. */
+/** Empty when the person chose none, or there is none, which was said. */
 export async function chosenSessions(
   context: CommandContext,
   args: CommandArguments,
@@ -45,23 +47,54 @@ const plainRef = ({ cluster, namespace, name, uid }: SessionRef): SessionRef => 
 
 async function pickSession(
   context: CommandContext,
-  { placeholder, only }: PickOptions,
+  { placeholder, nothing, only }: PickOptions,
 ): Promise<SessionRef | undefined> {
-  const found = listAll(context).then((all) =>
-    all
-      .filter(({ session }) => only === undefined || only(session))
-      .sort((a, b) => lastMoment(b.session) - lastMoment(a.session))
-      .map(({ cluster, session }) => ({
-        label: plain(titleOf(session)),
-        description: `${session.metadata.namespace ?? ''} · ${STATE_WORDS[stateOf(session)]} · ${formatAge(Date.now() - lastMoment(session))}`,
-        ref: refOf(cluster, session),
-      })),
-  );
-  const item = await vscode.window.showQuickPick(found, {
-    placeHolder: placeholder,
-    matchOnDescription: true,
-  });
-  return item?.ref;
+  const box = vscode.window.createQuickPick<SessionItem>();
+  try {
+    box.placeholder = placeholder;
+    box.matchOnDescription = true;
+    box.busy = true;
+    const chosen = new Promise<SessionRef | undefined>((resolve) => {
+      box.onDidAccept(() => {
+        const [item] = box.selectedItems;
+        if (item !== undefined) resolve(item.ref);
+      });
+      box.onDidHide(() => resolve(undefined));
+    });
+    box.show();
+    const found = listAll(context).then((all) =>
+      all
+        .filter(({ session }) => only === undefined || only(session))
+        .sort((a, b) => lastMoment(b.session) - lastMoment(a.session))
+        .map(({ cluster, session }) => itemOf(cluster, session)),
+    );
+    // Whoever closes the box waits for nothing.
+    const items = await Promise.race([found, chosen]);
+    if (items === undefined || !Array.isArray(items)) return undefined;
+    if (items.length === 0) {
+      box.hide();
+      void vscode.window.showInformationMessage(nothing);
+      return undefined;
+    }
+    box.items = items;
+    box.busy = false;
+    return await chosen;
+  } finally {
+    box.dispose();
+  }
+}
+
+interface SessionItem extends vscode.QuickPickItem {
+  ref: SessionRef;
+}
+
+function itemOf(cluster: string, session: Session): SessionItem {
+  const age = formatAge(Date.now() - lastMoment(session));
+  return {
+    label: plain(titleOf(session)),
+    description: `${session.metadata.namespace ?? ''} · ${STATE_WORDS[stateOf(session)]} · ${age}`,
+    ref: refOf(cluster, session),
+  };
 }
 
 async function listAll({

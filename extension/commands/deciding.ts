@@ -40,6 +40,7 @@ export async function decide(
 ): Promise<void> {
   const refs = await chosenSessions(context, args, {
     placeholder: VERBS[decision].placeholder,
+    nothing: 'No session waits for approval.',
     only: waitsForApproval,
   });
   const open: SessionRef[] = [];

@@ -17,7 +17,10 @@ const DELETE = 'Delete';
 export const deleteSession: Command =
   (context) =>
   async (...args) => {
-    const chosen = await chosenSessions(context, args, { placeholder: 'Delete which session?' });
+    const chosen = await chosenSessions(context, args, {
+      placeholder: 'Delete which session?',
+      nothing: 'There is no session yet.',
+    });
     const refs = await permitted(context, chosen, 'delete');
     if (refs.length === 0) return;
     const found = await Promise.all(refs.map((ref) => current(context, ref)));

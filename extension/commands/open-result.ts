@@ -22,6 +22,7 @@ export const openResult: Command =
   async (...args): Promise<void> => {
     const [ref] = await chosenSessions(context, args, {
       placeholder: 'Open the result branch of which session?',
+      nothing: 'No session has pushed a result branch.',
       only: ({ status }) => status?.result?.branch !== undefined,
     });
     if (ref === undefined) return;

@@ -12,6 +12,7 @@ export const openShell: Command =
   async (...args) => {
     const [ref] = await chosenSessions(context, args, {
       placeholder: 'Open a shell in which session?',
+      nothing: 'No session is running.',
       only: (session) => session.status?.phase === 'Running',
     });
     if (ref === undefined) return;

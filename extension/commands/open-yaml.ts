@@ -9,6 +9,7 @@ export const openYaml: Command =
   async (...args) => {
     for (const ref of await chosenSessions(context, args, {
       placeholder: 'Open the YAML of which session?',
+      nothing: 'There is no session yet.',
     })) {
       const document = await vscode.workspace.openTextDocument(yamlUri(ref));
       await vscode.languages.setTextDocumentLanguage(document, 'yaml');

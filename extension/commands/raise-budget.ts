@@ -16,6 +16,7 @@ export const raiseBudget: Command =
   async (...args) => {
     const chosen = await chosenSessions(context, args, {
       placeholder: 'Raise the budget of which session?',
+      nothing: 'No session is going on.',
       only: (session) => !isFinished(session),
     });
     const [ref] = await permitted(context, chosen, 'budget');

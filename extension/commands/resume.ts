@@ -21,6 +21,7 @@ export const resume: Command =
   async (...args): Promise<SessionRef | undefined> => {
     const chosen = await chosenSessions(context, args, {
       placeholder: 'Go on from which session?',
+      nothing: 'No session has ended yet.',
       only: isFinished,
     });
     const [ref] = await permitted(context, chosen, 'resume');

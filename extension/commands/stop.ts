@@ -22,6 +22,7 @@ export const stop: Command =
   async (...args) => {
     const chosen = await chosenSessions(context, args, {
       placeholder: 'Stop which session?',
+      nothing: 'No session is going on.',
       only: (session) => !isFinished(session),
     });
     const refs = await permitted(context, chosen, 'stop');

@@ -19,6 +19,7 @@ export const message: Command =
   async (...args) => {
     const chosen = await chosenSessions(context, args, {
       placeholder: 'Talk to which session?',
+      nothing: 'No session takes messages now.',
       only: listens,
     });
     const [ref] = await permitted(context, chosen, 'message');
@@ -37,6 +38,7 @@ export const interrupt: Command =
   async (...args) => {
     const chosen = await chosenSessions(context, args, {
       placeholder: 'Interrupt which session?',
+      nothing: 'No session takes messages now.',
       only: listens,
     });
     for (const ref of await permitted(context, chosen, 'interrupt'))

@@ -229,6 +229,12 @@ describe('the sessions view', function () {
       await execute('workbench.action.closeAllEditors');
     });
 
+    it('says where a command of the palette finds no session', async () => {
+      await window.command('Ambient: Open Result Branch…');
+      await window.toast(/No session has pushed a result branch\./);
+      await window.clearNotifications();
+    });
+
     it('deletes a session only after asking', async () => {
       await create('doomed', { displayName: 'Doomed [x](command:workbench.action.quit)' });
       await window.contextMenu(/^Doomed/, 'Delete Session…');

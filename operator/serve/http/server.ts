@@ -34,7 +34,7 @@ export interface Door {
 
 export function createTlsServer(
   certificates: Certificates,
-  own: ServerOptions,
+  { idleMs = IDLE_MS, ...own }: ServerOptions & { idleMs?: number },
   listener: RequestListener,
 ): Server {
   const server = createServer(
@@ -51,7 +51,7 @@ export function createTlsServer(
     },
     listener,
   );
-  server.setTimeout(IDLE_MS);
+  server.setTimeout(idleMs);
   return server;
 }
 

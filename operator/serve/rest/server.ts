@@ -34,7 +34,7 @@ export interface RestPlugin {
   plugin: FastifyPluginAsync<Record<never, never>, Server>;
 }
 
-export interface Patience {
+export interface Timeouts {
   /** From the connection, or the end of the request before, to the end of the headers. */
   headersMs: number;
   /** To the last byte of the body: of 25 MB over a slow line, too. */
@@ -53,7 +53,7 @@ export interface RestServerOptions extends GuardOptions {
   ready: () => boolean;
   certificates: Certificates;
   /** How slow a sender may be. */
-  patience?: Patience;
+  timeouts?: Timeouts;
   /** CIDRs whose X-Forwarded-For is believed. */
   trustedProxies?: readonly string[];
   logger: Logger;
@@ -63,13 +63,13 @@ export interface RestServerOptions extends GuardOptions {
 /** Of JSON; what is longer belongs into a source. */
 const BODY_BYTES_MAX = 1024 * 1024;
 const HEADER_BYTES_MAX = 64 * 1024;
-const PATIENCE: Patience = { headersMs: 10_000, requestMs: 60_000, checkMs: 2000, idleMs: IDLE_MS };
+const TIMEOUTS: Timeouts = { headersMs: 10_000, requestMs: 60_000, checkMs: 2000, idleMs: IDLE_MS };
 const CONNECTIONS_MAX = 10_000;
 const CONNECTIONS_OF_ADDRESS_MAX = 2000;
 const PART_CHARACTERS_MAX = 4096;
 
 export async function createRestServer(options: RestServerOptions): Promise<Door> {
-  const { certificates, logger, metrics, limits, ready, patience = PATIENCE } = options;
+  const { certificates, logger, metrics, limits, ready, timeouts = TIMEOUTS } = options;
   const closing = new AbortController();
   const duration = durationHistogram(metrics, {
     name: 'ambient_rest_request_duration_seconds',
@@ -94,10 +94,11 @@ export async function createRestServer(options: RestServerOptions): Promise<Door
       });
       const own = {
         maxHeaderSize: HEADER_BYTES_MAX,
-        headersTimeout: patience.headersMs,
-        requestTimeout: patience.requestMs,
-        handshakeTimeout: patience.headersMs,
-        connectionsCheckingInterval: patience.checkMs,
+        headersTimeout: timeouts.headersMs,
+        requestTimeout: timeouts.requestMs,
+        handshakeTimeout: timeouts.headersMs,
+        connectionsCheckingInterval: timeouts.checkMs,
+        idleMs: timeouts.idleMs,
         // Node would refuse it without a body; the door refuses it as everything else.
         requireHostHeader: false,
       };
@@ -106,7 +107,6 @@ export async function createRestServer(options: RestServerOptions): Promise<Door
       server.on('checkExpectation', listener);
       // Node would close the connection without a word.
       server.on('connect', (_request, stream) => refuseTunnel(stream));
-      server.setTimeout(patience.idleMs);
       server.maxConnections = CONNECTIONS_MAX;
       limitConnections(server, CONNECTIONS_OF_ADDRESS_MAX, options.trustedProxies);
       return server;

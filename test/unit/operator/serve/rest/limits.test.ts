@@ -219,10 +219,10 @@ describe('limits of the REST door', function () {
   };
   const bodyOf = (heard: string): ErrorBody =>
     JSON.parse(heard.slice(heard.indexOf('\r\n\r\n'))) as ErrorBody;
-  const patience = { headersMs: 300, requestMs: 600, checkMs: 50, idleMs: 5000 };
+  const timeouts = { headersMs: 300, requestMs: 600, checkMs: 50, idleMs: 5000 };
 
   it('cut off who sends slowly: nothing, headers, or a body', async () => {
-    await begin({ patience });
+    await begin({ timeouts });
     const silent = await talk(() => undefined);
     assert.match(silent, /^HTTP\/1\.1 408 /);
     const headers = await talk(async (socket) => {
@@ -303,7 +303,7 @@ describe('limits of the REST door', function () {
   });
 
   it('hold out hundreds of connections that say nothing, and serve others beside them', async () => {
-    await begin({ patience: { ...patience, headersMs: 2000, requestMs: 4000 } });
+    await begin({ timeouts: { ...timeouts, headersMs: 2000, requestMs: 4000 } });
     const sockets = await Promise.all(
       Array.from({ length: 300 }, async () => {
         const socket = connect({ host: '127.0.0.1', port, ca: certificates.ca });

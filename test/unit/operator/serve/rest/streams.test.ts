@@ -68,7 +68,7 @@ describe('streams of the REST door', function () {
         addStreamServices(scope, guard, { sessions, log, accesses, heartbeatMs: 50, recheckMs: 50 }),
       ready: () => true,
       certificates,
-      patience: { headersMs: 10_000, requestMs: 60_000, checkMs: 2000, idleMs: 3000 },
+      timeouts: { headersMs: 10_000, requestMs: 60_000, checkMs: 2000, idleMs: 3000 },
       logger: pino({ level: 'silent' }),
       metrics: new Registry(),
     });

@@ -171,6 +171,8 @@ export interface TestDoor extends AsyncDisposable {
   strangers: string[];
   policies: ObjectStore<NamespacePolicy>;
   frameworks: ObjectStore<Framework>;
+  /** Sessions as a watch has told of them so far. */
+  known: ObjectStore<Session>;
   /** Settable. */
   clock: { now: number; ready: boolean };
   policy(namespace: string, spec: NamespacePolicySpec, createdAt?: string): void;
@@ -188,6 +190,7 @@ export async function testDoor(more: Partial<WebhookDoorOptions> = {}): Promise<
   });
   const frameworks = new ObjectStore<Framework>({ cluster: 'test' });
   const sessionTriggers = new ObjectStore<SessionTrigger>({ cluster: 'test' });
+  const known = new ObjectStore<Session>({ cluster: 'test' });
   frameworks.upsert(aFramework());
   const strangers: string[] = [];
   const clock = { now: Date.parse('2030-01-01T00:00:00Z'), ready: true };
@@ -197,7 +200,7 @@ export async function testDoor(more: Partial<WebhookDoorOptions> = {}): Promise<
     audit,
     policies: new Policies(policies),
     stores: {
-      sessions: new ObjectStore<Session>({ cluster: 'test' }),
+      sessions: known,
       namespacePolicies: policies,
       frameworks,
       sessionTriggers,
@@ -237,6 +240,7 @@ export async function testDoor(more: Partial<WebhookDoorOptions> = {}): Promise<
     api,
     audit,
     store,
+    known,
     registry,
     strangers,
     policies,

@@ -111,7 +111,8 @@ export class Deliveries {
    * `unavailable`, and what the store throws
    */
   async accept(delivery: Delivery, payload: Payload): Promise<Outcome> {
-    const { namespace, source } = delivery.tenant;
+    const { namespace } = delivery.tenant;
+    const { isSpent } = this.#options;
     const plan = this.#plan(delivery);
     if (plan.sessions.length === 0) {
       await this.#record(delivery, 'sessions', 'allowed', { result: 'ignored' });
@@ -122,13 +123,9 @@ export class Deliveries {
     const refused: Refusal[] = [];
     let isGone = false;
     for (const planned of plan.sessions) {
-      const name = derivedUuid('delivery', namespace, source, id, planned.trigger);
+      const name = sessionNameOf(delivery.tenant, id, planned.trigger);
       const known = this.#options.sessions.get({ namespace, name });
-      if (
-        known === undefined &&
-        delivery.id !== undefined &&
-        (await this.#options.isSpent(namespace, name))
-      ) {
+      if (delivery.id !== undefined && known === undefined && (await isSpent(namespace, name))) {
         isGone = true;
         continue;
       }
@@ -157,21 +154,34 @@ export class Deliveries {
     }
     const [first, ...others] = started;
     if (first !== undefined) return { kind: 'started', sessions: [first, ...others], refused };
-    if (isGone)
-      throw new AmbientError('gone', 'the session of this delivery was started before, and deleted');
-    throw allRefused(refused);
+    throw isGone ? deletedBefore() : allRefused(refused);
   }
 
-  /** What `accept` would do, without doing it. Throws invalid_payload, and policy_violation when everything would be refused. */
-  forecast(delivery: Delivery): Forecast {
+  /** What `accept` would do, without doing it. Throws what that does, but nothing of audit and API server. */
+  async forecast(delivery: Delivery): Promise<Forecast> {
     const plan = this.#plan(delivery);
     const { namespace } = delivery.tenant;
+    let isGone = false;
     const warnings = [...plan.warnings];
     const sessions: ForecastSession[] = [];
     const refused: Refusal[] = [];
     let cost = ZERO;
     for (const planned of plan.sessions) {
       const { trigger, spec } = planned;
+      const name =
+        delivery.id === undefined ? undefined : sessionNameOf(delivery.tenant, delivery.id, trigger);
+      const known = name === undefined ? undefined : this.#options.sessions.get({ namespace, name });
+      if (known !== undefined) {
+        warnings.push(
+          `Session ${known.metadata.name} was started by this delivery before: it starts no other.`,
+        );
+        sessions.push({ trigger, framework: known.spec.framework.type, estimatedCost: formatMoney(ZERO) });
+        continue;
+      }
+      if (name !== undefined && (await this.#options.isSpent(namespace, name))) {
+        isGone = true;
+        continue;
+      }
       const { violations, session } = this.#judge(namespace, spec);
       if (violations.length > 0) {
         refused.push({ trigger, violations });
@@ -186,6 +196,7 @@ export class Deliveries {
       cost = sum([cost, budget]);
       sessions.push({ trigger, framework: spec.framework.type, estimatedCost: formatMoney(budget) });
     }
+    if (sessions.length === 0 && isGone) throw deletedBefore();
     if (sessions.length === 0 && refused.length > 0) throw allRefused(refused);
     if (delivery.id === undefined && sessions.length > 0)
       warnings.push('The delivery has no id: sent twice, it starts two sessions. Send an Idempotency-Key.');
@@ -322,8 +333,14 @@ export class Deliveries {
   }
 }
 
+const sessionNameOf = ({ namespace, source }: Tenant, deliveryId: string, trigger: string): string =>
+  derivedUuid('delivery', namespace, source, deliveryId, trigger);
+
 const allRefused = (refused: readonly Refusal[]): AmbientError =>
   violated(refused.flatMap(({ violations }) => violations));
+
+const deletedBefore = (): AmbientError =>
+  new AmbientError('gone', 'the session of this delivery was started before, and deleted');
 
 const deletedNow = (cause: unknown): AmbientError =>
   new AmbientError('unavailable', 'the session of this delivery was deleted this very moment', { cause });

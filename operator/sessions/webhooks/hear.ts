@@ -42,7 +42,7 @@ export async function hear(
     throw new AmbientError('invalid_request', 'the id of the delivery is too long, or not printable ASCII');
   const event = eventOf(source, headers, payload);
   const delivery: Delivery = { tenant, event, id, headers, payload, mayAsk, traceId, signal };
-  if (isDryRun) return { kind: 'forecast', forecast: deliveries.forecast(delivery) };
+  if (isDryRun) return { kind: 'forecast', forecast: await deliveries.forecast(delivery) };
   const { size, digest, body, contentType } = received;
   const outcome = await deliveries.accept(delivery, { contentType, digest, size, body });
   return { kind: 'outcome', outcome };

@@ -612,6 +612,20 @@ describe('the webhook door', () => {
       assert.equal((await withKey(DIRECT, {}, '/validate')).body['estimatedCost'], '2.50');
     });
 
+    it('that its session is there already, whatever policy says by now', async () => {
+      const again = { 'idempotency-key': 'x' };
+      const { body: accepted } = await withKey(DIRECT, again);
+      for (const session of sessions()) door.known.upsert(session);
+      door.policy('team-a', {
+        models: { allowed: ['claude-*'] },
+        webhookAuth: { apiKeys: { generic: hashOf(KEY) } },
+      });
+      const asked = { framework: { type: 'generic', config: { command: 'true', model: 'gpt-5' } } };
+      const { status, body } = await withKey(asked, again, '/validate');
+      assert.deepEqual([status, body['valid'], body['estimatedCost']], [200, true, '0.00']);
+      assert.match(String(body['warnings']), new RegExp(String(accepted['sessionId'])));
+    });
+
     it('that the body is no JSON, the key wrong, the source none', async () => {
       const { status, body } = await withKey('nope', {}, '/validate');
       assert.deepEqual([status, body['valid'], body['error']], [400, false, 'invalid_payload']);
@@ -678,6 +692,7 @@ describe('the webhook door', () => {
       await markSpent(door.store.store, deleted);
       door.api.sessions.clear();
       assert.equal((await deliver(opened)).status, 410);
+      assert.equal((await deliver(opened, {}, '/validate')).status, 410);
       // As after a sending that broke off between the two.
       door.trigger('team-a', 'b', review);
       const { status } = await deliver(opened);

@@ -5,9 +5,9 @@
  *   npm test -- unit operator    only the named suites
  *
  * Slow set-up (building the cluster's servers, installing VS Code) runs in the background while checks and unit tests
- * run. Some suites run beside each other (suites.ts), and then each line tells whose it is. Each suite is a mocha
- * process of its own, so that one that dies cannot hide its failures: it must leave a result file, or it counts as
- * failed.
+ * run; what it brought up is ended after the last stage that needs it. Some suites run beside each other (suites.ts),
+ * and then each line tells whose it is. Each suite is a mocha process of its own, so that one that dies cannot hide its
+ * failures: it must leave a result file, or it counts as failed.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,7 +19,7 @@ import { runChecks } from '../scripts/check.ts';
 import { buildTargets } from '../scripts/build.ts';
 import type { SuiteResult } from './support/reporter.ts';
 import { STAGES } from './suites.ts';
-import type { Environment, SuiteDefinition } from './suites.ts';
+import type { Environment, Prepared, SuiteDefinition } from './suites.ts';
 
 const root = join(import.meta.dirname, '..');
 const output = join(root, 'test', 'output');
@@ -126,7 +126,7 @@ rmSync(output, { recursive: true, force: true });
 mkdirSync(output, { recursive: true });
 
 // Owners of background work: awaited by the first suite that needs it, so a failure is told there.
-const preparations = new Map<string, Promise<Environment>>();
+const preparations = new Map<string, Promise<Prepared>>();
 for (const { name, prepare } of stages.flat(2).flatMap(({ needs }) => needs))
   if (!preparations.has(name)) {
     const from = performance.now();
@@ -144,7 +144,7 @@ async function runLane(suites: SuiteDefinition[], isBeside: boolean): Promise<To
     const env: Record<string, string> = {};
     for (const { name } of suite.needs)
       try {
-        Object.assign(env, await preparations.get(name));
+        Object.assign(env, (await preparations.get(name))?.env);
       } catch (error) {
         console.log(`  ${name}: ${error instanceof Error ? error.message : String(error)}`);
       }
@@ -155,6 +155,19 @@ async function runLane(suites: SuiteDefinition[], isBeside: boolean): Promise<To
   return ran;
 }
 
+async function endWhatIsOver(later: typeof stages): Promise<void> {
+  const needed = new Set(later.flat(2).flatMap(({ needs }) => needs.map(({ name }) => name)));
+  for (const [name, work] of preparations) {
+    if (needed.has(name)) continue;
+    preparations.delete(name);
+    try {
+      await (await work).end?.();
+    } catch (error) {
+      console.log(`  ${name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+}
+
 const totals: Total[] = [];
 if (isWanted('checks')) {
   say('checks: types, lint, format, arrows, generated files');
@@ -162,8 +175,10 @@ if (isWanted('checks')) {
 }
 say('building dist/');
 await buildTargets();
-for (const lanes of stages)
+for (const [index, lanes] of stages.entries()) {
   totals.push(...(await Promise.all(lanes.map((lane) => runLane(lane, lanes.length > 1)))).flat());
+  await endWhatIsOver(stages.slice(index + 1));
+}
 
 say('summary');
 let [passed, failed, skipped] = [0, 0, 0];

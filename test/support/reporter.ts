@@ -22,6 +22,8 @@ const TOLD_MS = 5000;
 export default class Reporter extends Mocha.reporters.Spec {
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
     super(runner, options);
+    // Processes that are to end with this one are ended on its 'exit', which a signal alone does not bring about.
+    process.once('SIGTERM', () => process.exit(143));
     const counts: SuiteResult = { passed: 0, failed: 0, skipped: 0, failures: [], skips: [], setUpMs: 0 };
     runner.on('pass', () => counts.passed++);
     runner.on('fail', (test, error: Error) => {

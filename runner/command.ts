@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { constants } from 'node:os';
+import { constants, setPriority } from 'node:os';
 import type { Readable } from 'node:stream';
 import type { Listener } from './input/inbox.ts';
 import type { Interruption } from './interruption.ts';
@@ -51,6 +51,7 @@ export async function runCommand(options: CommandOptions): Promise<CommandEnd> {
     options.onListening === undefined
       ? spawn(program, argv.slice(1), { ...how, stdio: ['ignore', 'pipe', 'pipe'] })
       : spawn(program, argv.slice(1), { ...how, stdio: ['pipe', 'pipe', 'pipe'] });
+  giveWay(child.pid);
   const failure = await started(child);
   if (failure || child.pid === undefined) return notStarted(program, failure);
   options.onStarted(child.pid);
@@ -84,6 +85,19 @@ export async function runCommand(options: CommandOptions): Promise<CommandEnd> {
     outOfMemory: killsBefore !== undefined && killsAfter !== undefined && killsAfter > killsBefore,
     leftovers,
   };
+}
+
+/**
+ * The command and all that it starts come after the runner for the processor of their container, and after nobody else: however
+ * many they become, what tells of them and ends them gets its turn. Priorities count within a control group only.
+ */
+function giveWay(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, constants.priority.PRIORITY_LOW);
+  } catch {
+    // It has ended, or the system does not let us: it runs all the same.
+  }
 }
 
 async function started(child: ChildProcess): Promise<NodeJS.ErrnoException | undefined> {

@@ -45,6 +45,13 @@ describe('a run', function () {
     assert.equal(endpoint.results[0].exitCode, 37);
   });
 
+  it('comes before its command for the processor, and so tells and ends it however many it becomes', async () => {
+    await using endpoint = await RunnerEndpoint.start();
+    await using pod = await RunnerPod.make({ endpoint });
+    await pod.run('sh', '-c', 'sleep 0.5; nice; setsid nice');
+    assert.deepEqual(endpoint.texts('output'), ['19', '19']);
+  });
+
   it('gives the command a clean environment without the token', async () => {
     await using endpoint = await RunnerEndpoint.start();
     await using pod = await RunnerPod.make({ endpoint, env: { SECRET_OF_THE_RUNNER: 'x' } });

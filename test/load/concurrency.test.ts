@@ -162,7 +162,7 @@ describe('sessions of a namespace at once', function () {
     await until(() => seen.over.size === 1000, 'all have run', 450_000, 100);
     assert.equal(seen.started.size, 1000);
     assert.ok(seen.most() <= 50, `${seen.most()} at once`);
-    assert.ok(seen.most() > 1, 'one after the other');
+    assert.ok(seen.most() > 20, `only ${seen.most()} at once`);
     const order = [...seen.started].sort(([, a], [, b]) => a - b).map(([uid]) => uid);
     const place = new Map(order.map((uid, index) => [uid, index]));
     const off = Math.max(...line.map(({ uid }, index) => Math.abs(index - (place.get(uid) ?? 9999))));

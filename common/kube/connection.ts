@@ -82,7 +82,6 @@ export class Connection implements AsyncDisposable {
   readonly #retired = new Set<Dispatchers>();
   #dispatchers: Dispatchers | undefined;
   #opening: Promise<Dispatchers> | undefined;
-  #requests = 0;
   readonly #counts = new Map<string, RequestCount>();
 
   /** Opens nothing yet. Throws AmbientError kubeconfig_invalid when server or proxy are not usable URLs. */
@@ -101,7 +100,9 @@ export class Connection implements AsyncDisposable {
 
   /** Requests sent so far, retries included. */
   get requests(): number {
-    return this.#requests;
+    let sum = 0;
+    for (const { count } of this.#counts.values()) sum += count;
+    return sum;
   }
 
   /** Requests sent so far by verb and resource, retries included. */
@@ -309,7 +310,6 @@ export class Connection implements AsyncDisposable {
   }
 
   #count(verb: string, resource: string): void {
-    this.#requests += 1;
     const key = `${verb} ${resource}`;
     const counted = this.#counts.get(key);
     if (counted === undefined) this.#counts.set(key, { verb, resource, count: 1 });

@@ -70,7 +70,7 @@ async function pickSession(
     );
     // Whoever closes the box waits for nothing.
     const items = await Promise.race([found, chosen]);
-    if (items === undefined || !Array.isArray(items)) return undefined;
+    if (!Array.isArray(items)) return undefined;
     if (items.length === 0) {
       box.hide();
       void vscode.window.showInformationMessage(nothing);

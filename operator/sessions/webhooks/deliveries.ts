@@ -112,7 +112,6 @@ export class Deliveries {
    */
   async accept(delivery: Delivery, payload: Payload): Promise<Outcome> {
     const { namespace } = delivery.tenant;
-    const { isSpent } = this.#options;
     const plan = this.#plan(delivery);
     if (plan.sessions.length === 0) {
       await this.#record(delivery, 'sessions', 'allowed', { result: 'ignored' });
@@ -124,8 +123,8 @@ export class Deliveries {
     let isGone = false;
     for (const planned of plan.sessions) {
       const name = sessionNameOf(delivery.tenant, id, planned.trigger);
-      const known = this.#options.sessions.get({ namespace, name });
-      if (delivery.id !== undefined && known === undefined && (await isSpent(namespace, name))) {
+      const known = await this.#startedBefore(delivery, name);
+      if (known === 'deleted') {
         isGone = true;
         continue;
       }
@@ -161,6 +160,7 @@ export class Deliveries {
   async forecast(delivery: Delivery): Promise<Forecast> {
     const plan = this.#plan(delivery);
     const { namespace } = delivery.tenant;
+    const id = delivery.id ?? randomUUID();
     let isGone = false;
     const warnings = [...plan.warnings];
     const sessions: ForecastSession[] = [];
@@ -168,18 +168,16 @@ export class Deliveries {
     let cost = ZERO;
     for (const planned of plan.sessions) {
       const { trigger, spec } = planned;
-      const name =
-        delivery.id === undefined ? undefined : sessionNameOf(delivery.tenant, delivery.id, trigger);
-      const known = name === undefined ? undefined : this.#options.sessions.get({ namespace, name });
+      const known = await this.#startedBefore(delivery, sessionNameOf(delivery.tenant, id, trigger));
+      if (known === 'deleted') {
+        isGone = true;
+        continue;
+      }
       if (known !== undefined) {
         warnings.push(
           `Session ${known.metadata.name} was started by this delivery before: it starts no other.`,
         );
         sessions.push({ trigger, framework: known.spec.framework.type, estimatedCost: formatMoney(ZERO) });
-        continue;
-      }
-      if (name !== undefined && (await this.#options.isSpent(namespace, name))) {
-        isGone = true;
         continue;
       }
       const { violations, session } = this.#judge(namespace, spec);
@@ -201,6 +199,14 @@ export class Deliveries {
     if (delivery.id === undefined && sessions.length > 0)
       warnings.push('The delivery has no id: sent twice, it starts two sessions. Send an Idempotency-Key.');
     return { sessions, refused, estimatedCost: formatMoney(cost), reasons: plan.reasons, warnings };
+  }
+
+  /** The session of this name, as far as it is known here. One of a delivery without an id is always new. */
+  async #startedBefore({ tenant, id }: Delivery, name: string): Promise<Session | 'deleted' | undefined> {
+    const { namespace } = tenant;
+    const known = this.#options.sessions.get({ namespace, name });
+    if (known !== undefined || id === undefined) return known;
+    return (await this.#options.isSpent(namespace, name)) ? 'deleted' : undefined;
   }
 
   #plan({ tenant, id, headers, payload, mayAsk }: Delivery): Plan {
